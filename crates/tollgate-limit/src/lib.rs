@@ -1,0 +1,1 @@
+//! A rate with a burst and a daily quota, decided in one atomic step

@@ -1,0 +1,1 @@
+//! Scopes of access tokens: a catalogue, sets and requirements

@@ -1,0 +1,1 @@
+//! Partners, tokens and their lifecycle, with the ports a store implements

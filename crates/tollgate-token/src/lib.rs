@@ -1,0 +1,1 @@
+//! Opaque bearer tokens: minted, parsed and digested

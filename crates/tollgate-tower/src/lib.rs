@@ -1,0 +1,1 @@
+//! Tollgate as a tower layer, with extractors for axum

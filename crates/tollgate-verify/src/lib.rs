@@ -1,0 +1,1 @@
+//! Two request headers in, a grant or a denial out

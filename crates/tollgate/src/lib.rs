@@ -1,0 +1,1 @@
+//! Guard an API with a partner key and an organization access token
