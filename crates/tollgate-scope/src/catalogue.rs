@@ -1,0 +1,173 @@
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::requirement::Names;
+use crate::{CatalogueBuilder, Requirement, Scope, ScopeSet, UnknownScopes};
+
+/// All scopes of an application: up to 128 names with labels, and what they imply.
+///
+/// Names match exactly and mind capitals; there are no wildcards. Clones are the same catalogue and
+/// cost a reference count. Two catalogues that are built are two catalogues, even from equal
+/// declarations: a set of one never meets a requirement of the other.
+#[derive(Clone)]
+pub struct Catalogue(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    scopes: Vec<Scope>,
+    by_name: BTreeMap<Box<str>, u8>,
+    /// Per scope the bits of itself and of everything it implies.
+    closures: Vec<u128>,
+}
+
+/// What stored names mean today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// What the known names grant.
+    pub scopes: ScopeSet,
+    /// The names that the catalogue does not know. They grant nothing.
+    pub unknown: Vec<String>,
+}
+
+impl Catalogue {
+    /// Starts an empty catalogue.
+    pub fn builder() -> CatalogueBuilder {
+        CatalogueBuilder::default()
+    }
+
+    pub(crate) fn from_parts(
+        scopes: Vec<Scope>,
+        by_name: BTreeMap<Box<str>, u8>,
+        closures: Vec<u128>,
+    ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Inner { id, scopes, by_name, closures }))
+    }
+
+    /// The scopes, in the order of their declaration.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.0.scopes
+    }
+
+    /// The scope of this name.
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Option<&Scope> {
+        self.0.by_name.get(name).map(|at| &self.0.scopes[usize::from(*at)])
+    }
+
+    /// What these names grant, and everything they imply: strict, for a new token.
+    ///
+    /// # Errors
+    ///
+    /// The catalogue does not know some of the names.
+    pub fn grant<I>(&self, names: I) -> Result<ScopeSet, UnknownScopes>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let Resolved { scopes, unknown } = self.resolve(names);
+        if unknown.is_empty() { Ok(scopes) } else { Err(UnknownScopes { names: unknown }) }
+    }
+
+    /// What these names grant, and which of them mean nothing any more: lenient, for a token that
+    /// was stored when the catalogue may have been another.
+    #[must_use]
+    pub fn resolve<I>(&self, names: I) -> Resolved
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let (known, unknown) = self.split(names);
+        let bits = known.into_iter().fold(0, |bits, at| bits | self.0.closures[usize::from(at)]);
+        Resolved { scopes: ScopeSet::new(self.0.id, bits), unknown }
+    }
+
+    /// A requirement that only a token with all of these scopes meets; of no names at all, every
+    /// valid token.
+    ///
+    /// # Errors
+    ///
+    /// The catalogue does not know some of the names.
+    pub fn require_all<I>(&self, names: I) -> Result<Requirement, UnknownScopes>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        self.required(names).map(|(bits, names)| Requirement::all(self.0.id, bits, names))
+    }
+
+    /// A requirement that a token with at least one of these scopes meets; of no names at all, none.
+    ///
+    /// # Errors
+    ///
+    /// The catalogue does not know some of the names.
+    pub fn require_any<I>(&self, names: I) -> Result<Requirement, UnknownScopes>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        self.required(names).map(|(bits, names)| Requirement::any(self.0.id, bits, names))
+    }
+
+    /// The names that this set grants, implied ones included, in the order of their declaration;
+    /// none if the set is of another catalogue.
+    #[must_use]
+    pub fn names(&self, set: &ScopeSet) -> ScopeNames<'_> {
+        ScopeNames { scopes: &self.0.scopes, bits: set.bits_of(self.0.id) }
+    }
+
+    fn required<I>(&self, names: I) -> Result<(u128, Names), UnknownScopes>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let (known, unknown) = self.split(names);
+        if !unknown.is_empty() {
+            return Err(UnknownScopes { names: unknown });
+        }
+        let bits = known.iter().fold(0, |bits, at| bits | 1 << at);
+        let names = known.iter().map(|at| self.0.scopes[usize::from(*at)].name.clone());
+        Ok((bits, names.collect()))
+    }
+
+    fn split<I>(&self, names: I) -> (Vec<u8>, Vec<String>)
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for name in names {
+            match self.0.by_name.get(name.as_ref()) {
+                Some(at) => known.push(*at),
+                None => unknown.push(name.as_ref().to_owned()),
+            }
+        }
+        (known, unknown)
+    }
+}
+
+impl fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Catalogue").field(&self.0.scopes).finish()
+    }
+}
+
+/// The names of a set's scopes, from [`Catalogue::names`].
+#[derive(Clone, Debug)]
+pub struct ScopeNames<'a> {
+    scopes: &'a [Scope],
+    bits: u128,
+}
+
+impl<'a> Iterator for ScopeNames<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let at = self.bits.trailing_zeros() as usize;
+        let scope = self.scopes.get(at)?;
+        self.bits &= self.bits - 1;
+        Some(scope.name())
+    }
+}

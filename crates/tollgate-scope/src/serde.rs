@@ -1,0 +1,75 @@
+//! Catalogues as a list of scopes, sets as a list of names.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _};
+use serde::ser::{SerializeStruct as _, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::{Catalogue, Scope, ScopeNames, ScopeSet};
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let implies: Vec<&str> = self.implies().collect();
+        let mut fields = serializer.serialize_struct("Scope", 3)?;
+        fields.serialize_field("name", self.name())?;
+        fields.serialize_field("label", self.label())?;
+        fields.serialize_field("implies", &implies)?;
+        fields.end()
+    }
+}
+
+impl Serialize for Catalogue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.scopes())
+    }
+}
+
+/// A list of `{"name", "label", "implies"}`, the last optional, built and checked as by the builder.
+impl<'de> Deserialize<'de> for Catalogue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Declared {
+            name: String,
+            label: String,
+            #[serde(default)]
+            implies: Vec<String>,
+        }
+
+        let declared = Vec::<Declared>::deserialize(deserializer)?;
+        let builder = declared.into_iter().fold(Self::builder(), |builder, scope| {
+            let builder = builder.implies(&scope.name, &scope.implies);
+            builder.scope(scope.name, scope.label)
+        });
+        builder.build().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for ScopeNames<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.clone())
+    }
+}
+
+/// Reads a set from a list of names, strictly: see [`Catalogue::seed`].
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeSetSeed<'a>(&'a Catalogue);
+
+impl Catalogue {
+    /// Reads a [`ScopeSet`] of this catalogue from a list of names; an unknown name is an error.
+    #[must_use]
+    pub const fn seed(&self) -> ScopeSetSeed<'_> {
+        ScopeSetSeed(self)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ScopeSetSeed<'_> {
+    type Value = ScopeSet;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ScopeSet, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        self.0.grant(names).map_err(D::Error::custom)
+    }
+}

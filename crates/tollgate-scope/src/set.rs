@@ -1,0 +1,40 @@
+use core::fmt;
+
+/// What a token grants: a set of scopes of one catalogue, with everything they imply.
+///
+/// Names come back through [`Catalogue::names`](crate::Catalogue::names).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ScopeSet {
+    catalogue: u64,
+    bits: u128,
+}
+
+impl ScopeSet {
+    pub(crate) const fn new(catalogue: u64, bits: u128) -> Self {
+        Self { catalogue, bits }
+    }
+
+    /// Whether the set grants nothing. Such a token still meets
+    /// [`Requirement::NONE`](crate::Requirement::NONE).
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// How many scopes the set grants, implied ones included.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bits.count_ones() as usize
+    }
+
+    /// The bits if the set is of this catalogue, else none.
+    pub(crate) const fn bits_of(&self, catalogue: u64) -> u128 {
+        if self.catalogue == catalogue { self.bits } else { 0 }
+    }
+}
+
+impl fmt::Debug for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScopeSet({} of catalogue {})", self.len(), self.catalogue)
+    }
+}
