@@ -1,0 +1,163 @@
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+use portable_atomic::AtomicU128;
+
+use crate::{LimitPolicy, LimitState, Outcome, Timestamp};
+
+/// A [`LimitState`] that threads share: 16 bytes and no lock.
+///
+/// A decision is one compare-and-swap, so no thread sees one limit spent and the other not. A refusal
+/// only reads.
+#[derive(Default)]
+pub struct Meter(AtomicU128);
+
+impl Meter {
+    /// A meter that nobody has used: a full bucket and a fresh day.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicU128::new(0))
+    }
+
+    /// Spends permits from both limits or from neither: [`LimitState::take`], atomically.
+    pub fn take(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+        update(&self.0, |state| state.take(policy, now, permits))
+    }
+
+    /// The answer that [`take`](Self::take) would give now, without spending.
+    pub fn peek(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+        self.state().peek(policy, now, permits)
+    }
+
+    /// Adds permits to today's count that were spent elsewhere or before a restart; they do not come
+    /// from the bucket.
+    pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) {
+        update(&self.0, |state| {
+            let used = state.used_today(policy, now).saturating_add(permits);
+            (state.with_used_today(policy, now, used), ())
+        });
+    }
+
+    /// The state at this moment, to be saved.
+    #[must_use]
+    pub fn state(&self) -> LimitState {
+        LimitState::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A meter with a saved state.
+impl From<LimitState> for Meter {
+    fn from(state: LimitState) -> Self {
+        Self(AtomicU128::new(state.to_bits()))
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Meter").field(&self.state()).finish()
+    }
+}
+
+/// What the loop below needs of a 128-bit word, so that its interleavings can be checked on a
+/// stand-in. No other memory hangs on the word, so relaxed ordering is enough.
+trait Word {
+    fn load(&self) -> u128;
+    fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128>;
+}
+
+impl Word for AtomicU128 {
+    fn load(&self) -> u128 {
+        self.load(Ordering::Relaxed)
+    }
+
+    fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
+        self.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed)
+    }
+}
+
+fn update<T>(word: &impl Word, decide: impl Fn(LimitState) -> (LimitState, T)) -> T {
+    let mut current = word.load();
+    loop {
+        let (next, answer) = decide(LimitState::from_bits(current));
+        if next.to_bits() == current {
+            return answer;
+        }
+        match word.compare_exchange(current, next.to_bits()) {
+            Ok(_) => return answer,
+            Err(changed) => current = changed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+
+    use super::*;
+    use crate::Rate;
+
+    /// loom has no 128-bit word; behind its lock, each access is one step that it interleaves.
+    struct StandIn(Mutex<u128>);
+
+    impl Word for StandIn {
+        fn load(&self) -> u128 {
+            *self.0.lock().unwrap()
+        }
+
+        fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
+            let mut word = self.0.lock().unwrap();
+            if *word != current {
+                return Err(*word);
+            }
+            *word = new;
+            Ok(current)
+        }
+    }
+
+    fn policy(burst: u32, daily: u32) -> LimitPolicy {
+        let number = |n| NonZeroU32::new(n).unwrap();
+        let rate = Rate::per_second(number(1));
+        LimitPolicy::new(rate, number(burst)).with_daily(number(daily)).unwrap()
+    }
+
+    /// In every interleaving of three threads, as many are admitted as the smaller limit allows, and
+    /// both limits are charged for exactly those.
+    fn every_interleaving_admits(policy: LimitPolicy, admitted: u32) {
+        let now = Timestamp::from_secs(1);
+        loom::model(move || {
+            let word = Arc::new(StandIn(Mutex::new(0)));
+            let threads: Vec<_> = (0..3)
+                .map(|_| {
+                    let word = Arc::clone(&word);
+                    thread::spawn(move || update(&*word, |state| state.take(&policy, now, 1)))
+                })
+                .collect();
+            let outcomes: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+            let allowed = outcomes.iter().filter(|outcome| outcome.is_allowed()).count();
+            assert_eq!(u32::try_from(allowed).unwrap(), admitted);
+
+            let after = LimitState::from_bits(word.load()).peek(&policy, now, 0);
+            assert_eq!(after.burst_remaining(), policy.burst().get().saturating_sub(admitted));
+            let daily = policy.daily().unwrap().get();
+            assert_eq!(after.daily_remaining(), Some(daily.saturating_sub(admitted)));
+        });
+    }
+
+    #[test]
+    fn no_interleaving_exceeds_the_burst() {
+        every_interleaving_admits(policy(2, 100), 2);
+    }
+
+    #[test]
+    fn no_interleaving_exceeds_the_quota_or_spends_the_burst_without_it() {
+        every_interleaving_admits(policy(100, 2), 2);
+    }
+
+    #[test]
+    fn no_interleaving_refuses_what_both_limits_allow() {
+        every_interleaving_admits(policy(3, 3), 3);
+    }
+}

@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+/// The answer to a request for permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a refusal that nobody looks at limits nothing"]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The permits are spent.
+    Allowed(Standing),
+    /// The bucket holds too few permits. Nothing is spent.
+    BurstExceeded(Refusal),
+    /// Too few of the day's permits are left. Nothing is spent.
+    QuotaExceeded(Refusal),
+    /// More permits than the burst or the daily quota ever holds. Nothing is spent, and no wait helps.
+    Unsatisfiable(Standing),
+}
+
+/// Where a caller stands after a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// Permits left in the bucket.
+    pub burst_remaining: u32,
+    /// Permits left today; none where no daily quota is set.
+    pub daily_remaining: Option<u32>,
+    /// Time until the bucket is full.
+    pub full_in: Duration,
+    /// Time until the day ends.
+    pub day_ends_in: Duration,
+}
+
+/// Where a caller stands who has to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// What is left.
+    pub standing: Standing,
+    /// Asking again after exactly this time succeeds if nobody else asked; any earlier, it does not.
+    pub retry_after: Duration,
+}
+
+impl Outcome {
+    /// Whether the permits are spent.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+
+    /// Where the caller stands after the decision.
+    #[must_use]
+    pub const fn standing(&self) -> &Standing {
+        match self {
+            Self::Allowed(standing) | Self::Unsatisfiable(standing) => standing,
+            Self::BurstExceeded(refusal) | Self::QuotaExceeded(refusal) => &refusal.standing,
+        }
+    }
+
+    /// How long to wait after a refusal, where waiting helps.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::BurstExceeded(refusal) | Self::QuotaExceeded(refusal) => {
+                Some(refusal.retry_after)
+            }
+            Self::Allowed(_) | Self::Unsatisfiable(_) => None,
+        }
+    }
+
+    /// Permits left in the bucket.
+    #[must_use]
+    pub const fn burst_remaining(&self) -> u32 {
+        self.standing().burst_remaining
+    }
+
+    /// Permits left today; none where no daily quota is set.
+    #[must_use]
+    pub const fn daily_remaining(&self) -> Option<u32> {
+        self.standing().daily_remaining
+    }
+}
