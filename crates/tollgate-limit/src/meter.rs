@@ -93,27 +93,48 @@ fn update<T>(word: &impl Word, decide: impl Fn(LimitState) -> (LimitState, T)) -
 mod tests {
     use std::num::NonZeroU32;
 
-    use loom::sync::{Arc, Mutex};
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
     use loom::thread;
 
     use super::*;
     use crate::Rate;
 
-    /// loom has no 128-bit word; behind its lock, each access is one step that it interleaves.
-    struct StandIn(Mutex<u128>);
+    /// loom has no 128-bit word: this one holds which of the states seen so far it is.
+    struct StandIn {
+        index: AtomicUsize,
+        seen: std::sync::Mutex<Vec<u128>>,
+    }
+
+    impl StandIn {
+        fn new() -> Self {
+            Self { index: AtomicUsize::new(0), seen: vec![0].into() }
+        }
+
+        fn index_of(&self, state: u128) -> usize {
+            let mut seen = self.seen.lock().unwrap();
+            seen.iter().position(|other| *other == state).unwrap_or_else(|| {
+                seen.push(state);
+                seen.len().saturating_sub(1)
+            })
+        }
+
+        fn state_at(&self, index: usize) -> u128 {
+            self.seen.lock().unwrap()[index]
+        }
+    }
 
     impl Word for StandIn {
         fn load(&self) -> u128 {
-            *self.0.lock().unwrap()
+            self.state_at(self.index.load(Ordering::Relaxed))
         }
 
         fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
-            let mut word = self.0.lock().unwrap();
-            if *word != current {
-                return Err(*word);
-            }
-            *word = new;
-            Ok(current)
+            let (current, new) = (self.index_of(current), self.index_of(new));
+            self.index
+                .compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)
+                .map(|index| self.state_at(index))
+                .map_err(|index| self.state_at(index))
         }
     }
 
@@ -128,7 +149,7 @@ mod tests {
     fn every_interleaving_admits(policy: LimitPolicy, admitted: u32) {
         let now = Timestamp::from_secs(1);
         loom::model(move || {
-            let word = Arc::new(StandIn(Mutex::new(0)));
+            let word = Arc::new(StandIn::new());
             let threads: Vec<_> = (0..3)
                 .map(|_| {
                     let word = Arc::clone(&word);
