@@ -1,8 +1,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::Rate;
 use crate::state::SHARED_BITS;
+use crate::{Rate, Timestamp};
 
 /// A rate with a burst and, optionally, a daily quota.
 ///
@@ -119,6 +119,13 @@ impl LimitPolicy {
     #[must_use]
     pub const fn day_offset(&self) -> i32 {
         self.day_offset
+    }
+
+    /// The calendar day of this time, in days since 1970-01-01.
+    #[must_use]
+    pub fn day(&self, now: Timestamp) -> i64 {
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        seconds.saturating_add(self.day_offset.into()).div_euclid(86_400)
     }
 
     /// The time in which an empty bucket fills.

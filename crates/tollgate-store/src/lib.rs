@@ -1,1 +1,55 @@
-//! Partners, tokens and their lifecycle, with the ports a store implements
+//! Partners and tokens: what is recorded of them, where it is kept, and what may happen to it.
+//!
+//! [`Registry`] is the one door for changes: it registers partners and issues, lists, rotates and
+//! revokes tokens. It keeps them in a [`Store`], a port of few atomic verbs; [`MemoryStore`] is the
+//! one that needs nothing.
+//!
+//! ```
+//! use tollgate_scope::Catalogue;
+//! use tollgate_store::{NewToken, Registry};
+//! use tollgate_token::Prefix;
+//!
+//! # pollster::block_on(async {
+//! let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+//! let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+//!
+//! let issued = registry
+//!     .issue_token(NewToken {
+//!         organization: "acme".into(),
+//!         name: "Zapier - production".into(),
+//!         scopes: vec!["guests:read".into()],
+//!         expires_at: None,
+//!     })
+//!     .await?;
+//! println!("copy this, it is shown once: {}", issued.secret.expose_secret());
+//!
+//! let organization = "acme".into();
+//! assert_eq!(registry.tokens(&organization).await?.len(), 1);
+//! registry.revoke_token(&organization, &issued.record.id).await?; // gone for good
+//! assert!(registry.tokens(&organization).await?.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod id;
+mod memory;
+mod partner;
+mod port;
+mod registry;
+mod token;
+
+pub use change::{Change, Changes, Listener};
+pub use error::{RegistryError, StoreError};
+pub use id::{OrganizationId, PartnerId, TokenId};
+pub use memory::MemoryStore;
+pub use partner::{NewPartner, Partner, is_api_key};
+pub use port::{
+    Insertion, LimitStore, PartnerStore, Revocation, Rotation, Store, StoreFuture, TokenStore,
+    Usage,
+};
+pub use registry::Registry;
+pub use token::{IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse};

@@ -1,0 +1,127 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use tollgate_limit::Timestamp;
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// A UUID of version 7 (RFC 9562 §5.7). It may be logged: it is of no use as a credential.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", serde(transparent))]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub(crate) fn draw(now: Timestamp) -> Self {
+                Self(draw(now))
+            }
+
+            /// The id that a store holds as raw bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The raw bytes, for a store.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+id! {
+    /// A partner: an integration that calls the API.
+    PartnerId
+}
+
+id! {
+    /// An organization access token, as lists and logs name it.
+    TokenId
+}
+
+/// # Panics
+///
+/// If the operating system has no random bytes to give.
+fn draw(now: Timestamp) -> Uuid {
+    let mut random = [0; 10];
+    SysRng.try_fill_bytes(&mut random).expect("the operating system gives random bytes");
+    uuid::Builder::from_unix_timestamp_millis(now.as_nanos() / 1_000_000, &random).into_uuid()
+}
+
+/// An organization, as the embedding program names it. Clones share the name.
+///
+/// A [`Registry`](crate::Registry) takes names of 1 to 128 bytes without control characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct OrganizationId(Arc<str>);
+
+impl OrganizationId {
+    /// The organization of this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn is_valid(&self) -> bool {
+        (1..=128).contains(&self.0.len()) && !self.0.contains(char::is_control)
+    }
+}
+
+impl From<&str> for OrganizationId {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for OrganizationId {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for OrganizationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for OrganizationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OrganizationId({:?})", &*self.0)
+    }
+}

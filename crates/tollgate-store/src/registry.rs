@@ -1,0 +1,316 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::SysRng;
+use rand::{RngExt as _, distr::Alphanumeric, rand_core::UnwrapErr};
+use tollgate_limit::{Clock, LimitPolicy, SystemClock, Timestamp};
+use tollgate_scope::Catalogue;
+use tollgate_token::{Digester, PlainToken, Prefix};
+
+use crate::{
+    Insertion, IssuedToken, MemoryStore, NewPartner, NewToken, OrganizationId, Partner, PartnerId,
+    RegistryError, Revocation, Rotation, Store, StoredToken, TokenId, TokenRecord, is_api_key,
+};
+
+/// The one door for changes to partners and tokens. Clones are the same registry.
+///
+/// What a verb acknowledges is kept by the store, and known to every [`Verifier`] of this process.
+///
+/// [`Verifier`]: https://docs.rs/tollgate-verify
+#[derive(Clone)]
+pub struct Registry {
+    catalogue: Catalogue,
+    prefix: Prefix,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    digester: Digester,
+    tokens_per_organization: usize,
+}
+
+impl Registry {
+    /// A registry of tokens with this prefix and scopes of this catalogue, kept in this store.
+    #[must_use]
+    pub fn new(
+        catalogue: Catalogue,
+        prefix: Prefix,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let digester = Digester::plain();
+        Self { catalogue, prefix, store, clock, digester, tokens_per_organization: 100 }
+    }
+
+    /// A registry in a [`MemoryStore`] of its own, on the system's clock.
+    #[must_use]
+    pub fn in_memory(catalogue: Catalogue, prefix: Prefix) -> Self {
+        Self::new(catalogue, prefix, Arc::new(MemoryStore::new()), Arc::new(SystemClock))
+    }
+
+    /// Stores tokens under a pepper: see [`Digester`].
+    #[must_use]
+    pub fn with_digester(self, digester: Digester) -> Self {
+        Self { digester, ..self }
+    }
+
+    /// Bounds how many tokens an organization may have, expired ones included; 100 if not said.
+    /// Rotation may go up to twice that, so that a full list can be rotated.
+    #[must_use]
+    pub fn with_tokens_per_organization(self, bound: usize) -> Self {
+        Self { tokens_per_organization: bound, ..self }
+    }
+
+    /// The scopes that tokens can carry.
+    #[must_use]
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// What tokens begin with.
+    #[must_use]
+    pub const fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// Where partners and tokens are kept.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// How a token's text becomes what is stored of it.
+    #[must_use]
+    pub const fn digester(&self) -> &Digester {
+        &self.digester
+    }
+
+    /// Registers a partner, under its own key or under one that is drawn.
+    ///
+    /// # Errors
+    ///
+    /// Its name, key or limits are invalid, another partner has its key, or the store failed.
+    pub async fn register_partner(&self, partner: NewPartner) -> Result<Partner, RegistryError> {
+        let NewPartner { name, policy, api_key } = partner;
+        check_name(&name)?;
+        let policy = policy.checked()?;
+        let api_key = api_key.unwrap_or_else(draw_api_key);
+        self.check_api_key(&api_key)?;
+        let created_at = self.clock.now();
+        let id = PartnerId::draw(created_at);
+        let partner = Partner { id, name, api_key, policy, enabled: true, created_at };
+        match self.store.insert_partner(partner.clone()).await? {
+            Insertion::Inserted => Ok(partner),
+            Insertion::Refused => Err(RegistryError::ApiKeyTaken),
+        }
+    }
+
+    /// All partners, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn partners(&self) -> Result<Vec<Partner>, RegistryError> {
+        Ok(self.store.partners().await?)
+    }
+
+    /// Changes the limits of the partner with this key. What it holds and has used today is kept.
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, the limits are invalid, or the store failed.
+    pub async fn set_limits(
+        &self,
+        api_key: &str,
+        policy: LimitPolicy,
+    ) -> Result<Partner, RegistryError> {
+        let policy = policy.checked()?;
+        self.store.set_limits(api_key, policy).await?.ok_or(RegistryError::NotFound)
+    }
+
+    /// Accepts the key of a partner, or refuses it from now on.
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, or the store failed.
+    pub async fn set_enabled(
+        &self,
+        api_key: &str,
+        enabled: bool,
+    ) -> Result<Partner, RegistryError> {
+        self.store.set_enabled(api_key, enabled).await?.ok_or(RegistryError::NotFound)
+    }
+
+    /// Issues a token. The answer holds its text, for the only time.
+    ///
+    /// # Errors
+    ///
+    /// Its name, organization, scopes or expiry are invalid, the organization has too many tokens, or
+    /// the store failed.
+    pub async fn issue_token(&self, token: NewToken) -> Result<IssuedToken, RegistryError> {
+        let NewToken { organization, name, scopes, expires_at } = token;
+        check_name(&name)?;
+        if !organization.is_valid() {
+            return Err(RegistryError::InvalidOrganization);
+        }
+        if scopes.is_empty() {
+            return Err(RegistryError::NoScopes);
+        }
+        self.catalogue.grant(&scopes)?;
+        let now = self.clock.now();
+        if expires_at.is_some_and(|expiry| expiry <= now) {
+            return Err(RegistryError::ExpiryInThePast);
+        }
+        let (issued, stored) = self.mint(|id, hint| TokenRecord {
+            id,
+            organization,
+            name,
+            hint,
+            scopes,
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+            replaces: None,
+            replaced_by: None,
+        });
+        match self.store.insert_token(stored, self.tokens_per_organization).await? {
+            Insertion::Inserted => Ok(issued),
+            Insertion::Refused => {
+                Err(RegistryError::TooManyTokens { bound: self.tokens_per_organization })
+            }
+        }
+    }
+
+    /// An organization's tokens, newest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn tokens(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        Ok(self.store.tokens(organization).await?)
+    }
+
+    /// An organization's tokens that were not used since: candidates for retirement. One that was
+    /// never used counts from when it was issued.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn idle_tokens(
+        &self,
+        organization: &OrganizationId,
+        since: Timestamp,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        let mut tokens = self.tokens(organization).await?;
+        tokens.retain(|token| token.last_used_at.unwrap_or(token.created_at) < since);
+        Ok(tokens)
+    }
+
+    /// Issues a token that takes the place of another, with the same name, scopes and lifetime. The
+    /// old one works for the overlap, which may be zero, and never past its own expiry; it stays in
+    /// the list until it is revoked.
+    ///
+    /// # Errors
+    ///
+    /// The organization has no such token or too many, the token has expired or was rotated before,
+    /// or the store failed.
+    pub async fn rotate_token(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+        overlap: Duration,
+    ) -> Result<IssuedToken, RegistryError> {
+        let mut tokens = self.tokens(organization).await?;
+        let at = tokens.iter().position(|other| other.id == *token);
+        let old = tokens.swap_remove(at.ok_or(RegistryError::NotFound)?);
+        let now = self.clock.now();
+        let lifetime = old.expires_at.map(|end| end.saturating_duration_since(old.created_at));
+        let (issued, stored) = self.mint(|id, hint| TokenRecord {
+            id,
+            hint,
+            created_at: now,
+            expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+            last_used_at: None,
+            replaces: Some(old.id),
+            replaced_by: None,
+            ..old
+        });
+        let old_expires_at = now.saturating_add(overlap);
+        let bound = self.tokens_per_organization.saturating_mul(2);
+        let rotated =
+            self.store.rotate_token(organization, token, stored, old_expires_at, bound).await?;
+        match rotated {
+            Rotation::Rotated => Ok(issued),
+            Rotation::NotFound => Err(RegistryError::NotFound),
+            Rotation::Expired => Err(RegistryError::Expired),
+            Rotation::AlreadyRotated => Err(RegistryError::AlreadyRotated),
+            Rotation::Refused => Err(RegistryError::TooManyTokens { bound }),
+        }
+    }
+
+    /// Revokes a token, for good. Another organization's token is not found, and neither is one that
+    /// was revoked before.
+    ///
+    /// # Errors
+    ///
+    /// The organization has no such token, or the store failed.
+    pub async fn revoke_token(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+    ) -> Result<(), RegistryError> {
+        match self.store.revoke_token(organization, token).await? {
+            Revocation::Revoked => Ok(()),
+            Revocation::NotFound => Err(RegistryError::NotFound),
+        }
+    }
+
+    fn mint(
+        &self,
+        record: impl FnOnce(TokenId, tollgate_token::TokenHint) -> TokenRecord,
+    ) -> (IssuedToken, StoredToken) {
+        let secret = PlainToken::mint(&self.prefix);
+        let record = record(TokenId::draw(self.clock.now()), secret.hint());
+        let digest = self.digester.digest(secret.expose_secret().as_bytes());
+        (IssuedToken { secret, record: record.clone() }, StoredToken { digest, record })
+    }
+
+    fn check_api_key(&self, api_key: &str) -> Result<(), RegistryError> {
+        if PlainToken::parse(&self.prefix, api_key).is_ok() {
+            return Err(RegistryError::TokenAsApiKey);
+        }
+        if is_api_key(api_key.as_bytes()) { Ok(()) } else { Err(RegistryError::InvalidApiKey) }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("prefix", &self.prefix)
+            .field("store", &self.store)
+            .field("digester", &self.digester)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_name(name: &str) -> Result<(), RegistryError> {
+    let length = name.chars().count();
+    if (1..=100).contains(&length) && !name.contains(char::is_control) {
+        Ok(())
+    } else {
+        Err(RegistryError::InvalidName)
+    }
+}
+
+/// 16 letters and digits: 95 bits, so that nobody meets another partner's key by chance.
+fn draw_api_key() -> String {
+    UnwrapErr(SysRng).sample_iter(Alphanumeric).map(char::from).take(16).collect()
+}

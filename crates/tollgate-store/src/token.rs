@@ -1,0 +1,97 @@
+use tollgate_limit::Timestamp;
+use tollgate_token::{PlainToken, TokenDigest, TokenHint};
+
+use crate::{OrganizationId, TokenId};
+
+/// What is recorded of a token, for lists. The token itself is not, and its digest stays in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct TokenRecord {
+    /// How lists and logs name it.
+    pub id: TokenId,
+    /// Whose data it opens.
+    pub organization: OrganizationId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The last 3 characters, by which its owner knows it.
+    pub hint: TokenHint,
+    /// The names of its scopes, as written when it was issued.
+    pub scopes: Vec<String>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// From when on it is refused, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// When a request last presented it, as far as is known.
+    pub last_used_at: Option<Timestamp>,
+    /// The token whose place it takes.
+    pub replaces: Option<TokenId>,
+    /// The token that takes its place.
+    pub replaced_by: Option<TokenId>,
+}
+
+/// How a token stands. A revoked one stands nowhere: it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum TokenStatus {
+    /// It is accepted.
+    Active,
+    /// It is accepted until its overlap with the token that takes its place ends.
+    Replaced,
+    /// It is refused, and kept until somebody revokes it.
+    Expired,
+}
+
+impl TokenRecord {
+    /// How the token stands at this time. It has expired at the instant of its expiry.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> TokenStatus {
+        if self.expires_at.is_some_and(|expiry| expiry <= now) {
+            TokenStatus::Expired
+        } else if self.replaced_by.is_some() {
+            TokenStatus::Replaced
+        } else {
+            TokenStatus::Active
+        }
+    }
+}
+
+/// A record with the digest by which a store finds it.
+#[derive(Clone, Debug)]
+pub struct StoredToken {
+    /// The digest of the token's text.
+    pub digest: TokenDigest,
+    /// What lists show.
+    pub record: TokenRecord,
+}
+
+/// A token to issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// Whose data it opens.
+    pub organization: OrganizationId,
+    /// What its owner calls it: 1 to 100 characters, no control characters.
+    pub name: String,
+    /// The names of its scopes, at least one.
+    pub scopes: Vec<String>,
+    /// From when on it is refused, if ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token just issued.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token itself, to be shown once: nobody can bring it back.
+    pub secret: PlainToken,
+    /// What is recorded of it.
+    pub record: TokenRecord,
+}
+
+/// A use to be written behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenUse {
+    /// Which token.
+    pub token: TokenId,
+    /// When it was used.
+    pub at: Timestamp,
+}
