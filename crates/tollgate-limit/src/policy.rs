@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -132,6 +133,17 @@ impl LimitPolicy {
     #[must_use]
     pub fn fill_time(&self) -> Duration {
         self.rate.time_for(self.burst.get())
+    }
+}
+
+/// `5 a second, burst 10, 10000 a day`.
+impl fmt::Display for LimitPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, burst {}", self.rate, self.burst)?;
+        match self.daily {
+            Some(daily) => write!(f, ", {daily} a day"),
+            None => Ok(()),
+        }
     }
 }
 

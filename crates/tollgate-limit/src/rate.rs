@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
@@ -78,5 +79,18 @@ impl Rate {
     pub fn permits_in(&self, time: Duration) -> u64 {
         let permits = time.as_nanos().saturating_mul(u128::from(self.permits.get()));
         u64::try_from(permits / (self.per as u128 * 1_000_000_000)).unwrap_or(u64::MAX)
+    }
+}
+
+/// `5 a second`.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let period = match self.per {
+            Period::Second => "second",
+            Period::Minute => "minute",
+            Period::Hour => "hour",
+            Period::Day => "day",
+        };
+        write!(f, "{} a {period}", self.permits)
     }
 }

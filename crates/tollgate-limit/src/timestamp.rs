@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// 1970-01-01, 00:00:00 UTC.
+    pub const EPOCH: Self = Self(0);
+
     /// The point this many nanoseconds after the Unix epoch.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
