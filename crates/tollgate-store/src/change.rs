@@ -1,6 +1,8 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use tollgate_limit::Timestamp;
 use tollgate_token::TokenDigest;
 
 /// Something in a store is no longer what a cache may hold of it, its absence included.
@@ -25,9 +27,28 @@ pub trait Listener: Send + Sync {
 #[derive(Default)]
 pub struct Changes {
     listeners: Mutex<Vec<Weak<dyn Listener>>>,
+    complete_until: AtomicU64,
 }
 
 impl Changes {
+    /// Changes that all happen in this process, so that listeners never miss one.
+    #[must_use]
+    pub fn complete() -> Self {
+        Self { complete_until: AtomicU64::new(u64::MAX), ..Self::default() }
+    }
+
+    /// Until when listeners have heard of all changes, those of other processes included. What was not
+    /// announced as changed is as it was at this time.
+    #[must_use]
+    pub fn complete_until(&self) -> Timestamp {
+        Timestamp::from_nanos(self.complete_until.load(Ordering::SeqCst))
+    }
+
+    /// Notes that listeners have heard of all changes until then.
+    pub fn note_complete(&self, until: Timestamp) {
+        self.complete_until.fetch_max(until.as_nanos(), Ordering::SeqCst);
+    }
+
     /// Tells this listener from now on, as long as it lives.
     pub fn subscribe(&self, listener: &Arc<impl Listener + 'static>) {
         let listener: Weak<dyn Listener> = Arc::downgrade(listener) as _;

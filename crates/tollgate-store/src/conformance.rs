@@ -18,8 +18,8 @@ use tollgate_scope::Catalogue;
 use tollgate_token::{Prefix, TokenDigest};
 
 use crate::{
-    Change, IssuedToken, Listener, NewPartner, NewToken, OrganizationId, Registry, RegistryError,
-    Store, TokenStatus, TokenUse, Usage,
+    AuditAction, AuditSubject, Change, IssuedToken, Listener, NewPartner, NewToken, OrganizationId,
+    Page, Registry, RegistryError, Store, TokenId, TokenStatus, TokenUse, Usage,
 };
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -41,6 +41,8 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     the_bound_on_tokens_holds(Setting::new(empty_store().await)).await;
     uses_move_forwards_only(Setting::new(empty_store().await)).await;
     usage_adds_up_by_day(Setting::new(empty_store().await)).await;
+    pages_follow_one_another(Setting::new(empty_store().await)).await;
+    the_trail_says_who_did_what(Setting::new(empty_store().await)).await;
     changes_are_announced_before_they_are_acknowledged(Setting::new(empty_store().await)).await;
 }
 
@@ -135,7 +137,7 @@ async fn tokens_are_listed_newest_first_and_found_by_digest(setting: Setting) {
     let expiry = START.saturating_add(DAY);
     let first = setting.issue_until("acme", "Zapier ☂ 'quoted'", Some(expiry)).await;
     let second = setting.issue("acme", "second").await; // in the same instant
-    setting.clock.advance(Duration::from_nanos(1));
+    setting.clock.advance(Duration::from_micros(1));
     let third = setting.issue("acme", "third").await;
     let listed = setting.registry.tokens(&"acme".into()).await.expect("a list");
     assert_eq!(listed, [third.record, second.record, first.record.clone()]);
@@ -172,8 +174,8 @@ async fn a_revoked_token_is_gone_for_good(setting: Setting) {
     assert!(matches!(again, Err(RegistryError::NotFound)));
     let rotated = setting.registry.rotate_token(&acme, &token.record.id, DAY).await;
     assert!(matches!(rotated, Err(RegistryError::NotFound)));
-    let use_ = TokenUse { token: token.record.id, at: START };
-    setting.store.note_uses(&[use_]).await.expect("passed over");
+    let late = TokenUse { token: token.record.id, first_at: START, last_at: START };
+    setting.store.note_uses(&[late]).await.expect("passed over");
     assert!(setting.stored(&token).await.is_none());
 }
 
@@ -243,11 +245,14 @@ async fn the_bound_on_tokens_holds(setting: Setting) {
 async fn uses_move_forwards_only(setting: Setting) {
     let token = setting.issue("acme", "token").await;
     let other = setting.issue("acme", "other").await;
+    let unknown = TokenId::from_bytes([7; 16]);
     for (at, expected) in [(5, 5), (9, 9), (7, 9)] {
         let at = Timestamp::from_secs(at);
-        let note = TokenUse { token: token.record.id, at };
-        setting.store.note_uses(&[note]).await.expect("noted");
+        let noted =
+            [token.record.id, unknown].map(|token| TokenUse { token, first_at: at, last_at: at });
+        setting.store.note_uses(&noted).await.expect("noted");
         let record = setting.stored(&token).await.expect("the token is found").record;
+        assert_eq!(record.first_used_at, Some(Timestamp::from_secs(5)));
         assert_eq!(record.last_used_at, Some(Timestamp::from_secs(expected)));
     }
     let idle = setting.registry.idle_tokens(&"acme".into(), Timestamp::from_secs(10)).await;
@@ -270,6 +275,79 @@ async fn usage_adds_up_by_day(setting: Setting) {
     store.add_usage(&[usage(8, 1)]).await.expect("added");
     assert_eq!(store.usage(partner, 8).await.expect("an answer"), 1);
     assert_eq!(store.usage(partner, 9).await.expect("an answer"), 0);
+    store.add_usage(&[usage(7, 5)]).await.expect("passed over, or kept for a day that is over");
+    assert_eq!(store.usage(partner, 8).await.expect("an answer"), 1);
+    assert_eq!(store.usages().await.expect("an answer"), [usage(8, 1)]);
+}
+
+async fn pages_follow_one_another(setting: Setting) {
+    let acme = OrganizationId::from("acme");
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.insert(0, setting.issue("acme", "token").await.record.id);
+    }
+    let page = |after, limit| {
+        let tokens = setting.registry.tokens_page(&acme, Page { after, limit });
+        async { Vec::from_iter(tokens.await.expect("a page").into_iter().map(|token| token.id)) }
+    };
+    assert_eq!(page(None, 2).await, ids[..2]);
+    assert_eq!(page(Some(ids[1]), 2).await, ids[2..4]);
+    setting.registry.revoke_token(&acme, &ids[3]).await.expect("revoked");
+    assert_eq!(page(Some(ids[3]), 2).await, ids[4..], "though the last of the page before is gone");
+    assert_eq!(page(Some(ids[4]), 2).await, []);
+}
+
+async fn the_trail_says_who_did_what(setting: Setting) {
+    let acme = OrganizationId::from("acme");
+    let alice = setting.registry.acting_for("alice@acme.example").expect("a name");
+    let bob = setting.registry.acting_for("bob").expect("a name");
+    let partner = alice.register_partner(partner("One", "key-number-1")).await.expect("registered");
+    let token = NewToken {
+        organization: acme.clone(),
+        name: "Zapier".into(),
+        scopes: vec!["a:read".into()],
+        expires_at: None,
+    };
+    let old = alice.issue_token(token).await.expect("issued").record;
+    setting.issue("other", "token").await;
+    let new = bob.rotate_token(&acme, &old.id, DAY).await.expect("rotated").record;
+    alice.revoke_token(&acme, &old.id).await.expect("revoked");
+    assert!(bob.revoke_token(&acme, &old.id).await.is_err(), "which leaves no trace");
+    bob.set_limits("key-number-1", LimitPolicy::default()).await.expect("changed");
+    bob.set_enabled("key-number-1", false).await.expect("changed");
+    bob.set_enabled("key-number-1", true).await.expect("changed");
+
+    let first = Page::first(10);
+    let trail = setting.registry.audit(Some(&acme), first).await.expect("a page");
+    let told =
+        trail.iter().map(|entry| (entry.actor.as_str(), entry.action, entry.detail.as_str()));
+    assert_eq!(
+        Vec::from_iter(told),
+        [
+            ("alice@acme.example", AuditAction::TokenRevoked, ""),
+            ("bob", AuditAction::TokenRotated, new.id.to_string().as_str()),
+            ("alice@acme.example", AuditAction::TokenIssued, "Zapier"),
+        ]
+    );
+    assert!(trail.iter().all(|entry| entry.at == START));
+    let of_old = AuditSubject::Token { organization: acme.clone(), id: old.id };
+    assert!(trail.iter().all(|entry| entry.subject == of_old));
+    let rest = Page { after: Some(trail[0].id), limit: 1 };
+    assert_eq!(setting.registry.audit(Some(&acme), rest).await.expect("a page"), trail[1..2]);
+
+    let trail = setting.registry.audit(None, first).await.expect("a page");
+    let told = trail.iter().map(|entry| entry.action);
+    assert_eq!(
+        Vec::from_iter(told),
+        [
+            AuditAction::PartnerEnabled,
+            AuditAction::PartnerDisabled,
+            AuditAction::LimitsChanged,
+            AuditAction::PartnerRegistered,
+        ]
+    );
+    let of_partner = AuditSubject::Partner { id: partner.id };
+    assert!(trail.iter().all(|entry| entry.subject == of_partner));
 }
 
 #[derive(Default)]

@@ -26,6 +26,9 @@ pub enum RegistryError {
     /// The name of a partner or token.
     #[error("a name has 1 to 100 characters and no control characters")]
     InvalidName,
+    /// The name of an actor.
+    #[error("an actor has 1 to 100 characters and no control characters")]
+    InvalidActor,
     /// The name of an organization.
     #[error("an organization has 1 to 128 bytes and no control characters")]
     InvalidOrganization,

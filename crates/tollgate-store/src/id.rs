@@ -1,17 +1,17 @@
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rand::TryRng as _;
-use rand::rngs::SysRng;
 use tollgate_limit::Timestamp;
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// A UUID of version 7 (RFC 9562 §5.7). It may be logged: it is of no use as a credential.
+        /// A UUID of version 7 (RFC 9562 §5.7): later ones are greater. It may be logged: it is of no
+        /// use as a credential.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "serde", serde(transparent))]
@@ -67,13 +67,19 @@ id! {
     TokenId
 }
 
-/// # Panics
-///
-/// If the operating system has no random bytes to give.
+id! {
+    /// An entry of the audit trail.
+    AuditId
+}
+
+/// Greater than all that this process drew before, also within a millisecond and when the clock stands
+/// still (RFC 9562 §6.2).
 fn draw(now: Timestamp) -> Uuid {
-    let mut random = [0; 10];
-    SysRng.try_fill_bytes(&mut random).expect("the operating system gives random bytes");
-    uuid::Builder::from_unix_timestamp_millis(now.as_nanos() / 1_000_000, &random).into_uuid()
+    static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+    let context = CONTEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let nanos = Duration::from_nanos(now.as_nanos()).subsec_nanos();
+    Uuid::new_v7(uuid::Timestamp::from_unix(&*context, now.as_secs(), nanos))
 }
 
 /// An organization, as the embedding program names it. Clones share the name.

@@ -31,6 +31,7 @@
 //! # }).unwrap();
 //! ```
 
+mod audit;
 mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -42,14 +43,15 @@ mod port;
 mod registry;
 mod token;
 
+pub use audit::{AuditAction, AuditEntry, AuditSubject};
 pub use change::{Change, Changes, Listener};
 pub use error::{RegistryError, StoreError};
-pub use id::{OrganizationId, PartnerId, TokenId};
+pub use id::{AuditId, OrganizationId, PartnerId, TokenId};
 pub use memory::MemoryStore;
 pub use partner::{NewPartner, Partner, is_api_key};
 pub use port::{
-    Insertion, LimitStore, PartnerStore, Revocation, Rotation, Store, StoreFuture, TokenStore,
-    Usage,
+    AuditStore, Insertion, LimitStore, Page, PartnerStore, Revocation, Rotation, Store,
+    StoreFuture, Succession, TokenStore, Usage,
 };
 pub use registry::Registry;
 pub use token::{IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse};

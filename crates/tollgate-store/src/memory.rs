@@ -1,22 +1,23 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tollgate_limit::{LimitPolicy, Timestamp};
+use tollgate_limit::LimitPolicy;
 use tollgate_token::TokenDigest;
 
 use crate::{
-    Change, Changes, Insertion, LimitStore, OrganizationId, Partner, PartnerId, PartnerStore,
-    Revocation, Rotation, Store, StoreError, StoreFuture, StoredToken, TokenId, TokenRecord,
-    TokenStore, TokenUse, Usage,
+    AuditEntry, AuditId, AuditStore, AuditSubject, Change, Changes, Insertion, LimitStore,
+    OrganizationId, Page, Partner, PartnerId, PartnerStore, Revocation, Rotation, Store,
+    StoreError, StoreFuture, StoredToken, Succession, TokenId, TokenRecord, TokenStore, TokenUse,
+    Usage,
 };
 
 /// A [`Store`] in memory, for tests, demonstrations and servers whose partners come from elsewhere:
 /// it forgets everything when the process ends.
 ///
-/// It holds up to 1,000,000 tokens and 100,000 partners, and refuses more with an error.
-#[derive(Default)]
+/// It holds up to 1,000,000 tokens and 100,000 partners, and refuses more with an error; of the audit
+/// trail, the latest 100,000 entries.
 pub struct MemoryStore {
     records: Mutex<Records>,
     changes: Changes,
@@ -26,21 +27,25 @@ pub struct MemoryStore {
 struct Records {
     partners: Vec<Partner>,
     partner_by_key: HashMap<String, usize>,
+    partner_by_id: HashMap<PartnerId, usize>,
     tokens: HashMap<TokenId, StoredToken>,
     by_digest: HashMap<[u8; 32], TokenId>,
     /// Oldest first.
     by_organization: HashMap<OrganizationId, Vec<TokenId>>,
     usage: HashMap<PartnerId, (i64, u64)>,
+    /// Oldest first.
+    audit: VecDeque<AuditEntry>,
 }
 
 const MAX_TOKENS: usize = 1_000_000;
 const MAX_PARTNERS: usize = 100_000;
+const MAX_AUDIT_ENTRIES: usize = 100_000;
 
 impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { records: Mutex::default(), changes: Changes::complete() }
     }
 
     /// No code that holds the lock can leave records half changed, so a panic elsewhere is no reason
@@ -51,17 +56,21 @@ impl MemoryStore {
 
     fn update_partner(
         &self,
-        api_key: &str,
+        partner: PartnerId,
         update: impl FnOnce(&mut Partner),
+        entry: AuditEntry,
     ) -> StoreFuture<'static, Option<Partner>> {
-        let updated = self.records().partner_mut(api_key).map(|partner| {
-            update(partner);
-            partner.clone()
-        });
-        if updated.is_some() {
-            self.changes.publish(&Change::Partner(api_key.to_owned()));
+        let updated = self.records().update_partner(partner, update, entry);
+        if let Some(partner) = &updated {
+            self.changes.publish(&Change::Partner(partner.api_key.clone()));
         }
         done(updated)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -74,9 +83,25 @@ fn full<T: Send + 'static>(what: &'static str) -> StoreFuture<'static, T> {
 }
 
 impl Records {
-    fn partner_mut(&mut self, api_key: &str) -> Option<&mut Partner> {
-        let at = self.partner_by_key.get(api_key)?;
-        self.partners.get_mut(*at)
+    fn update_partner(
+        &mut self,
+        partner: PartnerId,
+        update: impl FnOnce(&mut Partner),
+        entry: AuditEntry,
+    ) -> Option<Partner> {
+        let at = *self.partner_by_id.get(&partner)?;
+        let partner = self.partners.get_mut(at)?;
+        update(partner);
+        let updated = partner.clone();
+        self.note(entry);
+        Some(updated)
+    }
+
+    fn note(&mut self, entry: AuditEntry) {
+        if self.audit.len() >= MAX_AUDIT_ENTRIES {
+            self.audit.pop_front();
+        }
+        self.audit.push_back(entry);
     }
 
     fn count(&self, organization: &OrganizationId) -> usize {
@@ -98,7 +123,12 @@ impl Records {
         self.tokens.insert(id, token);
     }
 
-    fn remove(&mut self, organization: &OrganizationId, id: &TokenId) -> Option<TokenDigest> {
+    fn remove(
+        &mut self,
+        organization: &OrganizationId,
+        id: &TokenId,
+        entry: AuditEntry,
+    ) -> Option<TokenDigest> {
         let digest = self.token_mut(organization, id)?.digest;
         self.tokens.remove(id);
         self.by_digest.remove(digest.as_bytes());
@@ -108,6 +138,7 @@ impl Records {
                 self.by_organization.remove(organization);
             }
         }
+        self.note(entry);
         Some(digest)
     }
 }
@@ -119,7 +150,7 @@ impl Store for MemoryStore {
 }
 
 impl PartnerStore for MemoryStore {
-    fn insert_partner(&self, partner: Partner) -> StoreFuture<'_, Insertion> {
+    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion> {
         let api_key = partner.api_key.clone();
         {
             let mut records = self.records();
@@ -131,39 +162,50 @@ impl PartnerStore for MemoryStore {
                 return full("the store in memory holds as many partners as it may");
             }
             records.partner_by_key.insert(api_key.clone(), at);
+            records.partner_by_id.insert(partner.id, at);
             records.partners.push(partner);
+            records.note(entry);
         }
         self.changes.publish(&Change::Partner(api_key));
         done(Insertion::Inserted)
     }
 
     fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
-        done(self.records().partner_mut(api_key).cloned())
+        let records = self.records();
+        let at = records.partner_by_key.get(api_key);
+        done(at.and_then(|at| records.partners.get(*at)).cloned())
     }
 
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
         done(self.records().partners.clone())
     }
 
-    fn set_limits<'a>(
-        &'a self,
-        api_key: &'a str,
+    fn set_limits(
+        &self,
+        partner: PartnerId,
         policy: LimitPolicy,
-    ) -> StoreFuture<'a, Option<Partner>> {
-        self.update_partner(api_key, |partner| partner.policy = policy)
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>> {
+        self.update_partner(partner, |partner| partner.policy = policy, entry)
     }
 
-    fn set_enabled<'a>(
-        &'a self,
-        api_key: &'a str,
+    fn set_enabled(
+        &self,
+        partner: PartnerId,
         enabled: bool,
-    ) -> StoreFuture<'a, Option<Partner>> {
-        self.update_partner(api_key, |partner| partner.enabled = enabled)
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>> {
+        self.update_partner(partner, |partner| partner.enabled = enabled, entry)
     }
 }
 
 impl TokenStore for MemoryStore {
-    fn insert_token(&self, token: StoredToken, bound: usize) -> StoreFuture<'_, Insertion> {
+    fn insert_token(
+        &self,
+        token: StoredToken,
+        bound: usize,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Insertion> {
         let digest = token.digest;
         {
             let mut records = self.records();
@@ -174,6 +216,7 @@ impl TokenStore for MemoryStore {
                 return full("the store in memory holds as many tokens as it may");
             }
             records.insert(token);
+            records.note(entry);
         }
         self.changes.publish(&Change::Token(digest));
         done(Insertion::Inserted)
@@ -188,25 +231,40 @@ impl TokenStore for MemoryStore {
         done(id.and_then(|id| records.tokens.get(id)).cloned())
     }
 
-    fn tokens<'a>(&'a self, organization: &'a OrganizationId) -> StoreFuture<'a, Vec<TokenRecord>> {
-        let records = self.records();
-        let ids = records.by_organization.get(organization).into_iter().flatten().rev();
-        done(ids.filter_map(|id| Some(records.tokens.get(id)?.record.clone())).collect())
-    }
-
-    fn rotate_token<'a>(
+    fn token<'a>(
         &'a self,
         organization: &'a OrganizationId,
         token: &'a TokenId,
-        successor: StoredToken,
-        old_expires_at: Timestamp,
-        bound: usize,
-    ) -> StoreFuture<'a, Rotation> {
+    ) -> StoreFuture<'a, Option<TokenRecord>> {
+        let mut records = self.records();
+        done(records.token_mut(organization, token).map(|token| token.record.clone()))
+    }
+
+    fn tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        page: Page<TokenId>,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        let records = self.records();
+        let ids = records.by_organization.get(organization).into_iter().flatten().rev();
+        let ids = ids.filter(|id| page.after.is_none_or(|after| **id < after));
+        let tokens = ids.filter_map(|id| Some(records.tokens.get(id)?.record.clone()));
+        done(tokens.take(count(page.limit)).collect())
+    }
+
+    fn rotate_token(
+        &self,
+        token: TokenId,
+        succession: Succession,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Rotation> {
+        let Succession { successor, old_expires_at, bound } = succession;
         let digests = {
             let mut records = self.records();
-            let is_full = records.count(organization) >= bound;
+            let organization = successor.record.organization.clone();
+            let is_full = records.count(&organization) >= bound;
             let is_crowded = records.tokens.len() >= MAX_TOKENS;
-            let Some(old) = records.token_mut(organization, token) else {
+            let Some(old) = records.token_mut(&organization, &token) else {
                 return done(Rotation::NotFound);
             };
             if old.record.expires_at.is_some_and(|end| end <= successor.record.created_at) {
@@ -227,6 +285,7 @@ impl TokenStore for MemoryStore {
             old.record.replaced_by = Some(successor.record.id);
             let digests = [old.digest, successor.digest];
             records.insert(successor);
+            records.note(entry);
             digests
         };
         for digest in digests {
@@ -239,8 +298,9 @@ impl TokenStore for MemoryStore {
         &'a self,
         organization: &'a OrganizationId,
         token: &'a TokenId,
+        entry: AuditEntry,
     ) -> StoreFuture<'a, Revocation> {
-        let removed = self.records().remove(organization, token);
+        let removed = self.records().remove(organization, token, entry);
         match removed {
             Some(digest) => {
                 self.changes.publish(&Change::Token(digest));
@@ -252,9 +312,10 @@ impl TokenStore for MemoryStore {
 
     fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         let mut records = self.records();
-        for TokenUse { token, at } in uses {
+        for TokenUse { token, first_at, last_at } in uses {
             if let Some(token) = records.tokens.get_mut(token) {
-                token.record.last_used_at = token.record.last_used_at.max(Some(*at));
+                token.record.first_used_at.get_or_insert(*first_at);
+                token.record.last_used_at = token.record.last_used_at.max(Some(*last_at));
             }
         }
         done(())
@@ -267,6 +328,13 @@ impl LimitStore for MemoryStore {
             Some((latest, permits)) if *latest == day => *permits,
             _ => 0,
         })
+    }
+
+    fn usages(&self) -> StoreFuture<'_, Vec<Usage>> {
+        let records = self.records();
+        let usages = records.usage.iter();
+        let usages = usages.map(|(&partner, &(day, permits))| Usage { partner, day, permits });
+        done(usages.collect())
     }
 
     fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()> {
@@ -282,6 +350,27 @@ impl LimitStore for MemoryStore {
         }
         done(())
     }
+}
+
+impl AuditStore for MemoryStore {
+    fn audit<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        page: Page<AuditId>,
+    ) -> StoreFuture<'a, Vec<AuditEntry>> {
+        let is_of = |entry: &&AuditEntry| match &entry.subject {
+            AuditSubject::Token { organization: of, .. } => organization == Some(of),
+            AuditSubject::Partner { .. } => organization.is_none(),
+        };
+        let records = self.records();
+        let entries = records.audit.iter().rev().filter(is_of);
+        let entries = entries.filter(|entry| page.after.is_none_or(|after| entry.id < after));
+        done(entries.take(count(page.limit)).cloned().collect())
+    }
+}
+
+fn count(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 /// Shows how much is kept, and none of it.

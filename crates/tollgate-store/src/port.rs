@@ -6,8 +6,8 @@ use tollgate_limit::{LimitPolicy, Timestamp};
 use tollgate_token::TokenDigest;
 
 use crate::{
-    Changes, OrganizationId, Partner, PartnerId, StoreError, StoredToken, TokenId, TokenRecord,
-    TokenUse,
+    AuditEntry, AuditId, Changes, OrganizationId, Partner, PartnerId, StoreError, StoredToken,
+    TokenId, TokenRecord, TokenUse,
 };
 
 /// What a store's verbs return. Boxed, so that a store is a `dyn Store`: the price is paid where a
@@ -17,8 +17,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Where partners and tokens are kept.
 ///
 /// Each verb is atomic. What it acknowledges is kept; when it fails, nothing is known to have changed.
-/// No verb brings a revoked token back, changes a token's scopes or moves its expiry later.
-pub trait Store: PartnerStore + TokenStore + LimitStore {
+/// No verb brings a revoked token back, changes a token's scopes or moves its expiry later. A verb that
+/// takes an [`AuditEntry`] keeps it in the same step, and only if something changed.
+pub trait Store: PartnerStore + TokenStore + LimitStore + AuditStore {
     /// Where changes are announced, before they are acknowledged.
     fn changes(&self) -> &Changes;
 }
@@ -26,7 +27,7 @@ pub trait Store: PartnerStore + TokenStore + LimitStore {
 /// The partners.
 pub trait PartnerStore: Debug + Send + Sync {
     /// Adds a partner, unless another has its key.
-    fn insert_partner(&self, partner: Partner) -> StoreFuture<'_, Insertion>;
+    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion>;
 
     /// The partner with exactly this key.
     fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>>;
@@ -35,24 +36,31 @@ pub trait PartnerStore: Debug + Send + Sync {
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>>;
 
     /// Changes a partner's limits; the partner as it is then, if there is one.
-    fn set_limits<'a>(
-        &'a self,
-        api_key: &'a str,
+    fn set_limits(
+        &self,
+        partner: PartnerId,
         policy: LimitPolicy,
-    ) -> StoreFuture<'a, Option<Partner>>;
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>>;
 
     /// Accepts a partner's key, or refuses it; the partner as it is then, if there is one.
-    fn set_enabled<'a>(
-        &'a self,
-        api_key: &'a str,
+    fn set_enabled(
+        &self,
+        partner: PartnerId,
         enabled: bool,
-    ) -> StoreFuture<'a, Option<Partner>>;
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>>;
 }
 
 /// The tokens.
 pub trait TokenStore: Debug + Send + Sync {
     /// Adds a token, unless its organization has `bound` or more.
-    fn insert_token(&self, token: StoredToken, bound: usize) -> StoreFuture<'_, Insertion>;
+    fn insert_token(
+        &self,
+        token: StoredToken,
+        bound: usize,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Insertion>;
 
     /// The token with this digest, with the digest that the store holds: the caller compares again.
     fn token_by_digest<'a>(
@@ -60,30 +68,39 @@ pub trait TokenStore: Debug + Send + Sync {
         digest: &'a TokenDigest,
     ) -> StoreFuture<'a, Option<StoredToken>>;
 
-    /// An organization's tokens, newest first, expired ones included.
-    fn tokens<'a>(&'a self, organization: &'a OrganizationId) -> StoreFuture<'a, Vec<TokenRecord>>;
-
-    /// Adds the successor of an organization's token and, in the same step, has the token expire at
-    /// `old_expires_at`, or earlier if it would anyway. The successor names the token it replaces.
-    /// Refused where the token had expired when the successor was created, has a successor, or where the organization has
-    /// `bound` tokens or more.
-    fn rotate_token<'a>(
+    /// An organization's token.
+    fn token<'a>(
         &'a self,
         organization: &'a OrganizationId,
         token: &'a TokenId,
-        successor: StoredToken,
-        old_expires_at: Timestamp,
-        bound: usize,
-    ) -> StoreFuture<'a, Rotation>;
+    ) -> StoreFuture<'a, Option<TokenRecord>>;
+
+    /// An organization's tokens, newest first, expired ones included.
+    fn tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        page: Page<TokenId>,
+    ) -> StoreFuture<'a, Vec<TokenRecord>>;
+
+    /// Adds the successor of its organization's token and, in the same step, has the token expire at
+    /// the succession's time, or earlier if it would anyway.
+    fn rotate_token(
+        &self,
+        token: TokenId,
+        succession: Succession,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Rotation>;
 
     /// Deletes an organization's token, for good.
     fn revoke_token<'a>(
         &'a self,
         organization: &'a OrganizationId,
         token: &'a TokenId,
+        entry: AuditEntry,
     ) -> StoreFuture<'a, Revocation>;
 
-    /// Moves when tokens were last used forwards, never backwards. Unknown tokens are passed over.
+    /// Moves when tokens were last used forwards, never backwards, and keeps when they were first used.
+    /// Unknown tokens are passed over.
     fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()>;
 }
 
@@ -92,8 +109,49 @@ pub trait LimitStore: Debug + Send + Sync {
     /// How many permits a partner used on this day.
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64>;
 
+    /// What each partner used on the latest day on which it used anything.
+    fn usages(&self) -> StoreFuture<'_, Vec<Usage>>;
+
     /// Adds to what was used: several processes add up. Days before the latest one may be forgotten.
     fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()>;
+}
+
+/// The audit trail. Entries come with the changes that they tell of, and nothing removes one.
+pub trait AuditStore: Debug + Send + Sync {
+    /// What was done to an organization's tokens or, without one, to partners; newest first.
+    fn audit<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        page: Page<AuditId>,
+    ) -> StoreFuture<'a, Vec<AuditEntry>>;
+}
+
+/// A part of a list that begins with the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page<Id> {
+    /// The last one of the page before.
+    pub after: Option<Id>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl<Id> Page<Id> {
+    /// The first page, with so many at most.
+    #[must_use]
+    pub const fn first(limit: u32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// A token that takes the place of another.
+#[derive(Clone, Debug)]
+pub struct Succession {
+    /// The new token, which names the one that it replaces, of the same organization.
+    pub successor: StoredToken,
+    /// From when on the old one is refused, unless it is earlier.
+    pub old_expires_at: Timestamp,
+    /// How many tokens the organization may have with the successor.
+    pub bound: usize,
 }
 
 /// Permits that a partner used on one day.

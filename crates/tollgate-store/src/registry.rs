@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,15 @@ use tollgate_scope::Catalogue;
 use tollgate_token::{Digester, PlainToken, Prefix};
 
 use crate::{
-    Insertion, IssuedToken, MemoryStore, NewPartner, NewToken, OrganizationId, Partner, PartnerId,
-    RegistryError, Revocation, Rotation, Store, StoredToken, TokenId, TokenRecord, is_api_key,
+    AuditAction, AuditEntry, AuditId, AuditSubject, Insertion, IssuedToken, MemoryStore,
+    NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, RegistryError, Revocation,
+    Rotation, Store, StoredToken, Succession, TokenId, TokenRecord, Usage, is_api_key,
 };
 
 /// The one door for changes to partners and tokens. Clones are the same registry.
 ///
-/// What a verb acknowledges is kept by the store, and known to every [`Verifier`] of this process.
+/// What a verb acknowledges is kept by the store, and known to every [`Verifier`] of this process. Each
+/// change is kept with an entry in the audit trail, which says who made it.
 ///
 /// [`Verifier`]: https://docs.rs/tollgate-verify
 #[derive(Clone)]
@@ -26,6 +29,7 @@ pub struct Registry {
     clock: Arc<dyn Clock>,
     digester: Digester,
     tokens_per_organization: usize,
+    actor: Arc<str>,
 }
 
 impl Registry {
@@ -38,7 +42,8 @@ impl Registry {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let digester = Digester::plain();
-        Self { catalogue, prefix, store, clock, digester, tokens_per_organization: 100 }
+        let actor = "system".into();
+        Self { catalogue, prefix, store, clock, digester, tokens_per_organization: 100, actor }
     }
 
     /// A registry in a [`MemoryStore`] of its own, on the system's clock.
@@ -58,6 +63,19 @@ impl Registry {
     #[must_use]
     pub fn with_tokens_per_organization(self, bound: usize) -> Self {
         Self { tokens_per_organization: bound, ..self }
+    }
+
+    /// This registry, with this actor in the audit trail: who is signed in, or which job runs. `system`
+    /// if not said.
+    ///
+    /// # Errors
+    ///
+    /// The name is empty, longer than 100 characters, or holds control characters.
+    pub fn acting_for(&self, actor: &str) -> Result<Self, RegistryError> {
+        if !is_name(actor) {
+            return Err(RegistryError::InvalidActor);
+        }
+        Ok(Self { actor: actor.into(), ..self.clone() })
     }
 
     /// The scopes that tokens can carry.
@@ -101,10 +119,12 @@ impl Registry {
         let policy = policy.checked()?;
         let api_key = api_key.unwrap_or_else(draw_api_key);
         self.check_api_key(&api_key)?;
-        let created_at = self.clock.now();
+        let created_at = self.now();
         let id = PartnerId::draw(created_at);
         let partner = Partner { id, name, api_key, policy, enabled: true, created_at };
-        match self.store.insert_partner(partner.clone()).await? {
+        let subject = AuditSubject::Partner { id };
+        let entry = self.entry(AuditAction::PartnerRegistered, subject, partner.name.clone());
+        match self.store.insert_partner(partner.clone(), entry).await? {
             Insertion::Inserted => Ok(partner),
             Insertion::Refused => Err(RegistryError::ApiKeyTaken),
         }
@@ -119,6 +139,26 @@ impl Registry {
         Ok(self.store.partners().await?)
     }
 
+    /// All partners, oldest first, with the permits that each used today, as far as they are written.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn partners_with_usage(&self) -> Result<Vec<(Partner, u64)>, RegistryError> {
+        let (partners, usages) = (self.store.partners().await?, self.store.usages().await?);
+        let now = self.now();
+        let latest: HashMap<_, _> = usages.iter().map(|usage| (usage.partner, usage)).collect();
+        let used_today = |partner: &Partner| match latest.get(&partner.id) {
+            Some(Usage { day, permits, .. }) if *day == partner.policy.day(now) => *permits,
+            _ => 0,
+        };
+        let with_usage = |partner| {
+            let used = used_today(&partner);
+            (partner, used)
+        };
+        Ok(partners.into_iter().map(with_usage).collect())
+    }
+
     /// Changes the limits of the partner with this key. What it holds and has used today is kept.
     ///
     /// # Errors
@@ -130,7 +170,10 @@ impl Registry {
         policy: LimitPolicy,
     ) -> Result<Partner, RegistryError> {
         let policy = policy.checked()?;
-        self.store.set_limits(api_key, policy).await?.ok_or(RegistryError::NotFound)
+        let id = self.partner_id(api_key).await?;
+        let subject = AuditSubject::Partner { id };
+        let entry = self.entry(AuditAction::LimitsChanged, subject, policy.to_string());
+        self.store.set_limits(id, policy, entry).await?.ok_or(RegistryError::NotFound)
     }
 
     /// Accepts the key of a partner, or refuses it from now on.
@@ -143,7 +186,11 @@ impl Registry {
         api_key: &str,
         enabled: bool,
     ) -> Result<Partner, RegistryError> {
-        self.store.set_enabled(api_key, enabled).await?.ok_or(RegistryError::NotFound)
+        let id = self.partner_id(api_key).await?;
+        let action =
+            if enabled { AuditAction::PartnerEnabled } else { AuditAction::PartnerDisabled };
+        let entry = self.entry(action, AuditSubject::Partner { id }, String::new());
+        self.store.set_enabled(id, enabled, entry).await?.ok_or(RegistryError::NotFound)
     }
 
     /// Issues a token. The answer holds its text, for the only time.
@@ -162,7 +209,8 @@ impl Registry {
             return Err(RegistryError::NoScopes);
         }
         self.catalogue.grant(&scopes)?;
-        let now = self.clock.now();
+        let now = self.now();
+        let expires_at = expires_at.map(whole_micros);
         if expires_at.is_some_and(|expiry| expiry <= now) {
             return Err(RegistryError::ExpiryInThePast);
         }
@@ -174,11 +222,14 @@ impl Registry {
             scopes,
             created_at: now,
             expires_at,
+            first_used_at: None,
             last_used_at: None,
             replaces: None,
             replaced_by: None,
         });
-        match self.store.insert_token(stored, self.tokens_per_organization).await? {
+        let detail = stored.record.name.clone();
+        let entry = self.entry(AuditAction::TokenIssued, subject(&stored.record), detail);
+        match self.store.insert_token(stored, self.tokens_per_organization, entry).await? {
             Insertion::Inserted => Ok(issued),
             Insertion::Refused => {
                 Err(RegistryError::TooManyTokens { bound: self.tokens_per_organization })
@@ -195,7 +246,33 @@ impl Registry {
         &self,
         organization: &OrganizationId,
     ) -> Result<Vec<TokenRecord>, RegistryError> {
-        Ok(self.store.tokens(organization).await?)
+        self.tokens_page(organization, Page::first(u32::MAX)).await
+    }
+
+    /// A page of an organization's tokens, newest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn tokens_page(
+        &self,
+        organization: &OrganizationId,
+        page: Page<TokenId>,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        Ok(self.store.tokens(organization, page).await?)
+    }
+
+    /// A page of what was done to an organization's tokens or, without one, to partners; newest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn audit(
+        &self,
+        organization: Option<&OrganizationId>,
+        page: Page<AuditId>,
+    ) -> Result<Vec<AuditEntry>, RegistryError> {
+        Ok(self.store.audit(organization, page).await?)
     }
 
     /// An organization's tokens that were not used since: candidates for retirement. One that was
@@ -228,25 +305,27 @@ impl Registry {
         token: &TokenId,
         overlap: Duration,
     ) -> Result<IssuedToken, RegistryError> {
-        let mut tokens = self.tokens(organization).await?;
-        let at = tokens.iter().position(|other| other.id == *token);
-        let old = tokens.swap_remove(at.ok_or(RegistryError::NotFound)?);
-        let now = self.clock.now();
+        let old = self.store.token(organization, token).await?;
+        let old = old.ok_or(RegistryError::NotFound)?;
+        let subject = subject(&old);
+        let now = self.now();
         let lifetime = old.expires_at.map(|end| end.saturating_duration_since(old.created_at));
         let (issued, stored) = self.mint(|id, hint| TokenRecord {
             id,
             hint,
             created_at: now,
             expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+            first_used_at: None,
             last_used_at: None,
             replaces: Some(old.id),
             replaced_by: None,
             ..old
         });
-        let old_expires_at = now.saturating_add(overlap);
+        let entry = self.entry(AuditAction::TokenRotated, subject, issued.record.id.to_string());
         let bound = self.tokens_per_organization.saturating_mul(2);
-        let rotated =
-            self.store.rotate_token(organization, token, stored, old_expires_at, bound).await?;
+        let old_expires_at = whole_micros(now.saturating_add(overlap));
+        let succession = Succession { successor: stored, old_expires_at, bound };
+        let rotated = self.store.rotate_token(*token, succession, entry).await?;
         match rotated {
             Rotation::Rotated => Ok(issued),
             Rotation::NotFound => Err(RegistryError::NotFound),
@@ -267,10 +346,27 @@ impl Registry {
         organization: &OrganizationId,
         token: &TokenId,
     ) -> Result<(), RegistryError> {
-        match self.store.revoke_token(organization, token).await? {
+        let subject = AuditSubject::Token { organization: organization.clone(), id: *token };
+        let entry = self.entry(AuditAction::TokenRevoked, subject, String::new());
+        match self.store.revoke_token(organization, token, entry).await? {
             Revocation::Revoked => Ok(()),
             Revocation::NotFound => Err(RegistryError::NotFound),
         }
+    }
+
+    async fn partner_id(&self, api_key: &str) -> Result<PartnerId, RegistryError> {
+        let partner = self.store.partner_by_key(api_key).await?;
+        partner.map(|partner| partner.id).ok_or(RegistryError::NotFound)
+    }
+
+    /// In whole microseconds, which is what databases keep of a time.
+    fn now(&self) -> Timestamp {
+        whole_micros(self.clock.now())
+    }
+
+    fn entry(&self, action: AuditAction, subject: AuditSubject, detail: String) -> AuditEntry {
+        let (at, actor) = (self.now(), self.actor.as_ref().to_owned());
+        AuditEntry { id: AuditId::draw(at), at, actor, action, subject, detail }
     }
 
     fn mint(
@@ -278,7 +374,7 @@ impl Registry {
         record: impl FnOnce(TokenId, tollgate_token::TokenHint) -> TokenRecord,
     ) -> (IssuedToken, StoredToken) {
         let secret = PlainToken::mint(&self.prefix);
-        let record = record(TokenId::draw(self.clock.now()), secret.hint());
+        let record = record(TokenId::draw(self.now()), secret.hint());
         let digest = self.digester.digest(secret.expose_secret().as_bytes());
         (IssuedToken { secret, record: record.clone() }, StoredToken { digest, record })
     }
@@ -302,12 +398,19 @@ impl fmt::Debug for Registry {
 }
 
 fn check_name(name: &str) -> Result<(), RegistryError> {
-    let length = name.chars().count();
-    if (1..=100).contains(&length) && !name.contains(char::is_control) {
-        Ok(())
-    } else {
-        Err(RegistryError::InvalidName)
-    }
+    if is_name(name) { Ok(()) } else { Err(RegistryError::InvalidName) }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+fn whole_micros(time: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(time.as_nanos() / 1_000 * 1_000)
+}
+
+fn subject(token: &TokenRecord) -> AuditSubject {
+    AuditSubject::Token { organization: token.organization.clone(), id: token.id }
 }
 
 /// 16 letters and digits: 95 bits, so that nobody meets another partner's key by chance.

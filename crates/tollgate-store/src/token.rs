@@ -4,6 +4,7 @@ use tollgate_token::{PlainToken, TokenDigest, TokenHint};
 use crate::{OrganizationId, TokenId};
 
 /// What is recorded of a token, for lists. The token itself is not, and its digest stays in the store.
+/// Times are in whole microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TokenRecord {
@@ -21,6 +22,8 @@ pub struct TokenRecord {
     pub created_at: Timestamp,
     /// From when on it is refused, if ever.
     pub expires_at: Option<Timestamp>,
+    /// When a request first presented it, as far as is known.
+    pub first_used_at: Option<Timestamp>,
     /// When a request last presented it, as far as is known.
     pub last_used_at: Option<Timestamp>,
     /// The token whose place it takes.
@@ -87,11 +90,13 @@ pub struct IssuedToken {
     pub record: TokenRecord,
 }
 
-/// A use to be written behind.
+/// Uses to be written behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     /// Which token.
     pub token: TokenId,
-    /// When it was used.
-    pub at: Timestamp,
+    /// The first use that the writer knows of.
+    pub first_at: Timestamp,
+    /// The last one.
+    pub last_at: Timestamp,
 }
