@@ -1,1 +1,35 @@
-//! Guard an API with a partner key and an organization access token
+#![cfg_attr(feature = "axum", doc = include_str!("../../../README.md"))]
+#![cfg_attr(
+    not(feature = "axum"),
+    doc = "Guard an API with a partner key and an organization access token."
+)]
+
+pub use tollgate_limit::{
+    Clock, FakeClock, InvalidPolicy, LimitPolicy, LimitState, Limiter, Meter, Outcome, Rate,
+    Refusal, Standing, SystemClock, Timestamp, WhenFull,
+};
+pub use tollgate_scope::{
+    Catalogue, CatalogueBuilder, CatalogueError, Requirement, Resolved, Scope, ScopeSet,
+    UnknownScopes,
+};
+pub use tollgate_store::{
+    AuditAction, AuditEntry, AuditId, AuditStore, AuditSubject, Change, Changes, Insertion,
+    IssuedToken, LimitStore, Listener, MemoryStore, NewPartner, NewToken, OrganizationId, Page,
+    Partner, PartnerId, PartnerStore, Registry, RegistryError, Revocation, Rotation, Store,
+    StoreError, StoreFuture, StoredToken, Succession, TokenId, TokenRecord, TokenStatus,
+    TokenStore, TokenUse, Usage,
+};
+pub use tollgate_token::{
+    Digester, InvalidHint, InvalidPepper, InvalidPrefix, ParseTokenError, ParseTokenErrorKind,
+    Pepper, PlainToken, Prefix, TokenDigest, TokenHint,
+};
+#[cfg(feature = "tower")]
+pub use tollgate_tower::{
+    GrpcStatus, Guard, GuardBody, GuardFuture, GuardLayer, RateLimitFields, RewriteRefusal,
+    Tollgate,
+};
+#[cfg(feature = "axum")]
+pub use tollgate_tower::{RouteGuard, RouteTable};
+#[cfg(feature = "axum")]
+pub use tollgate_verify::NotGuarded;
+pub use tollgate_verify::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable, Verifier};

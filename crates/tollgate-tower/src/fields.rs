@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tollgate_limit::{LimitPolicy, Standing};
+
+/// In which form answers tell a caller what its limits are and what is left of them.
+///
+/// The fields are a draft, draft-ietf-httpapi-ratelimit-headers, and it is moving.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RateLimitFields {
+    /// Version 11: `RateLimit-Policy: "burst";q=10;w=2` and `RateLimit: "burst";r=9;t=2`, with an item
+    /// for each limit.
+    #[default]
+    Draft11,
+    /// Version 7: `RateLimit-Policy: 10;w=2` and `RateLimit: limit=10, remaining=9, reset=2`, which
+    /// tells of the limit that is nearer to its end.
+    Draft7,
+    /// None.
+    Off,
+}
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// One of a caller's limits, in the terms of the draft.
+struct Item {
+    name: &'static str,
+    quota: u32,
+    /// The time to which the quota belongs, in seconds.
+    window: u64,
+    remaining: u64,
+    /// The time in which no more than what remains may be used, in seconds.
+    effective: u64,
+}
+
+impl RateLimitFields {
+    pub(crate) fn write(self, policy: &LimitPolicy, standing: &Standing, headers: &mut HeaderMap) {
+        let items = [Some(burst(policy, standing)), daily(policy, standing)];
+        let items: Vec<_> = items.into_iter().flatten().collect();
+        let (policies, limits) = match self {
+            Self::Draft11 => (join(&items, Item::policy), join(&items, Item::limit)),
+            Self::Draft7 => {
+                let nearest = items.iter().min_by_key(|item| item.remaining);
+                (join(&items, Item::policy_7), nearest.map(Item::limit_7).unwrap_or_default())
+            }
+            Self::Off => return,
+        };
+        for (name, text) in [(POLICY, policies), (LIMIT, limits)] {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+impl Item {
+    fn policy(&self) -> String {
+        format!(r#""{}";q={};w={}"#, self.name, self.quota, self.window)
+    }
+
+    fn limit(&self) -> String {
+        format!(r#""{}";r={};t={}"#, self.name, self.remaining, self.effective)
+    }
+
+    fn policy_7(&self) -> String {
+        format!("{};w={}", self.quota, self.window)
+    }
+
+    fn limit_7(&self) -> String {
+        let Self { quota, remaining, effective, .. } = self;
+        format!("limit={quota}, remaining={remaining}, reset={effective}")
+    }
+}
+
+/// The window is the time in which an empty bucket fills: a shorter one would promise a faster rate.
+fn burst(policy: &LimitPolicy, standing: &Standing) -> Item {
+    let remaining = standing.burst_remaining;
+    let effective = match remaining {
+        0 => standing.full_in.saturating_sub(policy.rate().time_for(policy.burst().get() - 1)),
+        _ => policy.rate().time_for(remaining),
+    };
+    Item {
+        name: "burst",
+        quota: policy.burst().get(),
+        window: whole_seconds(policy.fill_time()),
+        remaining: remaining.into(),
+        effective: whole_seconds(effective),
+    }
+}
+
+/// What remains is cut to what bucket and rate allow until the day ends.
+fn daily(policy: &LimitPolicy, standing: &Standing) -> Option<Item> {
+    let quota = policy.daily()?.get();
+    let until_then = policy.rate().permits_in(standing.day_ends_in);
+    let reachable = until_then.saturating_add(standing.burst_remaining.into());
+    Some(Item {
+        name: "daily",
+        quota,
+        window: 86_400,
+        remaining: u64::from(standing.daily_remaining?).min(reachable),
+        effective: whole_seconds(standing.day_ends_in),
+    })
+}
+
+/// In whole seconds, rounded up and at least one, as `Retry-After` is too (RFC 9110 §10.2.3).
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+fn join(items: &[Item], write: fn(&Item) -> String) -> String {
+    items.iter().map(write).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,155 @@
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Request, Response};
+use pin_project_lite::pin_project;
+use tollgate_scope::Requirement;
+use tollgate_verify::{Denial, Grant};
+use tower_service::Service;
+
+use crate::{GuardBody, Tollgate};
+
+type Verifying = Pin<Box<dyn Future<Output = (HeaderMap, Result<Grant, Denial>)> + Send>>;
+
+pin_project! {
+    /// The answer of a guarded service.
+    pub struct GuardFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B, F> {
+        /// A store is being asked.
+        Verifying { inner: S, tollgate: Tollgate, request: Option<Request<B>>, verifying: Verifying },
+        Serving { #[pin] answering: F, fields: HeaderMap },
+        Refused { refusal: Option<Response<Bytes>> },
+    }
+}
+
+impl<S, B> GuardFuture<S, B>
+where
+    S: Service<Request<B>> + Clone,
+{
+    /// Decides at once where memory suffices; else the service that is ready waits for the decision.
+    pub(crate) fn guarded(
+        inner: &mut S,
+        tollgate: &Tollgate,
+        mut request: Request<B>,
+        requirement: &Requirement,
+        cost: NonZeroU32,
+    ) -> Self {
+        let verifier = tollgate.verifier();
+        let state = match verifier.verify_in_memory(request.headers(), requirement, cost) {
+            Some(decision) => State::decided(inner, tollgate, request, decision),
+            None => {
+                // The clone may not be ready; the one that is goes with the request.
+                // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
+                let clone = inner.clone();
+                let inner = mem::replace(inner, clone);
+                let headers = mem::take(request.headers_mut());
+                let (verifier, requirement) = (verifier.clone(), requirement.clone());
+                let verifying = Box::pin(async move {
+                    let decision = verifier.verify_costing(&headers, &requirement, cost).await;
+                    (headers, decision)
+                });
+                let (tollgate, request) = (tollgate.clone(), Some(request));
+                State::Verifying { inner, tollgate, request, verifying }
+            }
+        };
+        Self { state }
+    }
+
+    /// The inner service's answer to a request that nobody guards.
+    #[cfg(feature = "axum")]
+    pub(crate) fn open(inner: &mut S, request: Request<B>) -> Self {
+        let answering = inner.call(request);
+        Self { state: State::Serving { answering, fields: HeaderMap::new() } }
+    }
+}
+
+impl<S, B> State<S, B, S::Future>
+where
+    S: Service<Request<B>>,
+{
+    fn decided(
+        inner: &mut S,
+        tollgate: &Tollgate,
+        mut request: Request<B>,
+        decision: Result<Grant, Denial>,
+    ) -> Self {
+        match decision {
+            Ok(grant) => {
+                tollgate.hide_credentials(request.headers_mut());
+                let mut fields = HeaderMap::new();
+                tollgate.write_standing(&grant, &mut fields);
+                request.extensions_mut().insert(grant);
+                Self::Serving { answering: inner.call(request), fields }
+            }
+            Err(denial) => {
+                tracing::debug!(code = denial.code(), "refused");
+                let refusal = for_method(tollgate.refusal(&denial), request.method());
+                Self::Refused { refusal: Some(refusal) }
+            }
+        }
+    }
+}
+
+/// HEAD gets the same fields without the body (RFC 9110 §9.3.2).
+fn for_method(mut refusal: Response<Bytes>, method: &Method) -> Response<Bytes> {
+    let length = refusal.body().len();
+    refusal.headers_mut().insert(CONTENT_LENGTH, length.into());
+    if method == Method::HEAD { refusal.map(|_body| Bytes::new()) } else { refusal }
+}
+
+impl<S, B, ResBody> Future for GuardFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+{
+    type Output = Result<Response<GuardBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Verifying { inner, tollgate, request, verifying } => {
+                    let (headers, decision) = ready!(verifying.as_mut().poll(cx));
+                    let mut request = request.take().expect("polled after it was ready");
+                    *request.headers_mut() = headers;
+                    State::decided(inner, tollgate, request, decision)
+                }
+                StateProjection::Serving { answering, fields } => {
+                    let answer = ready!(answering.poll(cx))?;
+                    let mut answer = answer.map(GuardBody::of_service);
+                    answer.headers_mut().extend(mem::take(fields));
+                    return Poll::Ready(Ok(answer));
+                }
+                StateProjection::Refused { refusal } => {
+                    let refusal = refusal.take().expect("polled after it was ready");
+                    return Poll::Ready(Ok(refusal.map(GuardBody::of_refusal)));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for GuardFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardFuture").finish_non_exhaustive()
+    }
+}

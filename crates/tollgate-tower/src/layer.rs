@@ -1,0 +1,35 @@
+use std::num::NonZeroU32;
+
+use tollgate_scope::Requirement;
+use tower_layer::Layer;
+
+use crate::{Guard, Tollgate};
+
+/// Guards services with one requirement: see [`Tollgate::require`].
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    tollgate: Tollgate,
+    requirement: Requirement,
+    cost: NonZeroU32,
+}
+
+impl GuardLayer {
+    pub(crate) const fn new(tollgate: Tollgate, requirement: Requirement) -> Self {
+        Self { tollgate, requirement, cost: NonZeroU32::MIN }
+    }
+
+    /// Charges so many permits for each request; one, if not said. A partner whose limits never hold so
+    /// many pays all that they hold.
+    #[must_use]
+    pub fn costing(self, permits: NonZeroU32) -> Self {
+        Self { cost: permits, ..self }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard::new(inner, self.tollgate.clone(), self.requirement.clone(), self.cost)
+    }
+}

@@ -1,0 +1,134 @@
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::MatchedPath;
+use http::{Method, Request, Response};
+use tollgate_scope::Requirement;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{GuardBody, GuardFuture, Tollgate};
+
+/// What each route of an axum router requires. A route that nobody declared is closed.
+///
+/// It is applied with [`Router::route_layer`](axum::Router::route_layer), and covers the routes added
+/// before. A request to a route that is not declared here is answered as one whose token lacks a scope,
+/// and the log says which route that was. The declaration of GET covers HEAD.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use http::Method;
+/// use tollgate_scope::Catalogue;
+/// use tollgate_store::Registry;
+/// use tollgate_token::Prefix;
+/// use tollgate_tower::{Grant, RouteTable, Tollgate, Verifier};
+///
+/// let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// let guests_read = catalogue.require_all(["guests:read"])?;
+/// let tollgate = Tollgate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))));
+///
+/// let table = RouteTable::new(tollgate)
+///     .open(Method::GET, "/healthz")
+///     .require(Method::GET, "/guests/{id}", guests_read);
+/// let app: Router = Router::new()
+///     .route("/healthz", get(async || "ok"))
+///     .route("/guests/{id}", get(async |grant: Grant| grant.organization.to_string()))
+///     .route("/forgotten", get(async || "nobody gets to see this"))
+///     .route_layer(table);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RouteTable {
+    tollgate: Tollgate,
+    rules: Arc<HashMap<String, Vec<(Method, Rule)>>>,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Open,
+    Require(Requirement),
+}
+
+impl RouteTable {
+    /// A table in which every route is closed.
+    #[must_use]
+    pub fn new(tollgate: Tollgate) -> Self {
+        Self { tollgate, rules: Arc::default() }
+    }
+
+    /// Opens a route to everybody: no header is read.
+    #[must_use]
+    pub fn open(self, method: Method, path: &str) -> Self {
+        self.declare(method, path, Rule::Open)
+    }
+
+    /// Opens a route to requests that meet this requirement.
+    #[must_use]
+    pub fn require(self, method: Method, path: &str, requirement: Requirement) -> Self {
+        self.declare(method, path, Rule::Require(requirement))
+    }
+
+    fn declare(mut self, method: Method, path: &str, rule: Rule) -> Self {
+        Arc::make_mut(&mut self.rules).entry(path.to_owned()).or_default().push((method, rule));
+        self
+    }
+
+    fn rule<B>(&self, request: &Request<B>) -> &Rule {
+        const CLOSED: &Rule = &Rule::Require(Requirement::NOBODY);
+
+        let path = request.extensions().get().map_or("", MatchedPath::as_str);
+        let rules = self.rules.get(path).map_or(&[][..], Vec::as_slice);
+        let of = |method| rules.iter().find(|(of, _)| of == method);
+        let rule = match *request.method() {
+            Method::HEAD => of(&Method::HEAD).or_else(|| of(&Method::GET)),
+            ref method => of(method),
+        };
+        rule.map_or_else(
+            || {
+                tracing::warn!(method = %request.method(), path, "refused: no requirement declared");
+                CLOSED
+            },
+            |(_, rule)| rule,
+        )
+    }
+}
+
+impl<S> Layer<S> for RouteTable {
+    type Service = RouteGuard<S>;
+
+    fn layer(&self, inner: S) -> RouteGuard<S> {
+        RouteGuard { inner, table: self.clone() }
+    }
+}
+
+/// A router's service behind a [`RouteTable`].
+#[derive(Clone, Debug)]
+pub struct RouteGuard<S> {
+    inner: S,
+    table: RouteTable,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RouteGuard<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+{
+    type Response = Response<GuardBody<ResBody>>;
+    type Error = S::Error;
+    type Future = GuardFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let Self { inner, table } = self;
+        match table.rule(&request) {
+            Rule::Open => GuardFuture::open(inner, request),
+            Rule::Require(requirement) => {
+                GuardFuture::guarded(inner, &table.tollgate, request, requirement, NonZeroU32::MIN)
+            }
+        }
+    }
+}
