@@ -77,6 +77,14 @@ where
         let answering = inner.call(request);
         Self { state: State::Serving { answering, fields: HeaderMap::new() } }
     }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn method_not_allowed(allow: http::HeaderValue) -> Self {
+        let mut refusal = Response::new(Bytes::new());
+        *refusal.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
+        refusal.headers_mut().insert(http::header::ALLOW, allow);
+        Self { state: State::Refused { refusal: Some(refusal) } }
+    }
 }
 
 impl<S, B> State<S, B, S::Future>

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::MatchedPath;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use tollgate_scope::Requirement;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -14,8 +14,9 @@ use crate::{GuardBody, GuardFuture, Tollgate};
 /// What each route of an axum router requires. A route that nobody declared is closed.
 ///
 /// It is applied with [`Router::route_layer`](axum::Router::route_layer), and covers the routes added
-/// before. A request to a route that is not declared here is answered as one whose token lacks a scope,
-/// and the log says which route that was. The declaration of GET covers HEAD.
+/// before. A request to a path that is not declared here is answered as one whose token lacks a scope,
+/// and the log says which path that was. Another method than those declared for a path is answered with
+/// 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -59,40 +60,57 @@ impl RouteTable {
     }
 
     /// Opens a route to everybody: no header is read.
+    ///
+    /// # Panics
+    ///
+    /// If the route is declared twice, as axum does too.
     #[must_use]
     pub fn open(self, method: Method, path: &str) -> Self {
         self.declare(method, path, Rule::Open)
     }
 
     /// Opens a route to requests that meet this requirement.
+    ///
+    /// # Panics
+    ///
+    /// If the route is declared twice, as axum does too.
     #[must_use]
     pub fn require(self, method: Method, path: &str, requirement: Requirement) -> Self {
         self.declare(method, path, Rule::Require(requirement))
     }
 
     fn declare(mut self, method: Method, path: &str, rule: Rule) -> Self {
-        Arc::make_mut(&mut self.rules).entry(path.to_owned()).or_default().push((method, rule));
+        let rules = Arc::make_mut(&mut self.rules).entry(path.to_owned()).or_default();
+        assert!(rules.iter().all(|(of, _)| *of != method), "{method} {path} is declared twice");
+        rules.push((method, rule));
         self
     }
 
-    fn rule<B>(&self, request: &Request<B>) -> &Rule {
+    /// The rule for this request, or the methods that are declared for its path.
+    fn rule<B>(&self, request: &Request<B>) -> Result<&Rule, HeaderValue> {
         const CLOSED: &Rule = &Rule::Require(Requirement::NOBODY);
 
         let path = request.extensions().get().map_or("", MatchedPath::as_str);
-        let rules = self.rules.get(path).map_or(&[][..], Vec::as_slice);
+        let Some(rules) = self.rules.get(path) else {
+            tracing::warn!(path, "refused: nobody declared what this route requires");
+            return Ok(CLOSED);
+        };
         let of = |method| rules.iter().find(|(of, _)| of == method);
         let rule = match *request.method() {
             Method::HEAD => of(&Method::HEAD).or_else(|| of(&Method::GET)),
             ref method => of(method),
         };
-        rule.map_or_else(
-            || {
-                tracing::warn!(method = %request.method(), path, "refused: no requirement declared");
-                CLOSED
-            },
-            |(_, rule)| rule,
-        )
+        rule.map(|(_, rule)| rule).ok_or_else(|| allow(rules))
     }
+}
+
+/// What `Allow` says (RFC 9110 §10.2.1).
+fn allow(rules: &[(Method, Rule)]) -> HeaderValue {
+    let mut methods: Vec<_> = rules.iter().map(|(method, _)| method.as_str()).collect();
+    if methods.contains(&"GET") && !methods.contains(&"HEAD") {
+        methods.push("HEAD");
+    }
+    HeaderValue::try_from(methods.join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
 impl<S> Layer<S> for RouteTable {
@@ -125,10 +143,11 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Self { inner, table } = self;
         match table.rule(&request) {
-            Rule::Open => GuardFuture::open(inner, request),
-            Rule::Require(requirement) => {
+            Ok(Rule::Open) => GuardFuture::open(inner, request),
+            Ok(Rule::Require(requirement)) => {
                 GuardFuture::guarded(inner, &table.tollgate, request, requirement, NonZeroU32::MIN)
             }
+            Err(allow) => GuardFuture::method_not_allowed(allow),
         }
     }
 }

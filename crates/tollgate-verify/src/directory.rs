@@ -1,3 +1,4 @@
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 use tollgate_limit::Timestamp;
 use tollgate_scope::Catalogue;
-use tollgate_store::{Change, Listener, Partner, Store, StoreError, StoredToken};
+use tollgate_store::{Change, Listener, Partner, Store, StoreError, StoredToken, Usage};
 use tollgate_token::TokenDigest;
 
 use crate::absent::Absent;
@@ -148,14 +149,8 @@ impl Directory {
         now: Timestamp,
     ) {
         token.note_use(now);
-        let is_noted = &token.uses.is_noted;
-        if !is_noted.load(Ordering::Relaxed) && !is_noted.swap(true, Ordering::SeqCst) {
-            lock(&self.held.used).push(Arc::clone(token));
-        }
-        let is_charged = &partner.meters.is_charged;
-        if !is_charged.load(Ordering::Relaxed) && !is_charged.swap(true, Ordering::SeqCst) {
-            lock(&self.held.charged).push(Arc::clone(partner));
-        }
+        self.held.note_used(token);
+        self.held.note_charged(partner);
     }
 
     /// Writes what the store has not heard of: usage, and the last uses that are due, or all of them.
@@ -166,47 +161,79 @@ impl Directory {
     }
 
     async fn write_usage(&self, now: Timestamp) -> Result<(), StoreError> {
-        let charged = std::mem::take(&mut *lock(&self.held.charged));
-        let (partners, usages): (Vec<_>, Vec<_>) = charged
+        let charged = mem::take(&mut *lock(&self.held.charged));
+        let taken = charged
             .into_iter()
-            .filter_map(|partner| partner.take_usage(now).map(|usage| (partner, usage)))
-            .unzip();
+            .filter_map(|partner| partner.take_usage(now).map(|usage| (partner, usage)));
+        let (partners, usages): (Vec<_>, Vec<_>) = taken.unzip();
         if usages.is_empty() {
             return Ok(());
         }
-        let written = self.store.add_usage(&usages).await;
-        if written.is_err() {
-            for (partner, usage) in partners.iter().zip(&usages) {
-                partner.return_usage(usage);
-                if !partner.meters.is_charged.swap(true, Ordering::SeqCst) {
-                    lock(&self.held.charged).push(Arc::clone(partner));
-                }
-            }
-        }
-        written
+        let unwritten = Unwritten { held: &self.held, partners, usages, tokens: Vec::new() };
+        self.store.add_usage(&unwritten.usages).await?;
+        unwritten.settle();
+        Ok(())
     }
 
     async fn write_uses(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
-        let due: Vec<_> =
-            lock(&self.held.used).extract_if(.., |token| all || token.is_due(now)).collect();
-        if due.is_empty() {
+        let is_due = |token: &mut Arc<TokenEntry>| all || token.is_due(now);
+        let tokens: Vec<_> = lock(&self.held.used).extract_if(.., is_due).collect();
+        if tokens.is_empty() {
             return Ok(());
         }
-        let uses: Vec<_> = due.iter().map(|token| token.take_use(now)).collect();
-        let written = self.store.note_uses(&uses).await;
-        if written.is_err() {
-            for token in due {
-                token.return_use();
-                if !token.uses.is_noted.swap(true, Ordering::SeqCst) {
-                    lock(&self.held.used).push(token);
-                }
-            }
+        let uses: Vec<_> = tokens.iter().map(|token| token.take_use(now)).collect();
+        let (partners, usages) = (Vec::new(), Vec::new());
+        let unwritten = Unwritten { held: &self.held, partners, usages, tokens };
+        self.store.note_uses(&uses).await?;
+        unwritten.settle();
+        Ok(())
+    }
+}
+
+/// What is being written. Unless it is said to be written, it goes back to wait for the next time, also
+/// when the write is given up.
+struct Unwritten<'a> {
+    held: &'a Held,
+    partners: Vec<Arc<PartnerEntry>>,
+    usages: Vec<Usage>,
+    tokens: Vec<Arc<TokenEntry>>,
+}
+
+impl Unwritten<'_> {
+    fn settle(mut self) {
+        self.partners.clear();
+        self.tokens.clear();
+    }
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        for (partner, usage) in self.partners.drain(..).zip(&self.usages) {
+            partner.return_usage(usage);
+            self.held.note_charged(&partner);
         }
-        written
+        for token in self.tokens.drain(..) {
+            token.return_use();
+            self.held.note_used(&token);
+        }
     }
 }
 
 impl Held {
+    fn note_used(&self, token: &Arc<TokenEntry>) {
+        let is_noted = &token.uses.is_noted;
+        if !is_noted.load(Ordering::Relaxed) && !is_noted.swap(true, Ordering::SeqCst) {
+            lock(&self.used).push(Arc::clone(token));
+        }
+    }
+
+    fn note_charged(&self, partner: &Arc<PartnerEntry>) {
+        let is_charged = &partner.meters.is_charged;
+        if !is_charged.load(Ordering::Relaxed) && !is_charged.swap(true, Ordering::SeqCst) {
+            lock(&self.charged).push(Arc::clone(partner));
+        }
+    }
+
     /// Keeps the partner's meters in any case, and what the store said of it if nothing changed since.
     fn keep_partner(
         &self,

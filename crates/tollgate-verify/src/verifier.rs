@@ -73,6 +73,12 @@ impl Verifier {
         Self { max_staleness, ..self }
     }
 
+    /// The registry that issues what is verified here.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The fields that are read.
     #[must_use]
     pub const fn header_names(&self) -> &HeaderNames {
@@ -136,17 +142,38 @@ impl Verifier {
     }
 
     /// Writes to the store when tokens were last used, each at most once a minute, and what partners
-    /// used of their quotas. To be called once a second: nothing waits for it.
+    /// used of their quotas. Nothing waits for it. What is given up while it is being written waits for
+    /// the next time; should the store have kept it nevertheless, usage counts twice.
     ///
     /// # Errors
     ///
-    /// The store failed. What it was not told is kept for the next time.
+    /// The store failed. What it was not told waits for the next time.
     pub async fn write_behind(&self) -> Result<(), StoreError> {
         self.directory.write_behind(self.now(), false).await
     }
 
+    /// [Writes behind](Self::write_behind) after each tick, and never ends: to be spawned by a program
+    /// whose store outlives it. A second is a good tick.
+    ///
+    /// ```
+    /// # async fn keep(verifier: tollgate_verify::Verifier) {
+    /// # mod tokio { pub(crate) mod time { pub(crate) async fn sleep(_: std::time::Duration) {} } }
+    /// use std::time::Duration;
+    ///
+    /// verifier.keep_written(|| tokio::time::sleep(Duration::from_secs(1))).await;
+    /// # }
+    /// ```
+    pub async fn keep_written(&self, mut tick: impl AsyncFnMut()) {
+        loop {
+            tick().await;
+            if let Err(error) = self.write_behind().await {
+                log_store_error(&error);
+            }
+        }
+    }
+
     /// Writes all that [`write_behind`](Self::write_behind) would write at some time. To be called
-    /// once before the process ends.
+    /// once before the process ends, when no more requests are decided.
     ///
     /// # Errors
     ///
@@ -330,9 +357,13 @@ fn charge(partner: &PartnerEntry, cost: NonZeroU32, now: Timestamp) -> Result<St
     }
 }
 
-fn unavailable(error: &StoreError) -> Denial {
+fn log_store_error(error: &StoreError) {
     let cause = std::error::Error::source(error).map(tracing::field::display);
     tracing::error!(cause, "{error}");
+}
+
+fn unavailable(error: &StoreError) -> Denial {
+    log_store_error(error);
     Denial::Unavailable { retry_after: Duration::from_secs(1) }
 }
 

@@ -320,6 +320,23 @@ fn what_a_store_fails_to_write_is_written_later_and_costs_requests_nothing() {
 }
 
 #[test]
+fn a_write_that_is_given_up_is_made_up_for() {
+    let setting = Setting::new();
+    assert_eq!(setting.code(setting.secret()), "granted");
+    setting.store.dawdles.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let mut writing = pin!(setting.verifier.flush());
+        assert!(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    setting.store.dawdles.store(false, Ordering::SeqCst);
+    block_on(setting.verifier.flush()).unwrap();
+    let record = block_on(setting.registry.tokens(&"acme".into())).unwrap().remove(0);
+    assert_eq!(record.last_used_at, Some(START));
+    let day = setting.partner.policy.day(START);
+    assert!(block_on(setting.store.usage(setting.partner.id, day)).unwrap() >= 1);
+}
+
+#[test]
 fn many_tokens_are_written_in_one_batch() {
     let setting = Setting::new();
     for _ in 0..50 {

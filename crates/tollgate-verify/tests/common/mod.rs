@@ -162,7 +162,7 @@ impl TokenStore for Watched {
         if self.is_away.load(Ordering::SeqCst) {
             return self.answer(Box::pin(std::future::ready(Ok(()))));
         }
-        self.inner.note_uses(uses)
+        self.answer(self.inner.note_uses(uses))
     }
 }
 
@@ -180,7 +180,7 @@ impl LimitStore for Watched {
         if self.is_away.load(Ordering::SeqCst) {
             return self.answer(Box::pin(std::future::ready(Ok(()))));
         }
-        self.inner.add_usage(usages)
+        self.answer(self.inner.add_usage(usages))
     }
 }
 
