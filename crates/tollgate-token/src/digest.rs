@@ -1,7 +1,9 @@
 use core::fmt;
 
+use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
+use zeroize::Zeroizing;
 
 /// What is stored of a token: the SHA-256 digest of its text, or its HMAC under a [`Pepper`].
 ///
@@ -18,7 +20,11 @@ impl TokenDigest {
     /// The unpeppered digest of a token's text as presented, well-formed or not.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
-        Self(Sha256::digest(text).into())
+        if text.len() <= ONE_BLOCK {
+            Self(digest_of_one_block(text))
+        } else {
+            Self(Sha256::digest(text).into())
+        }
     }
 
     /// The digest that a store holds as raw bytes.
@@ -49,6 +55,38 @@ impl TokenDigest {
             u64::from_ne_bytes(core::array::from_fn(|byte| self.0[word * 8 + byte]))
         })
     }
+}
+
+/// The longest text that fits one block with its padding.
+const ONE_BLOCK: usize = 55;
+
+/// A token with a prefix of up to 6 characters is one block: padding it here spares it the general
+/// case's buffer, and the wiping of that (FIPS 180-4 §5.1.1, §5.3.3, §6.2.2).
+fn digest_of_one_block(text: &[u8]) -> [u8; 32] {
+    const INITIAL: [u32; 8] = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+
+    let mut words = Zeroizing::new([0_u64; 8]);
+    let block: &mut [u8; 64] = bytemuck::must_cast_mut(&mut *words);
+    block[..text.len()].copy_from_slice(text);
+    block[text.len()] = 0x80;
+    block[56..].copy_from_slice(&(text.len() as u64 * 8).to_be_bytes());
+
+    let mut state = INITIAL;
+    compress256(&mut state, core::slice::from_ref(block));
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
 }
 
 impl fmt::Debug for TokenDigest {

@@ -50,6 +50,12 @@ impl Prefix {
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
+    /// How many bytes each token with this prefix has.
+    #[must_use]
+    pub const fn token_len(&self) -> usize {
+        self.len as usize + 1 + 48
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }

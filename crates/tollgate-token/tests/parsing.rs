@@ -21,6 +21,16 @@ proptest! {
         prop_assert_eq!(parsed.expose_secret(), token.expose_secret());
     }
 
+    /// Whether it fits one block or not.
+    #[test]
+    fn a_digest_is_the_sha_256_of_the_text(text in proptest::collection::vec(any::<u8>(), 0..130)) {
+        use sha2::Digest as _;
+
+        let expected: [u8; 32] = sha2::Sha256::digest(&text).into();
+        let digest = tollgate_token::TokenDigest::of(&text);
+        prop_assert_eq!(digest.as_bytes(), &expected);
+    }
+
     #[test]
     fn one_byte_changed_is_never_a_token(at in 0..51_usize, byte: u8) {
         let token = PlainToken::mint(&GW);
