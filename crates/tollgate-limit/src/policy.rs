@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::state::SHARED_BITS;
+use crate::state::{Pace, SHARED_BITS};
 use crate::{Rate, Timestamp};
 
 /// A rate with a burst and, optionally, a daily quota.
@@ -33,6 +33,8 @@ pub struct LimitPolicy {
     burst: NonZeroU32,
     daily: Option<NonZeroU32>,
     day_offset: i32,
+    /// Follows from the rate.
+    pace: Pace,
 }
 
 /// The numbers are outside of what a policy takes.
@@ -54,7 +56,7 @@ impl LimitPolicy {
     /// A policy without a daily quota.
     #[must_use]
     pub const fn new(rate: Rate, burst: NonZeroU32) -> Self {
-        Self { rate, burst, daily: None, day_offset: 0 }
+        Self { rate, burst, daily: None, day_offset: 0, pace: Pace::of(rate) }
     }
 
     /// This policy with a quota for each calendar day.
@@ -64,6 +66,12 @@ impl LimitPolicy {
     /// The rate is above 1,000,000 a second, or burst and quota are too large together.
     pub fn with_daily(self, quota: NonZeroU32) -> Result<Self, InvalidPolicy> {
         Self { daily: Some(quota), ..self }.checked()
+    }
+
+    /// This policy without a daily quota.
+    #[must_use]
+    pub const fn without_daily(self) -> Self {
+        Self { daily: None, ..self }
     }
 
     /// This policy with days that begin so many seconds before midnight UTC: 3,600 where the clock is
@@ -129,6 +137,10 @@ impl LimitPolicy {
         seconds.saturating_add(self.day_offset.into()).div_euclid(86_400)
     }
 
+    pub(crate) const fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// The time in which an empty bucket fills.
     #[must_use]
     pub fn fill_time(&self) -> Duration {
@@ -173,7 +185,7 @@ struct Written {
 #[cfg(feature = "serde")]
 impl From<LimitPolicy> for Written {
     fn from(policy: LimitPolicy) -> Self {
-        let LimitPolicy { rate, burst, daily, day_offset } = policy;
+        let LimitPolicy { rate, burst, daily, day_offset, .. } = policy;
         Self { rate, burst, daily, day_offset }
     }
 }
@@ -184,6 +196,6 @@ impl TryFrom<Written> for LimitPolicy {
 
     fn try_from(written: Written) -> Result<Self, InvalidPolicy> {
         let Written { rate, burst, daily, day_offset } = written;
-        Self { rate, burst, daily, day_offset }.checked()
+        Self { daily, day_offset, ..Self::new(rate, burst) }.checked()
     }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
 use std::time::Duration;
 
-use crate::{LimitPolicy, Outcome, Refusal, Standing, Timestamp};
+use crate::{LimitPolicy, Outcome, Rate, Refusal, Standing, Timestamp};
 
 /// How many bits the permits in the bucket and the day's count share.
 pub(crate) const SHARED_BITS: u32 = 39;
@@ -144,12 +144,13 @@ impl Bucket {
             return Self::since_now(now, policy, cmp::min(level, burst), used, true);
         }
         let then = cmp::max(written, now_ticks);
-        let renewed = pace != Pace::of(policy);
+        let renewed = pace != policy.pace();
         let since = if renewed { cmp::min(then, pace.after(at)) } else { at };
         let (ready_since, ready) = refilled(since, level, policy, then);
-        let day = cmp::max(written_day, day_of(now.as_nanos(), policy));
-        let used = if written_day < day { 0 } else { used };
         let now = now.as_nanos();
+        // A comparison where the division would mostly say that it is the same day.
+        let is_same_day = u128::from(now) < start_of(written_day.saturating_add(1), policy);
+        let (day, used) = if is_same_day { (written_day, used) } else { (day_of(now, policy), 0) };
         Self { now, since, level, ready_since, ready, day, used, renewed }
     }
 
@@ -174,8 +175,8 @@ impl Bucket {
 
     fn write(&self, policy: &LimitPolicy) -> LimitState {
         let at = self.ready_since;
-        let crossed = day_of(nanos(at), policy) != self.day;
-        let pace = Pace::of(policy);
+        let crossed = u128::from(nanos(at)) < start_of(self.day, policy);
+        let pace = policy.pace();
         let fields = Fields { at, crossed, pace, level: self.ready, used: self.used };
         LimitState(fields.pack(policy.burst().get()))
     }
@@ -220,19 +221,20 @@ impl Bucket {
 fn refilled(since: u128, level: u32, policy: &LimitPolicy, then: u128) -> (u128, u32) {
     let burst = policy.burst().get();
     let missing = burst.saturating_sub(level);
-    let came = permits_in(then.saturating_sub(since), policy);
-    match u32::try_from(came) {
+    if missing == 0 {
+        return (then, burst);
+    }
+    let rate = policy.rate();
+    let share = then.saturating_sub(since).saturating_mul(u128::from(rate.permits().get()));
+    if share < u128::from(rate.period_ticks().get()) {
+        return (since, level);
+    }
+    match u32::try_from(quotient(share, rate.period_ticks())) {
         Ok(came) if came < missing => {
             (since.saturating_add(time_for(came, policy)), level.saturating_add(came))
         }
         _ => (then, burst),
     }
-}
-
-/// The permits that come in so many ticks, rounded down.
-fn permits_in(time: u128, policy: &LimitPolicy) -> u128 {
-    let rate = policy.rate();
-    quotient(time.saturating_mul(u128::from(rate.permits().get())), rate.period_ticks())
 }
 
 /// The ticks in which so many permits come, rounded up.
@@ -283,15 +285,17 @@ fn before_epoch(policy: &LimitPolicy) -> u64 {
 }
 
 /// About how many ticks a permit takes to come: a power of two, and three bits behind its first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Pace(u16);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pace(u16);
 
 impl Pace {
-    fn of(policy: &LimitPolicy) -> Self {
-        let time = time_for(1, policy);
-        let power = time.max(1).ilog2();
-        let eighths = time << 3 >> power & 7;
-        Self(u16::try_from(u128::from(power) << 3 | eighths).unwrap_or(u16::MAX))
+    /// Computed once per policy: it takes a division.
+    #[expect(clippy::cast_possible_truncation, reason = "a power has 6 bits, and three follow")]
+    pub(crate) const fn of(rate: Rate) -> Self {
+        let time = rate.period_ticks().get().div_ceil(rate.permits().get() as u64);
+        let power = time.ilog2();
+        let eighths = ((time as u128) << 3 >> power & 7) as u16;
+        Self((power as u16) << 3 | eighths)
     }
 
     /// A time at which a permit that began to come at `at` has come for certain.
