@@ -113,6 +113,12 @@ impl Catalogue {
         self.required(names).map(|(bits, names)| Requirement::any(self.0.id, bits, names))
     }
 
+    /// The set of this catalogue with these [bits](ScopeSet::to_bits).
+    #[must_use]
+    pub fn set_of_bits(&self, bits: u128) -> ScopeSet {
+        ScopeSet::new(self.0.id, bits)
+    }
+
     /// The names that this set grants, implied ones included, in the order of their declaration;
     /// none if the set is of another catalogue.
     #[must_use]

@@ -27,6 +27,14 @@ impl ScopeSet {
         self.bits.count_ones() as usize
     }
 
+    /// A bit for each scope of the catalogue, in the order of declaration, lowest first: to be kept
+    /// within the process and read by [`Catalogue::set_of_bits`](crate::Catalogue::set_of_bits). What
+    /// outlives the process is the names.
+    #[must_use]
+    pub const fn to_bits(&self) -> u128 {
+        self.bits
+    }
+
     /// The bits if the set is of this catalogue, else none.
     pub(crate) const fn bits_of(&self, catalogue: u64) -> u128 {
         if self.catalogue == catalogue { self.bits } else { 0 }

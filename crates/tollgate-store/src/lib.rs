@@ -13,14 +13,8 @@
 //! let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
 //! let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
 //!
-//! let issued = registry
-//!     .issue_token(NewToken {
-//!         organization: "acme".into(),
-//!         name: "Zapier - production".into(),
-//!         scopes: vec!["guests:read".into()],
-//!         expires_at: None,
-//!     })
-//!     .await?;
+//! let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);
+//! let issued = registry.issue_token(token).await?;
 //! println!("copy this, it is shown once: {}", issued.secret.expose_secret());
 //!
 //! let organization = "acme".into();

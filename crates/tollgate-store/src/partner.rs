@@ -32,6 +32,14 @@ pub struct NewPartner {
     pub api_key: Option<String>,
 }
 
+impl NewPartner {
+    /// A partner of this name, with the default limits and a key that is drawn.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), policy: LimitPolicy::default(), api_key: None }
+    }
+}
+
 /// Whether these bytes can be a partner's key: 8 to 128 visible ASCII characters other than `"`, `,`,
 /// `;` and `\`.
 #[must_use]

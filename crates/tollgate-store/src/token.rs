@@ -81,6 +81,22 @@ pub struct NewToken {
     pub expires_at: Option<Timestamp>,
 }
 
+impl NewToken {
+    /// A token of this organization, with this name and these scopes, that does not expire.
+    #[must_use]
+    pub fn new<I>(
+        organization: impl Into<OrganizationId>,
+        name: impl Into<String>,
+        scopes: I,
+    ) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        Self { organization: organization.into(), name: name.into(), scopes, expires_at: None }
+    }
+}
+
 /// A token just issued.
 #[derive(Debug)]
 pub struct IssuedToken {
