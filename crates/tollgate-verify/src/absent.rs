@@ -1,11 +1,11 @@
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::BuildHasher as _;
 use std::sync::atomic::Ordering;
 
 use foldhash::quality::RandomState;
 use portable_atomic::AtomicU128;
 use tollgate_limit::Timestamp;
 
-use crate::entry::AsOf;
+use crate::directory::AsOf;
 
 /// What a store was asked for and did not have: a table of fixed size, so that strangers who make up
 /// keys and tokens take turns in it and never make it grow.
@@ -25,19 +25,19 @@ impl Absent {
         Self { slots, hasher: RandomState::default() }
     }
 
-    pub(crate) fn note(&self, what: &(impl Hash + ?Sized), now: Timestamp) {
+    pub(crate) fn note(&self, what: &[u8], now: Timestamp) {
         let (slot, hash) = self.slot(what);
         slot.store(u128::from(hash) << 64 | u128::from(now.as_nanos()), Ordering::SeqCst);
     }
 
-    pub(crate) fn knows(&self, what: &(impl Hash + ?Sized), as_of: AsOf) -> bool {
+    pub(crate) fn knows(&self, what: &[u8], as_of: AsOf) -> bool {
         let (slot, hash) = self.slot(what);
         let noted = slot.load(Ordering::SeqCst);
         let at = u64::try_from(noted & u128::from(u64::MAX)).unwrap_or(0);
         noted >> 64 == u128::from(hash) && as_of.counts(Timestamp::from_nanos(at))
     }
 
-    pub(crate) fn forget(&self, what: &(impl Hash + ?Sized)) {
+    pub(crate) fn forget(&self, what: &[u8]) {
         self.slot(what).0.store(0, Ordering::SeqCst);
     }
 
@@ -45,7 +45,7 @@ impl Absent {
         self.slots.iter().for_each(|slot| slot.store(0, Ordering::SeqCst));
     }
 
-    fn slot(&self, what: &(impl Hash + ?Sized)) -> (&AtomicU128, u64) {
+    fn slot(&self, what: &[u8]) -> (&AtomicU128, u64) {
         // A slot of zero is empty, so no hash is zero.
         let hash = self.hasher.hash_one(what) | 1;
         let at = usize::try_from(hash >> 1).unwrap_or(usize::MAX) % SLOTS;

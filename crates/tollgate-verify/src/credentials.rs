@@ -50,7 +50,7 @@ impl<'a> Credentials<'a> {
     ///
     /// The field gives no such key.
     pub fn api_key(&self) -> Result<&'a str, Unreadable> {
-        let key = self.value(&self.names.api_key)?;
+        let key = self.api_key_field()?;
         match std::str::from_utf8(key) {
             Ok(key) if is_api_key(key.as_bytes()) => Ok(key),
             _ => Err(Unreadable::Malformed),
@@ -64,7 +64,25 @@ impl<'a> Credentials<'a> {
     ///
     /// The field gives no bearer token.
     pub fn token(&self) -> Result<&'a [u8], Unreadable> {
+        let token = self.token_field()?;
+        if is_token68(token) { Ok(token) } else { Err(Unreadable::Malformed) }
+    }
+
+    /// What stands where the partner key does. A key that is known is well-formed, so it is looked up
+    /// before anybody looks at its characters.
+    pub(crate) fn api_key_field(&self) -> Result<&'a [u8], Unreadable> {
+        self.value(&self.names.api_key)
+    }
+
+    /// What stands where the token does; likewise.
+    pub(crate) fn token_field(&self) -> Result<&'a [u8], Unreadable> {
         let value = self.value(&self.names.token)?;
+        if let Some(token) = value.strip_prefix(b"Bearer ")
+            && !token[0].is_ascii_whitespace()
+            && value.len() <= MAX_TOKEN_FIELD
+        {
+            return Ok(token);
+        }
         let scheme_ends = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
         let (scheme, rest) = value.split_at(scheme_ends);
         if !scheme.eq_ignore_ascii_case(b"Bearer") {
@@ -75,12 +93,9 @@ impl<'a> Credentials<'a> {
             return Err(Unreadable::Missing);
         }
         let spaces = &rest[..rest.len() - token.len()];
-        let separated = !spaces.is_empty() && spaces.iter().all(|byte| *byte == b' ');
-        if separated && value.len() <= MAX_TOKEN_FIELD && is_token68(token) {
-            Ok(token)
-        } else {
-            Err(Unreadable::Malformed)
-        }
+        let is_separated = !spaces.is_empty() && spaces.iter().all(|byte| *byte == b' ');
+        let is_readable = is_separated && value.len() <= MAX_TOKEN_FIELD;
+        if is_readable { Ok(token) } else { Err(Unreadable::Malformed) }
     }
 
     /// The field's value without the optional white space around it (RFC 9110 §5.5).

@@ -1,17 +1,17 @@
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dashmap::{DashMap, Entry};
-use foldhash::fast::RandomState;
-use tollgate_limit::Timestamp;
+use tollgate_limit::{LimitPolicy, LimitState, Timestamp};
 use tollgate_scope::Catalogue;
-use tollgate_store::{Change, Listener, Partner, Store, StoreError, StoredToken, Usage};
+use tollgate_store::{Change, Listener, Store, StoreError};
 use tollgate_token::TokenDigest;
 
 use crate::absent::Absent;
-use crate::entry::{AsOf, Confirmed, Meters, PartnerEntry, TokenEntry, lock};
+use crate::partners::{Attempt, PartnerEntry, Partners};
+use crate::tokens::{Token, Tokens};
+use crate::unwritten::Unwritten;
 
 /// What this process holds in memory: partners by key, tokens by digest, and what it knows to be
 /// absent.
@@ -21,54 +21,74 @@ use crate::entry::{AsOf, Confirmed, Meters, PartnerEntry, TokenEntry, lock};
 /// that asked for it, and none after.
 pub(crate) struct Directory {
     store: Arc<dyn Store>,
-    catalogue: Catalogue,
     held: Arc<Held>,
+    unwritten: Mutex<Unwritten>,
 }
 
 struct Held {
-    partners: DashMap<Box<str>, Arc<PartnerEntry>, RandomState>,
-    tokens: DashMap<[u8; 32], Arc<TokenEntry>, RandomState>,
+    partners: Arc<Partners>,
+    tokens: Tokens,
     absent_keys: Absent,
     absent_tokens: Absent,
-    /// How many changes were heard of.
+    /// How many changes were heard of. Whoever announces one counts it, then withdraws what it is
+    /// about; whoever keeps an answer looks here last, under the lock that withdrawing takes too.
     changes: AtomicU64,
-    swept_at: AtomicU64,
-    /// Tokens with uses, and partners with usage, that the store has not heard of.
-    used: Mutex<Vec<Arc<TokenEntry>>>,
-    charged: Mutex<Vec<Arc<PartnerEntry>>>,
+}
+
+/// A time of reading, and what still counts at that time.
+#[derive(Clone, Copy)]
+pub(crate) struct AsOf {
+    pub(crate) now: Timestamp,
+    /// For how long before now something must have been confirmed.
+    pub(crate) max_staleness: Duration,
+    /// When all was confirmed that was not announced as changed.
+    pub(crate) complete_until: Timestamp,
+}
+
+impl AsOf {
+    /// Whether it counts what was confirmed then, and not announced as changed since.
+    pub(crate) fn counts(&self, confirmed_at: Timestamp) -> bool {
+        let latest = confirmed_at.max(self.complete_until);
+        self.now.saturating_duration_since(latest) <= self.max_staleness
+    }
 }
 
 /// What this process has heard of a partner or a token.
 pub(crate) enum Heard<T> {
     /// This, within the staleness allowed.
-    Of(Arc<T>),
+    Of(T),
     /// Something, too long ago to count.
     LongAgo,
     /// That the store has none.
     Absent,
-    /// Nothing, or nothing that counts.
+    /// Nothing.
     Never,
 }
 
-/// Beyond so many tokens, idle ones are dropped, and if that is not enough, answers are not kept.
-const MAX_TOKENS: usize = 1_000_000;
-/// A token not used for so long is idle; how often those are looked for at most.
-const IDLE: Duration = Duration::from_secs(60);
+/// The partner of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) number: u32,
+    pub(crate) partner: &'a PartnerEntry,
+    pub(crate) policy: &'a LimitPolicy,
+}
 
 impl Directory {
-    pub(crate) fn new(store: Arc<dyn Store>, catalogue: Catalogue) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        catalogue: Catalogue,
+        max_tokens: usize,
+        now: Timestamp,
+    ) -> Self {
         let held = Arc::new(Held {
-            partners: DashMap::default(),
-            tokens: DashMap::default(),
+            partners: Arc::new(Partners::new()),
+            tokens: Tokens::new(catalogue, max_tokens, now),
             absent_keys: Absent::new(),
             absent_tokens: Absent::new(),
             changes: AtomicU64::new(0),
-            swept_at: AtomicU64::new(0),
-            used: Mutex::default(),
-            charged: Mutex::default(),
         });
         store.changes().subscribe(&held);
-        Self { store, catalogue, held }
+        Self { store, held, unwritten: Mutex::default() }
     }
 
     pub(crate) fn as_of(&self, now: Timestamp, max_staleness: Duration) -> AsOf {
@@ -76,43 +96,56 @@ impl Directory {
     }
 
     /// What this process has heard of the partner with this key.
-    pub(crate) fn partner(&self, api_key: &str, as_of: AsOf) -> Heard<PartnerEntry> {
-        match self.held.partners.get(api_key) {
-            Some(entry) if entry.confirmed.holds(as_of) => Heard::Of(Arc::clone(&entry)),
-            Some(_) => Heard::LongAgo,
-            None if self.held.absent_keys.knows(api_key, as_of) => Heard::Absent,
+    pub(crate) fn partner(&self, key: &[u8], as_of: AsOf) -> Heard<Caller<'_>> {
+        match self.held.partners.find(key).and_then(|number| self.caller(number)) {
+            Some(caller) => match caller.partner.confirmed_at() {
+                Some(at) if as_of.counts(at) => Heard::Of(caller),
+                _ => Heard::LongAgo,
+            },
+            None if self.held.absent_keys.knows(key, as_of) => Heard::Absent,
             None => Heard::Never,
         }
     }
 
-    /// The partner with this key as the store has it.
+    /// The partner of this number, however long ago it was confirmed.
+    pub(crate) fn caller(&self, number: u32) -> Option<Caller<'_>> {
+        let partner = self.held.partners.get(number)?;
+        Some(Caller { number, partner, policy: self.held.partners.policy(partner)? })
+    }
+
+    /// The number of the partner with this key, as the store has it.
     pub(crate) async fn ask_for_partner(
         &self,
-        api_key: &str,
+        key: &str,
         now: Timestamp,
-    ) -> Result<Option<Arc<PartnerEntry>>, StoreError> {
-        let changes = self.held.changes.load(Ordering::SeqCst);
-        let Some(partner) = self.store.partner_by_key(api_key).await? else {
-            self.held.partners.remove(api_key);
-            self.held.note_absent(&self.held.absent_keys, api_key, now, changes);
+    ) -> Result<Option<u32>, StoreError> {
+        let held = &self.held;
+        let changes = held.changes();
+        let Some(partner) = self.store.partner_by_key(key).await? else {
+            held.partners.withdraw(Some(key));
+            held.note_absent(&held.absent_keys, key.as_bytes(), now, changes);
             return Ok(None);
         };
-        let held = self.held.partners.get(api_key).map(|entry| Arc::clone(&entry.meters));
-        let meters = match held {
-            Some(meters) => meters,
-            None => {
-                let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
-                Arc::new(Meters::restored(&partner.policy, now, used))
+        // A restart hands out no fresh day: what was used today is counted from the start.
+        let mut counted = LimitState::default();
+        if held.partners.find(key.as_bytes()).is_none() {
+            let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
+            if let Ok(used @ 1..) | Err(used) = u32::try_from(used).map_err(|_| u32::MAX) {
+                counted = counted.with_used_today(&partner.policy, now, used);
             }
-        };
-        Ok(Some(self.held.keep_partner(&partner, meters, now, changes)))
+        }
+        let number = held.partners.keep(&partner, counted, now, || held.changes() == changes);
+        let full = || StoreError::new("there are more partners than this process can count");
+        Ok(Some(number.ok_or_else(full)?))
     }
 
     /// What this process has heard of the token with this digest.
-    pub(crate) fn token(&self, digest: &TokenDigest, as_of: AsOf) -> Heard<TokenEntry> {
-        match self.held.tokens.get(digest.as_bytes()) {
-            Some(entry) if entry.confirmed.holds(as_of) => Heard::Of(Arc::clone(&entry)),
-            Some(_) => Heard::LongAgo,
+    pub(crate) fn token(&self, digest: &TokenDigest, as_of: AsOf) -> Heard<Token> {
+        match self.held.tokens.find(digest) {
+            Some(token) => match token.confirmed_at {
+                Some(at) if as_of.counts(at) => Heard::Of(token),
+                _ => Heard::LongAgo,
+            },
             None if self.held.absent_tokens.knows(digest.as_bytes(), as_of) => Heard::Absent,
             None => Heard::Never,
         }
@@ -123,190 +156,120 @@ impl Directory {
         &self,
         digest: &TokenDigest,
         now: Timestamp,
-    ) -> Result<Option<Arc<TokenEntry>>, StoreError> {
-        let changes = self.held.changes.load(Ordering::SeqCst);
+    ) -> Result<Option<Token>, StoreError> {
+        let held = &self.held;
+        let changes = held.changes();
         // A store may match loosely: only the row with exactly this digest counts.
         let stored = self.store.token_by_digest(digest).await?;
-        let Some(stored) = stored.filter(|stored| stored.digest.ct_eq(digest).into()) else {
-            self.held.tokens.remove(digest.as_bytes());
-            let absent = &self.held.absent_tokens;
-            self.held.note_absent(absent, digest.as_bytes(), now, changes);
-            return Ok(None);
-        };
-        let scopes = self.catalogue.resolve(&stored.record.scopes);
-        if !scopes.unknown.is_empty() {
-            let (token, unknown) = (stored.record.id, scopes.unknown.join(" "));
-            tracing::warn!(%token, unknown, "a token has scopes that the catalogue does not know");
+        match stored.filter(|stored| stored.digest.ct_eq(digest).into()) {
+            Some(stored) => Ok(Some(held.tokens.keep(stored, now, || held.changes() == changes))),
+            None => {
+                held.tokens.forget(digest);
+                held.note_absent(&held.absent_tokens, digest.as_bytes(), now, changes);
+                Ok(None)
+            }
         }
-        Ok(Some(self.held.keep_token(stored, scopes.scopes, now, changes)))
+    }
+
+    /// Begins a look-up of a token that may turn out to be a failure of this caller.
+    pub(crate) fn attempt(&self, caller: Caller<'_>, now: Timestamp) -> Result<Attempt, Duration> {
+        Attempt::begin(&self.held.partners, caller.number, caller.policy, now)
     }
 
     /// Notes that the partner was charged and the token used: in memory, to be written behind.
-    pub(crate) fn note_use(
-        &self,
-        partner: &Arc<PartnerEntry>,
-        token: &Arc<TokenEntry>,
-        now: Timestamp,
-    ) {
-        token.note_use(now);
-        self.held.note_used(token);
-        self.held.note_charged(partner);
+    pub(crate) fn note_use(&self, caller: Caller<'_>, token: &Token, now: Timestamp) {
+        if let Some(used) = self.held.tokens.note_use(token, now) {
+            self.unwritten().note_use(used, now);
+        }
+        if caller.partner.note_charge() {
+            self.unwritten().note_charge(caller.number);
+        }
     }
 
     /// Writes what the store has not heard of: usage, and the last uses that are due, or all of them.
-    /// What fails to be written waits for the next time.
+    /// What fails to be written, or is given up, waits for the next time.
     pub(crate) async fn write_behind(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
         let usage = self.write_usage(now).await;
         self.write_uses(now, all).await.and(usage)
     }
 
     async fn write_usage(&self, now: Timestamp) -> Result<(), StoreError> {
-        let charged = mem::take(&mut *lock(&self.held.charged));
-        let taken = charged
-            .into_iter()
-            .filter_map(|partner| partner.take_usage(now).map(|usage| (partner, usage)));
-        let (partners, usages): (Vec<_>, Vec<_>) = taken.unzip();
+        let charged = self.unwritten().take_charged();
+        let usage = |number| {
+            let caller = self.caller(number)?;
+            Some((number, caller.partner.take_usage(caller.policy, now)?))
+        };
+        let (numbers, usages): (Vec<_>, Vec<_>) = charged.into_iter().filter_map(usage).unzip();
         if usages.is_empty() {
             return Ok(());
         }
-        let unwritten = Unwritten { held: &self.held, partners, usages, tokens: Vec::new() };
-        self.store.add_usage(&unwritten.usages).await?;
-        unwritten.settle();
+        let back = OnDrop::new(|| {
+            for (number, usage) in numbers.iter().zip(&usages) {
+                if let Some(Caller { partner, .. }) = self.caller(*number) {
+                    partner.return_usage(usage);
+                    if partner.note_charge() {
+                        self.unwritten().note_charge(*number);
+                    }
+                }
+            }
+        });
+        self.store.add_usage(&usages).await?;
+        back.forget();
         Ok(())
     }
 
     async fn write_uses(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
-        let is_due = |token: &mut Arc<TokenEntry>| all || token.is_due(now);
-        let tokens: Vec<_> = lock(&self.held.used).extract_if(.., is_due).collect();
-        if tokens.is_empty() {
+        let tokens = &self.held.tokens;
+        let due = self.unwritten().take_due(tokens, now, all);
+        if due.is_empty() {
             return Ok(());
         }
-        let uses: Vec<_> = tokens.iter().map(|token| token.take_use(now)).collect();
-        let (partners, usages) = (Vec::new(), Vec::new());
-        let unwritten = Unwritten { held: &self.held, partners, usages, tokens };
+        let uses: Vec<_> = due.iter().map(|due| due.token_use()).collect();
+        let back = OnDrop::new(|| self.unwritten().take_back(&due));
         self.store.note_uses(&uses).await?;
-        unwritten.settle();
+        back.forget();
+        self.unwritten().settle(due, now);
         Ok(())
     }
-}
 
-/// What is being written. Unless it is said to be written, it goes back to wait for the next time, also
-/// when the write is given up.
-struct Unwritten<'a> {
-    held: &'a Held,
-    partners: Vec<Arc<PartnerEntry>>,
-    usages: Vec<Usage>,
-    tokens: Vec<Arc<TokenEntry>>,
-}
-
-impl Unwritten<'_> {
-    fn settle(mut self) {
-        self.partners.clear();
-        self.tokens.clear();
+    fn unwritten(&self) -> MutexGuard<'_, Unwritten> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Unwritten<'_> {
+/// Runs something unless it is told to forget it.
+struct OnDrop<F: FnMut()>(Option<F>);
+
+impl<F: FnMut()> OnDrop<F> {
+    const fn new(run: F) -> Self {
+        Self(Some(run))
+    }
+
+    fn forget(mut self) {
+        mem::take(&mut self.0);
+    }
+}
+
+impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
-        for (partner, usage) in self.partners.drain(..).zip(&self.usages) {
-            partner.return_usage(usage);
-            self.held.note_charged(&partner);
-        }
-        for token in self.tokens.drain(..) {
-            token.return_use();
-            self.held.note_used(&token);
+        if let Some(run) = &mut self.0 {
+            run();
         }
     }
 }
 
 impl Held {
-    fn note_used(&self, token: &Arc<TokenEntry>) {
-        let is_noted = &token.uses.is_noted;
-        if !is_noted.load(Ordering::Relaxed) && !is_noted.swap(true, Ordering::SeqCst) {
-            lock(&self.used).push(Arc::clone(token));
-        }
-    }
-
-    fn note_charged(&self, partner: &Arc<PartnerEntry>) {
-        let is_charged = &partner.meters.is_charged;
-        if !is_charged.load(Ordering::Relaxed) && !is_charged.swap(true, Ordering::SeqCst) {
-            lock(&self.charged).push(Arc::clone(partner));
-        }
-    }
-
-    /// Keeps the partner's meters in any case, and what the store said of it if nothing changed since.
-    fn keep_partner(
-        &self,
-        partner: &Partner,
-        meters: Arc<Meters>,
-        now: Timestamp,
-        changes: u64,
-    ) -> Arc<PartnerEntry> {
-        let slot = self.partners.entry(partner.api_key.as_str().into());
-        let meters = match &slot {
-            Entry::Occupied(held) => Arc::clone(&held.get().meters),
-            Entry::Vacant(_) => meters,
-        };
-        let confirmed_at = if self.changed_since(changes) { Confirmed::NEVER } else { now };
-        let entry = Arc::new(PartnerEntry::new(partner, meters, confirmed_at));
-        slot.insert(Arc::clone(&entry));
-        entry
-    }
-
-    fn keep_token(
-        &self,
-        stored: StoredToken,
-        scopes: tollgate_scope::ScopeSet,
-        now: Timestamp,
-        changes: u64,
-    ) -> Arc<TokenEntry> {
-        let has_room = self.has_room(now);
-        let slot = self.tokens.entry(*stored.digest.as_bytes());
-        let uses = match &slot {
-            Entry::Occupied(held) => Arc::clone(&held.get().uses),
-            Entry::Vacant(_) => Arc::default(),
-        };
-        let entry = Arc::new(TokenEntry::new(stored, scopes, uses, now));
-        // Within the lock of the slot: whoever announces a change counts it first, then comes here.
-        if has_room && !self.changed_since(changes) {
-            slot.insert(Arc::clone(&entry));
-        }
-        entry
-    }
-
-    fn has_room(&self, now: Timestamp) -> bool {
-        if self.tokens.len() < MAX_TOKENS {
-            return true;
-        }
-        let swept_at = self.swept_at.load(Ordering::Relaxed);
-        let since = Duration::from_nanos(now.as_nanos().abs_diff(swept_at));
-        let (relaxed, nanos) = (Ordering::Relaxed, now.as_nanos());
-        if since >= IDLE
-            && self.swept_at.compare_exchange(swept_at, nanos, relaxed, relaxed).is_ok()
-        {
-            let idle_since = now.saturating_sub(IDLE);
-            self.tokens.retain(|_, token| token.was_used_since(idle_since));
-        }
-        self.tokens.len() < MAX_TOKENS
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// Notes an absence, unless something changed since it was asked for. Whoever announces a change
     /// counts it first and then forgets what it is about, so one of the two of us forgets.
-    fn note_absent(
-        &self,
-        absent: &Absent,
-        what: &(impl std::hash::Hash + ?Sized),
-        now: Timestamp,
-        changes: u64,
-    ) {
+    fn note_absent(&self, absent: &Absent, what: &[u8], now: Timestamp, changes: u64) {
         absent.note(what, now);
-        if self.changed_since(changes) {
+        if self.changes() != changes {
             absent.forget(what);
         }
-    }
-
-    fn changed_since(&self, changes: u64) -> bool {
-        self.changes.load(Ordering::SeqCst) != changes
     }
 }
 
@@ -314,21 +277,19 @@ impl Listener for Held {
     fn changed(&self, change: &Change) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         match change {
-            Change::Partner(api_key) => {
-                self.absent_keys.forget(api_key.as_str());
-                if let Some(entry) = self.partners.get(api_key.as_str()) {
-                    entry.confirmed.withdraw();
-                }
+            Change::Partner(key) => {
+                self.absent_keys.forget(key.as_bytes());
+                self.partners.withdraw(Some(key));
             }
             Change::Token(digest) => {
                 self.absent_tokens.forget(digest.as_bytes());
-                self.tokens.remove(digest.as_bytes());
+                self.tokens.withdraw(digest);
             }
             _ => {
                 self.absent_keys.forget_all();
                 self.absent_tokens.forget_all();
-                self.partners.iter().for_each(|entry| entry.confirmed.withdraw());
-                self.tokens.clear();
+                self.partners.withdraw(None);
+                self.tokens.withdraw_all();
             }
         }
     }

@@ -31,7 +31,11 @@ mod axum;
 mod credentials;
 mod decision;
 mod directory;
-mod entry;
+mod index;
+mod partners;
+mod slab;
+mod tokens;
+mod unwritten;
 mod verifier;
 
 #[cfg(feature = "axum")]

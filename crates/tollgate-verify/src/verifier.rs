@@ -9,8 +9,9 @@ use tollgate_scope::Requirement;
 use tollgate_store::{Registry, StoreError};
 use tollgate_token::{PlainToken, TokenDigest};
 
-use crate::directory::{Directory, Heard};
-use crate::entry::{AsOf, Attempt, PartnerEntry, TokenEntry};
+use crate::directory::{AsOf, Caller, Directory, Heard};
+use crate::partners::Attempt;
+use crate::tokens::Token;
 use crate::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable};
 
 /// Decides on requests by their two headers. Clones are the same verifier.
@@ -29,8 +30,8 @@ pub struct Verifier {
 /// What the store said while a request waited for it.
 #[derive(Default)]
 struct Answers {
-    partner: Option<Option<Arc<PartnerEntry>>>,
-    token: Option<Option<Arc<TokenEntry>>>,
+    partner: Option<Option<u32>>,
+    token: Option<Option<Token>>,
     /// Held until the failure that it may have been is charged.
     attempt: Option<Attempt>,
 }
@@ -52,8 +53,7 @@ impl Verifier {
     /// A verifier of what this registry issues, on the registry's clock.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        let store = Arc::clone(registry.store());
-        let directory = Arc::new(Directory::new(store, registry.catalogue().clone()));
+        let directory = Arc::new(directory(&registry, 1_000_000));
         let (names, max_staleness) = (HeaderNames::default(), Duration::from_secs(5));
         Self { registry, directory, names, max_staleness }
     }
@@ -71,6 +71,15 @@ impl Verifier {
     #[must_use]
     pub fn with_max_staleness(self, max_staleness: Duration) -> Self {
         Self { max_staleness, ..self }
+    }
+
+    /// Bounds how many tokens are held in memory, at 88 bytes each and 8 to 22 of the index; 1,000,000
+    /// if not said. Beyond that, those not used within the last minute make room, and if that is not
+    /// enough, the store is asked at each use.
+    #[must_use]
+    pub fn with_max_tokens(self, max_tokens: usize) -> Self {
+        let directory = Arc::new(directory(&self.registry, max_tokens));
+        Self { directory, ..self }
     }
 
     /// The registry that issues what is verified here.
@@ -193,21 +202,19 @@ impl Verifier {
         let as_of = self.directory.as_of(self.now(), self.max_staleness);
         let credentials = Credentials::new(headers, &self.names);
 
-        let api_key = self.api_key(credentials, as_of)?;
-        let partner = self.partner(api_key, as_of, answers)?;
-        let secret = self.secret(credentials, &partner, as_of.now)?;
-        let token = self.token(&secret, &partner, as_of, answers)?;
-        let standing = charge(&partner, cost, as_of.now)?;
-        self.directory.note_use(&partner, &token, as_of.now);
+        let caller = self.caller(credentials, as_of, answers)?;
+        let token = self.token(credentials, caller, as_of, answers)?;
+        let standing = charge(caller, cost, as_of.now)?;
+        self.directory.note_use(caller, &token, as_of.now);
 
-        let policy = partner.policy;
+        let policy = *caller.policy;
         if !requirement.is_met_by(&token.scopes) {
             let required = requirement.clone();
             return Err(Denial::ScopeInsufficient { required, standing, policy }.into());
         }
         Ok(Grant {
-            partner: partner.id,
-            organization: token.organization.clone(),
+            partner: caller.partner.id,
+            organization: token.organization,
             token: token.id,
             scopes: token.scopes,
             standing,
@@ -215,110 +222,100 @@ impl Verifier {
         })
     }
 
-    fn api_key<'a>(&self, credentials: Credentials<'a>, as_of: AsOf) -> Result<&'a str, Denial> {
-        let api_key = credentials.api_key().map_err(|unreadable| match unreadable {
-            Unreadable::Missing => Denial::ApiKeyMissing,
-            Unreadable::Repeated => Denial::HeaderRepeated(Field::ApiKey),
-            Unreadable::Malformed => Denial::ApiKeyInvalid { misplaced_token: false },
-        })?;
-        match PlainToken::parse(self.registry.prefix(), api_key) {
-            Err(_) => Ok(api_key),
-            Ok(misplaced) => {
-                self.warn_of_misplaced(&misplaced, as_of);
-                Err(Denial::ApiKeyInvalid { misplaced_token: true })
-            }
-        }
-    }
-
-    fn partner(
-        &self,
-        api_key: &str,
-        as_of: AsOf,
-        answers: &Answers,
-    ) -> Result<Arc<PartnerEntry>, Stop> {
-        let known = match &answers.partner {
-            Some(Some(partner)) => Heard::Of(Arc::clone(partner)),
-            Some(None) => Heard::Absent,
-            None => self.directory.partner(api_key, as_of),
-        };
-        match known {
-            Heard::Of(partner) if partner.enabled => Ok(partner),
-            Heard::Of(_) | Heard::Absent => {
-                Err(Denial::ApiKeyInvalid { misplaced_token: false }.into())
-            }
-            Heard::LongAgo | Heard::Never => Err(Stop::AskForPartner),
-        }
-    }
-
-    fn secret(
+    /// A key that is not known is looked at before the store is asked for it.
+    fn caller(
         &self,
         credentials: Credentials<'_>,
-        partner: &PartnerEntry,
-        now: Timestamp,
-    ) -> Result<PlainToken, Denial> {
-        let refuse = |denial| {
-            partner.note_failure(now);
-            Err(denial)
+        as_of: AsOf,
+        answers: &Answers,
+    ) -> Result<Caller<'_>, Stop> {
+        let invalid = Denial::ApiKeyInvalid { misplaced_token: false };
+        let key = credentials.api_key_field().map_err(|unreadable| match unreadable {
+            Unreadable::Repeated => Denial::HeaderRepeated(Field::ApiKey),
+            _ => Denial::ApiKeyMissing,
+        })?;
+        let heard = match answers.partner {
+            Some(answer) => answer
+                .and_then(|number| self.directory.caller(number))
+                .map_or(Heard::Absent, Heard::Of),
+            None => self.directory.partner(key, as_of),
         };
-        match credentials.token() {
-            Err(Unreadable::Missing) => refuse(Denial::TokenMissing),
-            Err(Unreadable::Repeated) => refuse(Denial::HeaderRepeated(Field::Token)),
-            Err(Unreadable::Malformed) => refuse(Denial::TokenInvalid),
-            Ok(text) => PlainToken::parse(self.registry.prefix(), text).or_else(|error| {
-                tracing::debug!(partner = %partner.id, kind = %error.kind(), "malformed token");
-                refuse(Denial::TokenInvalid)
-            }),
+        match heard {
+            Heard::Of(caller) if caller.partner.is_enabled() => Ok(caller),
+            Heard::Of(_) | Heard::Absent => Err(invalid.into()),
+            Heard::LongAgo => Err(Stop::AskForPartner),
+            Heard::Never => {
+                if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), key) {
+                    self.warn_of_misplaced(&misplaced, as_of);
+                    return Err(Denial::ApiKeyInvalid { misplaced_token: true }.into());
+                }
+                Err(credentials.api_key().map_or(invalid.into(), |_| Stop::AskForPartner))
+            }
         }
     }
 
-    /// Whoever presents a token that this process has never heard of needs the allowance for failures,
-    /// be it to have the store asked or to be told that the token is invalid.
+    /// A token that is not known is looked at before the store is asked for it. Whoever presents one
+    /// that this process has never heard of needs the allowance for failures, be it to have the store
+    /// asked or to be told that the token is invalid.
     fn token(
         &self,
-        secret: &PlainToken,
-        partner: &PartnerEntry,
+        credentials: Credentials<'_>,
+        caller: Caller<'_>,
         as_of: AsOf,
         answers: &Answers,
-    ) -> Result<Arc<TokenEntry>, Stop> {
+    ) -> Result<Token, Stop> {
         let now = as_of.now;
-        let fail = || {
-            partner.note_failure(now);
-            Stop::from(Denial::TokenInvalid)
+        let fail = |denial| {
+            caller.partner.note_failure(caller.policy, now);
+            Stop::Denied(denial)
         };
+        let text = credentials.token_field().map_err(|unreadable| {
+            fail(match unreadable {
+                Unreadable::Missing => Denial::TokenMissing,
+                Unreadable::Repeated => Denial::HeaderRepeated(Field::Token),
+                Unreadable::Malformed => Denial::TokenInvalid,
+            })
+        })?;
         if let Some(answer) = &answers.token {
-            return answer.clone().filter(|token| !token.has_expired(now)).ok_or_else(fail);
+            let valid = answer.clone().filter(|token| !token.has_expired(now));
+            return valid.ok_or_else(|| fail(Denial::TokenInvalid));
         }
         let (mut unknown, mut is_remembered) = (Vec::new(), false);
-        for digest in self.registry.digester().candidates(secret.expose_secret().as_bytes()) {
-            match self.directory.token(&digest, as_of) {
-                Heard::Of(token) if !token.has_expired(now) => return Ok(token),
-                Heard::Of(_) | Heard::Absent => continue,
-                Heard::LongAgo => is_remembered = true,
-                Heard::Never => {}
+        if text.len() == self.registry.prefix().token_len() {
+            for digest in self.registry.digester().candidates(text) {
+                match self.directory.token(&digest, as_of) {
+                    Heard::Of(token) if !token.has_expired(now) => return Ok(token),
+                    Heard::Of(_) | Heard::Absent => continue,
+                    Heard::LongAgo => is_remembered = true,
+                    Heard::Never => {}
+                }
+                unknown.push(digest);
             }
-            unknown.push(digest);
         }
-        let attempt = match partner.attempt(now) {
+        if let Err(error) = PlainToken::parse(self.registry.prefix(), text) {
+            let partner = caller.partner.id;
+            tracing::debug!(%partner, kind = %error.kind(), "malformed token");
+            return Err(fail(Denial::TokenInvalid));
+        }
+        let attempt = match self.directory.attempt(caller, now) {
             Ok(attempt) => Some(attempt),
             Err(_) if is_remembered => None,
             Err(retry_after) => return Err(Denial::AttemptsExceeded { retry_after }.into()),
         };
-        if unknown.is_empty() { Err(fail()) } else { Err(Stop::AskForToken(unknown, attempt)) }
+        if unknown.is_empty() {
+            Err(fail(Denial::TokenInvalid))
+        } else {
+            Err(Stop::AskForToken(unknown, attempt))
+        }
     }
 
-    async fn ask_for_partner(
-        &self,
-        headers: &HeaderMap,
-    ) -> Result<Option<Arc<PartnerEntry>>, Denial> {
+    async fn ask_for_partner(&self, headers: &HeaderMap) -> Result<Option<u32>, Denial> {
         let Ok(api_key) = Credentials::new(headers, &self.names).api_key() else { return Ok(None) };
         let asked = self.directory.ask_for_partner(api_key, self.now()).await;
         asked.map_err(|error| unavailable(&error))
     }
 
-    async fn ask_for_token(
-        &self,
-        digests: &[TokenDigest],
-    ) -> Result<Option<Arc<TokenEntry>>, Denial> {
+    async fn ask_for_token(&self, digests: &[TokenDigest]) -> Result<Option<Token>, Denial> {
         for digest in digests {
             let asked = self.directory.ask_for_token(digest, self.now()).await;
             if let Some(token) = asked.map_err(|error| unavailable(&error))? {
@@ -347,9 +344,14 @@ impl Verifier {
     }
 }
 
-fn charge(partner: &PartnerEntry, cost: NonZeroU32, now: Timestamp) -> Result<Standing, Denial> {
-    let policy = partner.policy;
-    match partner.charge(cost.get(), now) {
+fn directory(registry: &Registry, max_tokens: usize) -> Directory {
+    let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
+    Directory::new(store, catalogue, max_tokens, registry.clock().now())
+}
+
+fn charge(caller: Caller<'_>, cost: NonZeroU32, now: Timestamp) -> Result<Standing, Denial> {
+    let policy = *caller.policy;
+    match caller.partner.charge(&policy, cost.get(), now) {
         Outcome::Allowed(standing) => Ok(standing),
         Outcome::BurstExceeded(refusal) => Err(Denial::RateLimited { refusal, policy }),
         Outcome::QuotaExceeded(refusal) => Err(Denial::QuotaExceeded { refusal, policy }),
