@@ -1,3 +1,4 @@
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -36,13 +37,13 @@ struct Item {
 
 impl RateLimitFields {
     pub(crate) fn write(self, policy: &LimitPolicy, standing: &Standing, headers: &mut HeaderMap) {
-        let items = [Some(burst(policy, standing)), daily(policy, standing)];
-        let items: Vec<_> = items.into_iter().flatten().collect();
+        let (burst, daily) = (burst(policy, standing), daily(policy, standing));
+        let items = || [Some(&burst), daily.as_ref()].into_iter().flatten();
         let (policies, limits) = match self {
-            Self::Draft11 => (join(&items, Item::policy), join(&items, Item::limit)),
+            Self::Draft11 => (join(items(), Item::policy), join(items(), Item::limit)),
             Self::Draft7 => {
-                let nearest = items.iter().min_by_key(|item| item.remaining);
-                (join(&items, Item::policy_7), nearest.map(Item::limit_7).unwrap_or_default())
+                let nearest = items().min_by_key(|item| item.remaining);
+                (join(items(), Item::policy_7), join(nearest.into_iter(), Item::limit_7))
             }
             Self::Off => return,
         };
@@ -55,21 +56,21 @@ impl RateLimitFields {
 }
 
 impl Item {
-    fn policy(&self) -> String {
-        format!(r#""{}";q={};w={}"#, self.name, self.quota, self.window)
+    fn policy(&self, to: &mut String) -> fmt::Result {
+        write!(to, r#""{}";q={};w={}"#, self.name, self.quota, self.window)
     }
 
-    fn limit(&self) -> String {
-        format!(r#""{}";r={};t={}"#, self.name, self.remaining, self.effective)
+    fn limit(&self, to: &mut String) -> fmt::Result {
+        write!(to, r#""{}";r={};t={}"#, self.name, self.remaining, self.effective)
     }
 
-    fn policy_7(&self) -> String {
-        format!("{};w={}", self.quota, self.window)
+    fn policy_7(&self, to: &mut String) -> fmt::Result {
+        write!(to, "{};w={}", self.quota, self.window)
     }
 
-    fn limit_7(&self) -> String {
+    fn limit_7(&self, to: &mut String) -> fmt::Result {
         let Self { quota, remaining, effective, .. } = self;
-        format!("limit={quota}, remaining={remaining}, reset={effective}")
+        write!(to, "limit={quota}, remaining={remaining}, reset={effective}")
     }
 }
 
@@ -108,6 +109,16 @@ pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn join(items: &[Item], write: fn(&Item) -> String) -> String {
-    items.iter().map(write).collect::<Vec<_>>().join(", ")
+fn join<'a>(
+    items: impl Iterator<Item = &'a Item>,
+    write: fn(&Item, &mut String) -> fmt::Result,
+) -> String {
+    let mut text = String::with_capacity(64);
+    for item in items {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        write(item, &mut text).expect("a string takes all that is written to it");
+    }
+    text
 }

@@ -90,8 +90,9 @@ impl Tollgate {
         self.settings.rate_limit_fields.write(&grant.policy, &grant.standing, headers);
     }
 
-    /// Marks the credentials of a request that passed as sensitive, or removes them.
-    pub(crate) fn hide_credentials(&self, headers: &mut HeaderMap) {
+    /// Marks the credentials of a request that passed as sensitive, or
+    /// [removes](Self::removing_credentials) them, for frameworks that are not built on tower.
+    pub fn hide_credentials(&self, headers: &mut HeaderMap) {
         let names = self.verifier.header_names();
         for name in [&names.api_key, &names.token] {
             if self.settings.removes_credentials {

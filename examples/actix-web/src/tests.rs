@@ -1,0 +1,53 @@
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+
+/// What the server says to a request with these header lines.
+async fn get(address: SocketAddr, path: &str, credentials: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{credentials}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The server, and credentials that may read guests.
+async fn serve() -> (SocketAddr, String) {
+    let registry = registry().unwrap();
+    let (partner, issued) = let_in(&registry).await.unwrap();
+    let (address, server) = bind(registry).unwrap();
+    actix_web::rt::spawn(server);
+    let (key, token) = (partner.api_key, issued.secret.expose_secret());
+    (address, format!("x-api-key: {key}\r\nauthorization: Bearer {token}\r\n"))
+}
+
+#[actix_web::test]
+async fn the_resource_that_the_token_is_for_answers() {
+    let (address, credentials) = serve().await;
+    let answer = get(address, "/guests", &credentials).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains(r#"ratelimit-policy: "burst";q=10;w=2, "daily";q=10000;w=86400"#));
+    assert!(answer.ends_with("\r\n\r\nguests of acme\n"), "{answer}");
+}
+
+#[actix_web::test]
+async fn the_other_resource_says_which_scope_it_requires() {
+    let (address, credentials) = serve().await;
+    let answer = get(address, "/reservations", &credentials).await;
+    assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+    assert!(answer.contains(r#""code":"scope_insufficient""#), "{answer}");
+    assert!(answer.contains(r#""required":["reservations:read"]"#), "{answer}");
+}
+
+#[actix_web::test]
+async fn no_resource_answers_without_credentials() {
+    let (address, _) = serve().await;
+    for path in ["/guests", "/reservations"] {
+        let answer = get(address, path, "").await;
+        assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
+        assert!(answer.contains(r#""code":"api_key_missing""#), "{answer}");
+    }
+}

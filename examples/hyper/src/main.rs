@@ -1,0 +1,70 @@
+//! A service behind the tower layer, on plain hyper: HTTP/1 and HTTP/2 without a framework.
+
+use std::convert::Infallible;
+use std::error::Error;
+
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tollgate::{
+    Catalogue, Grant, GuardLayer, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix,
+    Registry, Tollgate, Verifier,
+};
+use tower::{Layer as _, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (layer, partner, issued) = guard().await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+
+    let address = listener.local_addr()?;
+    let (key, token) = (partner.api_key, issued.secret.expose_secret());
+    println!("Try this until Ctrl-C, or change a letter of it:\n");
+    println!("curl -i http://{address}/ \\");
+    println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}'");
+    Ok(serve(listener, layer).await?)
+}
+
+/// A layer that requires a scope, and credentials that it lets pass.
+async fn guard() -> Result<(GuardLayer, Partner, IssuedToken), Box<dyn Error>> {
+    let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    let guests_read = catalogue.require_all(["guests:read"])?;
+    let registry = Registry::in_memory(catalogue, Prefix::new("demo"));
+    let partner =
+        NewPartner { name: "Zapier".to_owned(), policy: LimitPolicy::default(), api_key: None };
+    let token = NewToken {
+        organization: "acme".into(),
+        name: "Zapier - production".to_owned(),
+        scopes: vec!["guests:read".to_owned()],
+        expires_at: None,
+    };
+    let partner = registry.register_partner(partner).await?;
+    let issued = registry.issue_token(token).await?;
+    Ok((Tollgate::new(Verifier::new(registry)).require(guests_read), partner, issued))
+}
+
+async fn serve(listener: TcpListener, layer: GuardLayer) -> std::io::Result<()> {
+    let service = TowerToHyperService::new(layer.layer(service_fn(guests)));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let service = service.clone();
+        tokio::spawn(async move {
+            let connection = auto::Builder::new(TokioExecutor::new());
+            if let Err(error) = connection.serve_connection(TokioIo::new(stream), service).await {
+                eprintln!("{error}");
+            }
+        });
+    }
+}
+
+async fn guests(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let grant: &Grant = request.extensions().get().expect("the layer lets nobody else pass");
+    Ok(Response::new(format!("guests of {}\n", grant.organization).into()))
+}
+
+#[cfg(test)]
+mod tests;
