@@ -30,6 +30,8 @@ mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "testing")]
+mod faulty;
 mod id;
 mod memory;
 mod partner;
@@ -40,6 +42,8 @@ mod token;
 pub use audit::{AuditAction, AuditEntry, AuditSubject};
 pub use change::{Change, Changes, Listener};
 pub use error::{RegistryError, StoreError};
+#[cfg(feature = "testing")]
+pub use faulty::{Fault, FaultyStore};
 pub use id::{AuditId, OrganizationId, PartnerId, TokenId};
 pub use memory::MemoryStore;
 pub use partner::{NewPartner, Partner, is_api_key};

@@ -5,7 +5,6 @@ mod common;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{KEY, START, Setting, bearer, catalogue, headers, issue, stranger};
@@ -14,7 +13,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 use tollgate_limit::{LimitPolicy, Rate};
 use tollgate_scope::Requirement;
-use tollgate_store::{MemoryStore, NewPartner, Registry, Store as _};
+use tollgate_store::{Fault, MemoryStore, NewPartner, Registry, Store as _};
 use tollgate_token::{Digester, Pepper, Prefix};
 use tollgate_verify::{Denial, Field, Verifier};
 
@@ -66,7 +65,7 @@ fn a_token_in_place_of_the_partner_key() {
     let denial = setting.verify(&misplaced).unwrap_err();
     assert!(matches!(denial, Denial::ApiKeyInvalid { misplaced_token: true }));
     assert!(!denial.to_string().contains(&setting.secret()[3..]));
-    assert_eq!(setting.store.asked(), (0, 0));
+    assert_eq!(setting.asked(), (0, 0));
 }
 
 #[test]
@@ -190,13 +189,13 @@ fn a_failure_allowance_that_is_used_up() {
 #[test]
 fn a_store_that_is_away() {
     let setting = Setting::new();
-    setting.store.is_away.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Fails);
     for _ in 0..20 {
         let denial = setting.present(setting.secret()).unwrap_err();
         assert_eq!((denial.code(), denial.status().as_u16()), ("unavailable", 503));
         assert!(denial.retry_after().is_some());
     }
-    setting.store.is_away.store(false, Ordering::SeqCst);
+    setting.store.set_fault(Fault::None);
     assert_eq!(
         setting.code(setting.secret()),
         "granted",

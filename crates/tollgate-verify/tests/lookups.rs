@@ -5,7 +5,6 @@ mod common;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use pollster::block_on;
 use tollgate_limit::Clock as _;
 use tollgate_scope::Requirement;
-use tollgate_store::{Change, LimitStore as _, Registry, Store};
+use tollgate_store::{Change, Fault, LimitStore as _, Registry, Store};
 use tollgate_token::Prefix;
 use tollgate_verify::Verifier;
 
@@ -25,11 +24,11 @@ fn no_token_is_looked_up_when_the_partner_key_fails() {
     for key in ["unknown-key", "seven77", "", "a, b, c, d"] {
         assert!(setting.verify(&bearer(key, setting.secret())).is_err());
     }
-    assert_eq!(setting.store.asked(), (1, 0), "only the readable key is looked up");
+    assert_eq!(setting.asked(), (1, 0), "only the readable key is looked up");
     for _ in 0..100 {
         assert!(setting.verify(&bearer("unknown-key", setting.secret())).is_err());
     }
-    assert_eq!(setting.store.asked(), (1, 0), "and once, within the staleness allowed");
+    assert_eq!(setting.asked(), (1, 0), "and once, within the staleness allowed");
 }
 
 #[test]
@@ -42,7 +41,7 @@ fn no_token_is_looked_up_that_fails_its_format() {
         assert_eq!(setting.code(token), "token_invalid");
     }
     assert!(setting.verify(&headers(&[("x-api-key", KEY)])).is_err());
-    assert_eq!(setting.store.asked(), (1, 0));
+    assert_eq!(setting.asked(), (1, 0));
 }
 
 #[test]
@@ -51,19 +50,19 @@ fn strangers_cannot_make_the_store_be_asked_at_will() {
     for _ in 0..1_000 {
         assert!(setting.present(&stranger()).is_err());
     }
-    assert_eq!(setting.store.asked(), (1, 10), "as often as the allowance holds");
+    assert_eq!(setting.asked(), (1, 10), "as often as the allowance holds");
     let same = stranger();
     setting.clock.advance(Duration::from_secs(2));
     for _ in 0..10 {
         assert_eq!(setting.code(&same), "token_invalid");
     }
-    assert_eq!(setting.store.asked().1, 11, "an absent token is remembered");
+    assert_eq!(setting.asked().1, 11, "an absent token is remembered");
 }
 
 #[test]
 fn strangers_cannot_do_so_at_the_same_time_either() {
     let setting = Setting::new();
-    setting.store.dawdles.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Dawdles);
     let requests: Vec<_> = (0..100).map(|_| bearer(KEY, &stranger())).collect();
     let mut cx = Context::from_waker(Waker::noop());
     let mut verifying: Vec<_> = requests
@@ -80,7 +79,7 @@ fn strangers_cannot_do_so_at_the_same_time_either() {
             }
         });
     }
-    assert_eq!(setting.store.asked().1, 10);
+    assert_eq!(setting.asked().1, 10);
     assert_eq!(codes.iter().filter(|code| **code == "token_invalid").count(), 10);
     assert_eq!(codes.iter().filter(|code| **code == "attempts_exceeded").count(), 90);
 }
@@ -88,17 +87,17 @@ fn strangers_cannot_do_so_at_the_same_time_either() {
 #[test]
 fn a_look_up_that_is_given_up_counts_no_longer() {
     let setting = Setting::new();
-    setting.store.dawdles.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Dawdles);
     for _ in 0..100 {
         let headers = bearer(KEY, &stranger());
         let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
         let mut cx = Context::from_waker(Waker::noop());
-        while setting.store.asked().0 == 0 {
+        while setting.asked().0 == 0 {
             assert!(verifying.as_mut().poll(&mut cx).is_pending());
         }
         let _given_up = verifying.as_mut().poll(&mut cx);
     }
-    setting.store.dawdles.store(false, Ordering::SeqCst);
+    setting.store.set_fault(Fault::None);
     setting.clock.advance(Duration::from_secs(2));
     assert_eq!(setting.code(setting.secret()), "granted");
 }
@@ -113,7 +112,7 @@ fn the_hot_path_asks_nobody() {
         let decided = setting.verifier.verify_in_memory(&headers, &Requirement::NONE, cost);
         assert!(decided.unwrap().is_ok());
     }
-    assert_eq!(setting.store.asked(), (1, 1));
+    assert_eq!(setting.asked(), (1, 1));
 }
 
 #[test]
@@ -134,11 +133,11 @@ fn a_shorter_staleness_can_be_asked_for() {
     let headers = bearer(KEY, setting.secret());
     for _ in 0..3 {
         assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
-        assert_eq!(setting.store.asked().1, 1, "within the same instant nothing is stale");
+        assert_eq!(setting.asked().1, 1, "within the same instant nothing is stale");
     }
     setting.clock.advance(Duration::from_nanos(1));
     assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
-    assert_eq!(setting.store.asked().1, 2);
+    assert_eq!(setting.asked().1, 2);
 }
 
 #[test]
@@ -180,20 +179,20 @@ fn a_feed_that_is_complete_spares_the_store() {
         setting.clock.advance(MAX_STALENESS);
         assert_eq!(setting.code(setting.secret()), "granted");
     }
-    assert_eq!(setting.store.asked(), (1, 1));
+    assert_eq!(setting.asked(), (1, 1));
     setting.clock.advance(Duration::from_nanos(1));
     assert_eq!(setting.code(setting.secret()), "granted");
-    assert_eq!(setting.store.asked(), (2, 2), "a feed that is down confirms nothing");
+    assert_eq!(setting.asked(), (2, 2), "a feed that is down confirms nothing");
 }
 
 #[test]
 fn an_answer_from_before_a_change_is_not_kept() {
     let setting = Setting::new();
-    setting.store.dawdles.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Dawdles);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     let mut cx = Context::from_waker(Waker::noop());
-    while setting.store.asked().1 == 0 {
+    while setting.asked().1 == 0 {
         assert!(verifying.as_mut().poll(&mut cx).is_pending());
     }
     // The store has read the token, its answer is on the way; now the token is revoked.
@@ -208,12 +207,12 @@ fn while_the_store_is_away_known_tokens_pass_until_they_are_stale_and_unknown_on
     let setting = Setting::new();
     let unknown = issue(&setting.registry, None).secret;
     assert_eq!(setting.code(setting.secret()), "granted");
-    setting.store.is_away.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Fails);
     assert_eq!(setting.code(unknown.expose_secret()), "unavailable");
     assert_eq!(setting.code(setting.secret()), "granted");
     setting.clock.advance(MAX_STALENESS + Duration::from_nanos(1));
     assert_eq!(setting.code(setting.secret()), "unavailable");
-    setting.store.is_away.store(false, Ordering::SeqCst);
+    setting.store.set_fault(Fault::None);
     assert_eq!(setting.code(setting.secret()), "granted");
     assert_eq!(setting.code(unknown.expose_secret()), "granted");
 }
@@ -303,32 +302,32 @@ fn usage_outlives_the_process_and_processes_add_up() {
 fn what_a_store_fails_to_write_is_written_later_and_costs_requests_nothing() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
-    setting.store.is_away.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Fails);
     for _ in 0..3 {
         assert!(block_on(setting.verifier.write_behind()).is_err());
         assert_eq!(setting.code(setting.secret()), "granted");
     }
-    setting.store.is_away.store(false, Ordering::SeqCst);
+    setting.store.set_fault(Fault::None);
     block_on(setting.verifier.write_behind()).unwrap();
     let day = setting.partner.policy.day(START);
     assert_eq!(block_on(setting.store.usage(setting.partner.id, day)).unwrap(), 4);
     let record = block_on(setting.registry.tokens(&"acme".into())).unwrap().remove(0);
     assert_eq!(record.last_used_at, Some(START));
-    let writes = setting.store.writes.load(Ordering::SeqCst);
+    let writes = setting.store.writes();
     block_on(setting.verifier.write_behind()).unwrap();
-    assert_eq!(setting.store.writes.load(Ordering::SeqCst), writes, "nothing new, no statement");
+    assert_eq!(setting.store.writes(), writes, "nothing new, no statement");
 }
 
 #[test]
 fn a_write_that_is_given_up_is_made_up_for() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
-    setting.store.dawdles.store(true, Ordering::SeqCst);
+    setting.store.set_fault(Fault::Dawdles);
     for _ in 0..3 {
         let mut writing = pin!(setting.verifier.flush());
         assert!(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    setting.store.dawdles.store(false, Ordering::SeqCst);
+    setting.store.set_fault(Fault::None);
     block_on(setting.verifier.flush()).unwrap();
     let record = block_on(setting.registry.tokens(&"acme".into())).unwrap().remove(0);
     assert_eq!(record.last_used_at, Some(START));
@@ -345,7 +344,7 @@ fn many_tokens_are_written_in_one_batch() {
         setting.clock.advance(Duration::from_secs(1));
     }
     block_on(setting.verifier.flush()).unwrap();
-    assert_eq!(setting.store.writes.load(Ordering::SeqCst), 2, "one of uses, one of usage");
+    assert_eq!(setting.store.writes(), 2, "one of uses, one of usage");
 }
 
 #[test]
@@ -353,7 +352,7 @@ fn scopes_that_the_catalogue_no_longer_knows_grant_nothing() {
     let setting = Setting::new();
     let smaller = tollgate_scope::Catalogue::builder().scope("b:read", "B").build().unwrap();
     let b_read = smaller.require_all(["b:read"]).unwrap();
-    let store: Arc<dyn Store> = Arc::<common::Watched>::clone(&setting.store);
+    let store: Arc<dyn Store> = Arc::<tollgate_store::FaultyStore>::clone(&setting.store);
     let clock = Arc::new(setting.clock.clone());
     let verifier = Verifier::new(Registry::new(smaller, Prefix::new("gw"), store, clock));
     let headers = bearer(KEY, setting.secret());
