@@ -94,7 +94,8 @@ impl LimitPolicy {
     /// They are not.
     pub fn checked(self) -> Result<Self, InvalidPolicy> {
         let bits = |number: NonZeroU32| u32::BITS.saturating_sub(number.leading_zeros());
-        if self.rate.permits_in(Duration::from_secs(1)) > u64::from(Rate::MAX_PER_SECOND) {
+        let most = u64::from(Rate::MAX_PER_SECOND).saturating_mul(self.rate.period().as_secs());
+        if u64::from(self.rate.permits().get()) > most {
             return Err(InvalidPolicy::Rate);
         }
         if bits(self.burst).saturating_add(self.daily.map_or(0, bits)) > SHARED_BITS {

@@ -20,7 +20,8 @@ const JITTER: u128 = 100_000_000 * TICKS_PER_NANO;
 /// What a limiter remembers of one caller: the permits left, since when, and the day's count.
 ///
 /// One word of 128 bits, to be saved and restored as such. A policy can change while its caller is
-/// live: permits in the bucket are kept, cut to the new burst, and today's count is kept.
+/// live: permits in the bucket are kept, cut to the new burst, and today's count is kept. The time since
+/// the last grant counts at the new rate.
 ///
 /// From the top:
 ///
@@ -147,6 +148,8 @@ impl Bucket {
         let renewed = pace != policy.pace();
         let since = if renewed { cmp::min(then, pace.after(at)) } else { at };
         let (ready_since, ready) = refilled(since, level, policy, then);
+        // Waits are counted from what is written, and a renewed state is.
+        let (since, level) = if renewed { (ready_since, ready) } else { (since, level) };
         let now = now.as_nanos();
         // A comparison where the division would mostly say that it is the same day.
         let is_same_day = u128::from(now) < start_of(written_day.saturating_add(1), policy);

@@ -194,6 +194,17 @@ fn threads_that_read_one_clock_in_another_order_gain_nothing() {
 }
 
 #[test]
+fn a_wait_is_exact_right_after_the_rate_changed() {
+    let (before, after) = (policy(5, 10), policy(3, 10));
+    let state = LimitState::default().take(&before, millis(0), 10).0;
+    let (state, refused) = state.take(&after, millis(535), 3);
+    let then = millis(535).saturating_add(refused.retry_after().unwrap());
+    assert!(state.peek(&after, then, 3).is_allowed());
+    let a_nanosecond_before = then.saturating_sub(Duration::from_nanos(1));
+    assert!(!state.peek(&after, a_nanosecond_before, 3).is_allowed());
+}
+
+#[test]
 fn a_restart_does_not_hand_out_a_fresh_day() {
     let default = LimitPolicy::default();
     let now = Timestamp::from_secs(MIDNIGHT + 5);
@@ -228,7 +239,7 @@ fn policies_that_cannot_be_kept_are_errors() {
     let fast = LimitPolicy::new(Rate::per_second(number(1_000_001)), number(1));
     assert_eq!(fast.checked(), Err(InvalidPolicy::Rate));
     assert_eq!(fast.with_daily(number(1)), Err(InvalidPolicy::Rate));
-    let fast = LimitPolicy::new(Rate::per_minute(number(60_000_060)), number(1));
+    let fast = LimitPolicy::new(Rate::per_minute(number(60_000_001)), number(1));
     assert_eq!(fast.checked(), Err(InvalidPolicy::Rate));
     assert!(policy(1_000_000, 1).checked().is_ok());
 

@@ -9,7 +9,7 @@ pub(crate) struct Naive {
     period: u128,
     capacity: u128,
     units: u128,
-    /// How many decisions have rounded since the bucket was last full.
+    /// How many decisions have rounded since the bucket was last full, their losses included.
     roundings: u128,
     at: u64,
     day: i128,
@@ -36,9 +36,10 @@ impl Naive {
     pub(crate) fn advance(&mut self, policy: &LimitPolicy, now: Timestamp) {
         let came = u128::from(now.as_nanos().checked_sub(self.at).unwrap()) * self.rate;
         self.units += came;
-        if self.units >= self.capacity {
-            (self.units, self.roundings) = (self.capacity, 0);
+        if self.units >= self.capacity + self.lost() {
+            self.roundings = 0;
         }
+        self.units = self.units.min(self.capacity);
         self.at = now.as_nanos();
         if day(policy, now) > self.day {
             (self.day, self.used) = (day(policy, now), 0);
@@ -51,8 +52,11 @@ impl Naive {
 
     /// Whether the bucket would hold this many even if each decision had lost a millionth of a permit.
     pub(crate) fn bucket_surely_holds(&self, permits: u32) -> bool {
-        let lost = self.roundings * self.period / 1_000_000;
-        self.units >= u128::from(permits) * self.period + lost
+        self.units >= u128::from(permits) * self.period + self.lost()
+    }
+
+    fn lost(&self) -> u128 {
+        self.roundings * self.period / 1_000_000
     }
 
     pub(crate) fn day_allows(&self, policy: &LimitPolicy, permits: u32) -> bool {

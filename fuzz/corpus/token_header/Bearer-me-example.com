@@ -1,0 +1,1 @@
+Bearer me@example.com

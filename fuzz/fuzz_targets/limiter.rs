@@ -1,0 +1,296 @@
+//! Whatever is asked of a limiter, whenever, under policies that change, from whatever saved word:
+//!
+//! - in every window the grants are within `burst + rate × T`, and on a day within its quota;
+//! - while the clock runs forwards and the policy stays, the answers are those of exact arithmetic, at
+//!   most a nanosecond late;
+//! - a refusal changes nothing, and ends after exactly `retry_after`;
+//! - a changed policy keeps the permits, cut to the new burst, and the day's count;
+//! - a meter and a keyed limiter answer as the pure state does.
+#![no_main]
+
+#[expect(dead_code, reason = "another test asks it more")]
+#[path = "../../crates/tollgate-limit/tests/naive/mod.rs"]
+mod naive;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use naive::Naive;
+use tollgate_fuzz::Numbers;
+use tollgate_limit::{LimitPolicy, LimitState, Limiter, Meter, Outcome, Rate, Timestamp};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    start: u64,
+    day_offset: i32,
+    /// The state before, if the caller was seen before.
+    word: Option<u128>,
+    policies: [Numbers; 3],
+    requests: Vec<Request>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Request {
+    time: Time,
+    policy: u8,
+    permits: Permits,
+    peek: bool,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Time {
+    Same,
+    Nanos(u16),
+    Millis(u16),
+    Hours(u8),
+    /// When the last refusal ends, or a nanosecond before.
+    Wait {
+        early: bool,
+    },
+    Back(u32),
+    At(u64),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Permits {
+    One,
+    Some(u8),
+    Ready,
+    Any(u32),
+}
+
+fuzz_target!(|input: Input| {
+    let policies = input.policies.map(|numbers| {
+        let day_offset = input.day_offset % 86_400;
+        numbers.policy().with_day_offset(day_offset).expect("less than a day")
+    });
+    let start = Timestamp::from_nanos(input.start);
+    let mut caller = Caller::new(policies[0], start, input.word);
+    for request in input.requests.iter().take(64) {
+        caller.moves_to(&request.time);
+        caller.is_under(policies[usize::from(request.policy) % 3]);
+        caller.asks(request);
+    }
+});
+
+struct Caller {
+    own_policy: LimitPolicy,
+    policy: LimitPolicy,
+    now: Timestamp,
+    /// A saved state may lie ahead of every clock.
+    latest: Timestamp,
+    /// For how many nanoseconds the clock has run forwards.
+    elapsed: u128,
+    wait: Duration,
+    state: LimitState,
+    /// Whether the state was last written under this policy, and not ahead of the clock.
+    settled: bool,
+    meter: Meter,
+    /// Knows only a caller that it has seen from the beginning.
+    limiter: Option<Limiter<&'static str>>,
+    grants: Grants,
+    /// The exact model, while time and policy let it be one.
+    naive: Option<Naive>,
+}
+
+impl Caller {
+    fn new(policy: LimitPolicy, now: Timestamp, word: Option<u128>) -> Self {
+        let state = LimitState::from_bits(word.unwrap_or(0));
+        let is_new = word.is_none();
+        Self {
+            own_policy: policy,
+            policy,
+            now,
+            latest: if is_new { now } else { Timestamp::from_nanos(u64::MAX) },
+            elapsed: 0,
+            wait: Duration::ZERO,
+            state,
+            settled: is_new,
+            meter: Meter::from(state),
+            limiter: is_new.then(|| Limiter::new(policy)),
+            grants: Grants::default(),
+            naive: is_new.then(|| Naive::new(&policy, now)),
+        }
+    }
+
+    fn moves_to(&mut self, time: &Time) {
+        let later = |time| self.now.saturating_add(time);
+        let now = match *time {
+            Time::Same => self.now,
+            Time::Nanos(nanos) => later(Duration::from_nanos(nanos.into())),
+            Time::Millis(millis) => later(Duration::from_millis(millis.into())),
+            Time::Hours(hours) => later(Duration::from_secs(3_600 * u64::from(hours))),
+            Time::Wait { early } => {
+                later(self.wait.saturating_sub(Duration::from_nanos(early.into())))
+            }
+            Time::Back(nanos) => self.now.saturating_sub(Duration::from_nanos(nanos.into())),
+            Time::At(nanos) => Timestamp::from_nanos(nanos),
+        };
+        if now < self.now {
+            (self.naive, self.settled) = (None, false);
+        }
+        self.elapsed += now.saturating_duration_since(self.now).as_nanos();
+        (self.now, self.latest) = (now, self.latest.max(now));
+    }
+
+    fn is_under(&mut self, policy: LimitPolicy) {
+        if policy != self.policy {
+            (self.naive, self.settled) = (None, false);
+        }
+        self.policy = policy;
+    }
+
+    fn asks(&mut self, request: &Request) {
+        let (policy, now) = (self.policy, self.now);
+        let permits = match request.permits {
+            Permits::One => 1,
+            Permits::Some(permits) => permits.into(),
+            Permits::Ready => self.state.peek(&policy, now, 0).burst_remaining(),
+            Permits::Any(permits) => permits,
+        };
+        let (after, outcome) = self.state.take(&policy, now, permits);
+        assert_eq!(self.meter.peek(&policy, now, permits), outcome);
+        if request.peek {
+            return;
+        }
+        assert_eq!(self.meter.take(&policy, now, permits), outcome);
+        assert_eq!(self.meter.state(), after);
+        if let Some(limiter) = &self.limiter {
+            assert_eq!(limiter.take_with(&"caller", &policy, now, permits), outcome);
+        }
+        let before = std::mem::replace(&mut self.state, after);
+        self.is_answered_exactly(permits, &outcome);
+        let granted = if outcome.is_allowed() { permits } else { 0 };
+        self.grants.note(&policy, now, self.elapsed, granted);
+        match outcome {
+            Outcome::Allowed(_) if permits > 0 => {
+                self.keeps_what_it_has();
+                self.settled = true;
+            }
+            Outcome::Allowed(_) => assert_eq!(before, after),
+            _ => self.is_refused_in_vain(before, permits, outcome),
+        }
+        self.wait = outcome.retry_after().unwrap_or_else(|| {
+            let next = outcome.burst_remaining().saturating_add(1);
+            self.state.peek(&policy, now, next).retry_after().unwrap_or_default()
+        });
+        if self.naive.is_none()
+            && now == self.latest
+            && outcome.burst_remaining() == policy.burst().get()
+        {
+            self.begins_anew();
+        }
+    }
+
+    /// Never more than exact arithmetic allows, and that no more than a nanosecond later.
+    fn is_answered_exactly(&mut self, permits: u32, outcome: &Outcome) {
+        let policy = &self.policy;
+        let (burst, daily) = (policy.burst().get(), policy.daily().map(u32::from));
+        if let Outcome::Unsatisfiable(_) = outcome {
+            assert!(permits > burst || daily.is_some_and(|daily| permits > daily));
+        }
+        let Some(naive) = &mut self.naive else { return };
+        naive.advance(policy, self.now);
+        match outcome {
+            Outcome::Allowed(_) if permits == 0 => {}
+            Outcome::Allowed(_) => {
+                assert!(naive.bucket_holds(permits) && naive.day_allows(policy, permits));
+                naive.spend(permits);
+            }
+            Outcome::BurstExceeded(refusal) => {
+                assert!(!naive.bucket_holds(permits) || refusal.retry_after == A_NANOSECOND);
+            }
+            Outcome::QuotaExceeded(_) => assert!(!naive.day_allows(policy, permits)),
+            _ => {}
+        }
+        let ready = outcome.burst_remaining();
+        assert!(naive.bucket_holds(ready));
+        let soon = self.now.saturating_add(A_NANOSECOND);
+        let ready = self.state.peek(policy, soon, 0).burst_remaining();
+        assert!(ready == burst || !naive.bucket_holds(ready + 1) || soon == self.now);
+        let left = daily.map(|daily| u64::from(daily).saturating_sub(naive.used));
+        assert_eq!(outcome.daily_remaining().map(u64::from), left);
+    }
+
+    /// A permit that was nearly there may come a little early under a faster rate.
+    fn keeps_what_it_has(&self) {
+        let (now, other) = (self.now, &self.own_policy);
+        let ready = |policy| self.state.peek(policy, now, 0).burst_remaining();
+        let (had, has, burst) = (ready(&self.policy), ready(other), other.burst().get());
+        assert!(has == had.min(burst) || has == had.saturating_add(1).min(burst));
+        let used = self.state.used_today(&self.policy, now);
+        assert_eq!(self.state.used_today(other, now), used);
+    }
+
+    fn is_refused_in_vain(&mut self, before: LimitState, permits: u32, outcome: Outcome) {
+        let (state, policy, now) = (self.state, &self.policy, self.now);
+        assert_eq!(state.take(policy, now, permits), (state, outcome));
+        assert_eq!(state.peek(policy, now, 0), before.peek(policy, now, 0));
+        assert!(state == before || !self.settled);
+        self.settled = true;
+        let Some(wait) = outcome.retry_after() else { return };
+        let Ok(nanos) = u64::try_from(u128::from(now.as_nanos()) + wait.as_nanos()) else { return };
+        let asked_at = |nanos| state.peek(policy, Timestamp::from_nanos(nanos), permits);
+        assert!(asked_at(nanos).is_allowed());
+        assert!(!asked_at(nanos - 1).is_allowed());
+    }
+
+    /// A full bucket has no past.
+    fn begins_anew(&mut self) {
+        let mut naive = Naive::new(&self.policy, self.now);
+        naive.used = self.state.used_today(&self.policy, self.now).into();
+        self.naive = Some(naive);
+    }
+}
+
+/// Everything that was granted, to be counted over every window and every day.
+#[derive(Default)]
+struct Grants {
+    takes: Vec<(LimitPolicy, u128, u32)>,
+    day: i64,
+    used_today: u64,
+}
+
+impl Grants {
+    fn note(&mut self, policy: &LimitPolicy, now: Timestamp, elapsed: u128, permits: u32) {
+        self.takes.push((*policy, elapsed, permits));
+        if permits > 0 {
+            self.windows_are_within_the_bound(elapsed);
+        }
+        if policy.day(now) != self.day {
+            (self.day, self.used_today) = (policy.day(now), 0);
+        }
+        self.used_today += u64::from(permits);
+        if permits > 0
+            && let Some(daily) = policy.daily()
+        {
+            assert!(self.used_today <= u64::from(daily.get()));
+        }
+        // A count that does not fit beside the burst stays at the largest that does.
+        let bits = 39 - (u32::BITS - policy.burst().leading_zeros());
+        self.used_today = self.used_today.min((1 << bits) - 1);
+    }
+
+    /// With the largest burst and the fastest rate of the window, should the policy change in it.
+    fn windows_are_within_the_bound(&self, now: u128) {
+        let (mut granted, mut burst, mut rate) = (0, 0, Rate::per_day(NonZeroU32::MIN));
+        for (policy, then, permits) in self.takes.iter().rev() {
+            granted += u128::from(*permits);
+            burst = burst.max(policy.burst().get());
+            if came(policy.rate(), DAY) > came(rate, DAY) {
+                rate = policy.rate();
+            }
+            assert!(granted <= u128::from(burst) + came(rate, now - then));
+        }
+    }
+}
+
+const A_NANOSECOND: Duration = Duration::from_nanos(1);
+const DAY: u128 = 86_400_000_000_000;
+
+/// The whole permits that come in so many nanoseconds.
+fn came(rate: Rate, nanos: u128) -> u128 {
+    nanos * u128::from(rate.permits().get()) / rate.period().as_nanos()
+}

@@ -1,0 +1,53 @@
+//! A keyed limiter at its bound answers each key as if it had never dropped a state, or refuses a key
+//! that has none for want of room; and it never holds more keys than it may.
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use tollgate_fuzz::Numbers;
+use tollgate_limit::{LimitState, Limiter, Outcome, Timestamp, WhenFull};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    policy: Numbers,
+    max_keys: u8,
+    requests: Vec<Request>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Request {
+    millis: u16,
+    hours: u8,
+    key: u8,
+    permits: u8,
+}
+
+fuzz_target!(|input: Input| {
+    let policy = input.policy.policy();
+    let max_keys = usize::from(input.max_keys % 4);
+    let limiter = Limiter::new(policy).with_max_keys(max_keys, WhenFull::Refuse);
+    let mut never_dropped = BTreeMap::<u8, LimitState>::new();
+    let mut now = Timestamp::from_secs(1_700_000_000);
+    for Request { millis, hours, key, permits } in input.requests {
+        let hours = Duration::from_secs(3_600 * u64::from(hours));
+        now = now.saturating_add(hours + Duration::from_millis(millis.into()));
+
+        let key = key % 6;
+        let state = never_dropped.entry(key).or_default();
+        let (after, expected) = state.take(&policy, now, permits.into());
+        let outcome = limiter.take(&key, now, permits.into());
+        if outcome == expected {
+            *state = after;
+        } else {
+            assert!(state.is_fresh(&policy, now), "a state that matters was dropped");
+            assert_eq!(limiter.len(), max_keys);
+            assert!(matches!(outcome, Outcome::BurstExceeded(_)));
+            assert_eq!(outcome.retry_after(), Some(Duration::from_secs(1)));
+            assert_eq!(outcome.burst_remaining(), 0);
+        }
+        assert!(limiter.len() <= max_keys);
+    }
+});

@@ -1,0 +1,233 @@
+//! A catalogue is built exactly when its declarations are sound, else the error names a fault that
+//! they have; what its sets hold and its requirements ask for is what sets of names say, closed by
+//! adding names until nothing changes. A set of one catalogue never meets a requirement of another.
+#![no_main]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use tollgate_scope::{Catalogue, CatalogueError, Requirement};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    numbered: Numbered,
+    declarations: Vec<Declaration>,
+    held: Vec<Name>,
+    asked: Vec<Name>,
+}
+
+/// So many of `s:0`, `s:1`, … are declared.
+#[derive(Arbitrary, Debug)]
+enum Numbered {
+    Few(u8),
+    Many(u8),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Declaration {
+    Scope(Name),
+    Implies(Name, Vec<Name>),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Name {
+    Low(u8),
+    Numbered(u8),
+    Odd(Option<u8>, Option<u8>),
+}
+
+fuzz_target!(|input: Input| {
+    let model = Model::of(&input);
+    match model.build() {
+        Ok(catalogue) => {
+            model.is_sound();
+            model.is_listed_by(&catalogue);
+            let (held, asked) = (names(&input.held), names(&input.asked));
+            model.is_resolved_by(&catalogue, &held);
+            model.is_asked_for_by(&catalogue, &asked, &held);
+        }
+        Err(error) => model.has(&error),
+    }
+});
+
+/// The declarations: names in their order, and which implies which.
+#[derive(Default)]
+struct Model {
+    names: Vec<String>,
+    implications: Vec<(String, String)>,
+}
+
+impl Model {
+    fn of(input: &Input) -> Self {
+        let numbered = match input.numbered {
+            Numbered::Few(count) => count % 8,
+            Numbered::Many(count) => count,
+        };
+        let names = (0..numbered).map(|number| format!("s:{number}")).collect();
+        let mut model = Self { names, ..Self::default() };
+        for declaration in &input.declarations {
+            match declaration {
+                Declaration::Scope(name) => model.names.push(name.text()),
+                Declaration::Implies(name, implied) => {
+                    let implied = implied.iter().map(|implied| (name.text(), implied.text()));
+                    model.implications.extend(implied);
+                }
+            }
+        }
+        model
+    }
+
+    /// Implications first, since their order does not matter.
+    fn build(&self) -> Result<Catalogue, CatalogueError> {
+        let mut builder = Catalogue::builder();
+        for (name, implied) in &self.implications {
+            builder = builder.implies(name, [implied]);
+        }
+        for name in &self.names {
+            builder = builder.scope(name.as_str(), label(name));
+        }
+        builder.build()
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
+    fn is_sound(&self) {
+        assert!(self.names.len() <= 128);
+        assert!(self.names.iter().all(|name| is_valid(name)));
+        assert_eq!(self.names.iter().collect::<BTreeSet<_>>().len(), self.names.len());
+        assert!(self.implications.iter().all(|(a, b)| self.knows(a) && self.knows(b)));
+        assert!(self.implied().iter().all(|(name, implied)| !implied.contains(name)));
+    }
+
+    fn has(&self, error: &CatalogueError) {
+        let implies = |pair: &[String]| {
+            self.implications.iter().any(|(name, implied)| [name, implied] == [&pair[0], &pair[1]])
+        };
+        assert!(match error {
+            CatalogueError::InvalidName { name } => self.knows(name) && !is_valid(name),
+            CatalogueError::Duplicate { name } =>
+                self.names.iter().filter(|known| *known == name).count() > 1,
+            CatalogueError::Unknown { name } =>
+                !self.knows(name) && self.implications.iter().any(|(a, b)| [a, b].contains(&name)),
+            CatalogueError::Cycle { path } =>
+                path.len() > 1 && path.first() == path.last() && path.windows(2).all(implies),
+            CatalogueError::TooMany { count } => *count > 128 && *count == self.names.len(),
+            _ => false,
+        });
+    }
+
+    /// Everything that each name implies, over however many steps.
+    fn implied(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let mut all = BTreeMap::<&str, BTreeSet<&str>>::new();
+        loop {
+            let mut changed = false;
+            for (name, implied) in &self.implications {
+                let further = all.get(implied.as_str()).cloned().unwrap_or_default();
+                let set = all.entry(name).or_default();
+                let before = set.len();
+                set.insert(implied);
+                set.extend(further);
+                changed |= set.len() > before;
+            }
+            if !changed {
+                return all;
+            }
+        }
+    }
+
+    fn closed<'a>(&'a self, names: &'a [String]) -> BTreeSet<&'a str> {
+        let implied = self.implied();
+        let mut closed = BTreeSet::new();
+        for name in names.iter().filter(|name| self.knows(name)) {
+            closed.insert(name.as_str());
+            closed.extend(implied.get(name.as_str()).into_iter().flatten());
+        }
+        closed
+    }
+
+    fn unknown<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        names.iter().filter(|name| !self.knows(name)).map(String::as_str).collect()
+    }
+
+    fn is_listed_by(&self, catalogue: &Catalogue) {
+        assert!(catalogue.scopes().iter().map(|scope| scope.name()).eq(&self.names));
+        for scope in catalogue.scopes() {
+            assert_eq!(catalogue.scope(scope.name()), Some(scope));
+            assert_eq!(scope.label(), label(scope.name()));
+            let mut declared = Vec::new();
+            for (name, implied) in &self.implications {
+                if name == scope.name() && !declared.contains(&implied.as_str()) {
+                    declared.push(implied);
+                }
+            }
+            assert!(scope.implies().eq(declared));
+        }
+    }
+
+    fn is_resolved_by(&self, catalogue: &Catalogue, held: &[String]) {
+        let (closed, unknown) = (self.closed(held), self.unknown(held));
+        let resolved = catalogue.resolve(held);
+        assert_eq!(resolved.unknown, unknown);
+        let in_order = self.names.iter().filter(|name| closed.contains(name.as_str()));
+        assert!(catalogue.names(&resolved.scopes).eq(in_order));
+        assert_eq!(resolved.scopes.len(), closed.len());
+        assert_eq!(resolved.scopes.is_empty(), closed.is_empty());
+        match catalogue.grant(held) {
+            Ok(set) => assert!(unknown.is_empty() && set == resolved.scopes),
+            Err(error) => assert!(!unknown.is_empty() && error.names().eq(unknown)),
+        }
+    }
+
+    fn is_asked_for_by(&self, catalogue: &Catalogue, asked: &[String], held: &[String]) {
+        let set = catalogue.resolve(held).scopes;
+        assert!(Requirement::NONE.is_met_by(&set) && !Requirement::NOBODY.is_met_by(&set));
+        let (all, any) = (catalogue.require_all(asked), catalogue.require_any(asked));
+        let (Ok(all), Ok(any)) = (&all, &any) else {
+            let unknown = self.unknown(asked);
+            assert!(!unknown.is_empty());
+            assert!(all.is_err_and(|error| error.names().eq(unknown.iter().copied())));
+            assert!(any.is_err_and(|error| error.names().eq(unknown.iter().copied())));
+            return;
+        };
+        assert_eq!(self.unknown(asked), [""; 0]);
+        let closed = self.closed(held);
+        let holds = |name: &String| closed.contains(name.as_str());
+        assert_eq!(all.is_met_by(&set), asked.iter().all(holds));
+        assert_eq!(any.is_met_by(&set), asked.iter().any(holds));
+        assert!(all.names().eq(asked) && any.names().eq(asked));
+        assert_eq!(all.to_string(), asked.join(" "));
+
+        let other = self.build().expect("what was built once is built again").resolve(held).scopes;
+        assert_eq!(all.is_met_by(&other), asked.is_empty());
+        assert!(!any.is_met_by(&other));
+    }
+}
+
+impl Name {
+    fn text(&self) -> String {
+        match self {
+            Self::Low(number) => format!("s:{}", number % 8),
+            Self::Numbered(number) => format!("s:{number}"),
+            Self::Odd(first, second) => {
+                [first, second].into_iter().flatten().copied().map(char::from).collect()
+            }
+        }
+    }
+}
+
+fn names(names: &[Name]) -> Vec<String> {
+    names.iter().map(Name::text).collect()
+}
+
+fn label(name: &str) -> String {
+    format!("Label of {name}")
+}
+
+/// `scope-token`, RFC 6749 §3.3.
+fn is_valid(name: &str) -> bool {
+    let allowed = |c: char| ('!'..='~').contains(&c) && c != '"' && c != '\\';
+    !name.is_empty() && name.chars().all(allowed)
+}
