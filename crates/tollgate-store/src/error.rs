@@ -42,7 +42,7 @@ pub enum RegistryError {
     #[error("another partner has this key")]
     ApiKeyTaken,
     /// The limits are outside of what is promised.
-    #[error("the limits cannot be kept: {0}")]
+    #[error("the limits cannot be kept")]
     InvalidPolicy(#[from] InvalidPolicy),
     /// A token without scopes.
     #[error("a token has at least one scope")]

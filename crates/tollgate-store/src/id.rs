@@ -105,7 +105,9 @@ impl OrganizationId {
         &self.0
     }
 
-    pub(crate) fn is_valid(&self) -> bool {
+    /// Whether a registry takes this name: it has 1 to 128 bytes and no control characters.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
         let name = self.as_str();
         (1..=128).contains(&name.len()) && !name.contains(char::is_control)
     }

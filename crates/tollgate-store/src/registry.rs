@@ -139,6 +139,15 @@ impl Registry {
         Ok(self.store.partners().await?)
     }
 
+    /// The partner with this key.
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, or the store failed.
+    pub async fn partner(&self, api_key: &str) -> Result<Partner, RegistryError> {
+        self.store.partner_by_key(api_key).await?.ok_or(RegistryError::NotFound)
+    }
+
     /// All partners, oldest first, with the permits that each used today, as far as they are written.
     ///
     /// # Errors
@@ -170,7 +179,7 @@ impl Registry {
         policy: LimitPolicy,
     ) -> Result<Partner, RegistryError> {
         let policy = policy.checked()?;
-        let id = self.partner_id(api_key).await?;
+        let id = self.partner(api_key).await?.id;
         let subject = AuditSubject::Partner { id };
         let entry = self.entry(AuditAction::LimitsChanged, subject, policy.to_string());
         self.store.set_limits(id, policy, entry).await?.ok_or(RegistryError::NotFound)
@@ -186,7 +195,7 @@ impl Registry {
         api_key: &str,
         enabled: bool,
     ) -> Result<Partner, RegistryError> {
-        let id = self.partner_id(api_key).await?;
+        let id = self.partner(api_key).await?.id;
         let action =
             if enabled { AuditAction::PartnerEnabled } else { AuditAction::PartnerDisabled };
         let entry = self.entry(action, AuditSubject::Partner { id }, String::new());
@@ -275,6 +284,21 @@ impl Registry {
         Ok(self.store.audit(organization, page).await?)
     }
 
+    /// What is recorded of this token, whatever its organization.
+    ///
+    /// # Errors
+    ///
+    /// It was never issued or is revoked, or the store failed.
+    pub async fn token(&self, secret: &PlainToken) -> Result<TokenRecord, RegistryError> {
+        for digest in self.digester.candidates(secret.expose_secret().as_bytes()) {
+            let stored = self.store.token_by_digest(&digest).await?;
+            if let Some(stored) = stored.filter(|stored| stored.digest.ct_eq(&digest).into()) {
+                return Ok(stored.record);
+            }
+        }
+        Err(RegistryError::NotFound)
+    }
+
     /// An organization's tokens that were not used since: candidates for retirement. One that was
     /// never used counts from when it was issued.
     ///
@@ -352,11 +376,6 @@ impl Registry {
             Revocation::Revoked => Ok(()),
             Revocation::NotFound => Err(RegistryError::NotFound),
         }
-    }
-
-    async fn partner_id(&self, api_key: &str) -> Result<PartnerId, RegistryError> {
-        let partner = self.store.partner_by_key(api_key).await?;
-        partner.map(|partner| partner.id).ok_or(RegistryError::NotFound)
     }
 
     /// In whole microseconds, which is what databases keep of a time.

@@ -45,6 +45,18 @@ pub enum TokenStatus {
     Expired,
 }
 
+impl TokenStatus {
+    /// `active`, `replaced` or `expired`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Replaced => "replaced",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 impl TokenRecord {
     /// How the token stands at this time. It has expired at the instant of its expiry.
     #[must_use]

@@ -9,6 +9,7 @@ use tollgate_store::{Change, Listener, Store, StoreError};
 use tollgate_token::TokenDigest;
 
 use crate::absent::Absent;
+use crate::flights::{Flight, Flights};
 use crate::partners::{Attempt, PartnerEntry, Partners};
 use crate::tokens::{Token, Tokens};
 use crate::unwritten::Unwritten;
@@ -22,6 +23,8 @@ use crate::unwritten::Unwritten;
 pub(crate) struct Directory {
     store: Arc<dyn Store>,
     held: Arc<Held>,
+    partner_flights: Arc<Flights<PartnerAnswer>>,
+    token_flights: Arc<Flights<TokenAnswer>>,
     unwritten: Mutex<Unwritten>,
 }
 
@@ -65,6 +68,16 @@ pub(crate) enum Heard<T> {
     Never,
 }
 
+/// The number of a partner, if the store has it.
+pub(crate) type PartnerAnswer = Result<Option<u32>, StoreIsAway>;
+
+/// A token, if the store has it, and the attempt that it was until its failure is charged.
+pub(crate) type TokenAnswer = Result<(Option<Token>, Option<Arc<Attempt>>), StoreIsAway>;
+
+/// The store did not answer, which is logged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoreIsAway;
+
 /// The partner of a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
@@ -88,7 +101,8 @@ impl Directory {
             changes: AtomicU64::new(0),
         });
         store.changes().subscribe(&held);
-        Self { store, held, unwritten: Mutex::default() }
+        let (partner_flights, token_flights) = (Flights::new(), Flights::new());
+        Self { store, held, partner_flights, token_flights, unwritten: Mutex::default() }
     }
 
     pub(crate) fn as_of(&self, now: Timestamp, max_staleness: Duration) -> AsOf {
@@ -113,12 +127,19 @@ impl Directory {
         Some(Caller { number, partner, policy: self.held.partners.policy(partner)? })
     }
 
-    /// The number of the partner with this key, as the store has it.
-    pub(crate) async fn ask_for_partner(
-        &self,
+    /// Asks the store for the partner with this key, or waits with others who do.
+    pub(crate) fn look_up_partner(
+        self: &Arc<Self>,
         key: &str,
         now: Timestamp,
-    ) -> Result<Option<u32>, StoreError> {
+    ) -> Flight<PartnerAnswer> {
+        let (directory, owned) = (Arc::clone(self), key.to_owned());
+        self.partner_flights.join_or_begin(key.as_bytes(), async move {
+            directory.ask_for_partner(&owned, now).await.map_err(|error| is_away(&error))
+        })
+    }
+
+    async fn ask_for_partner(&self, key: &str, now: Timestamp) -> Result<Option<u32>, StoreError> {
         let held = &self.held;
         let changes = held.changes();
         let Some(partner) = self.store.partner_by_key(key).await? else {
@@ -151,8 +172,33 @@ impl Directory {
         }
     }
 
-    /// The token with this digest as the store has it.
-    pub(crate) async fn ask_for_token(
+    /// The answer about the token with these digests, if the store is being asked for it.
+    pub(crate) fn token_flight(&self, digests: &[TokenDigest]) -> Option<Flight<TokenAnswer>> {
+        self.token_flights.join(digests.first()?.as_bytes())
+    }
+
+    /// Asks the store for the token with one of these digests, or waits with others who do.
+    pub(crate) fn look_up_token(
+        self: &Arc<Self>,
+        digests: Vec<TokenDigest>,
+        attempt: Option<Attempt>,
+        now: Timestamp,
+    ) -> Flight<TokenAnswer> {
+        let directory = Arc::clone(self);
+        let key = digests.first().map_or([0; 32], |digest| *digest.as_bytes());
+        self.token_flights.join_or_begin(&key, async move {
+            let attempt = attempt.map(Arc::new);
+            for digest in &digests {
+                let asked = directory.ask_for_token(digest, now).await;
+                if let Some(token) = asked.map_err(|error| is_away(&error))? {
+                    return Ok((Some(token), attempt));
+                }
+            }
+            Ok((None, attempt))
+        })
+    }
+
+    async fn ask_for_token(
         &self,
         digest: &TokenDigest,
         now: Timestamp,
@@ -235,6 +281,16 @@ impl Directory {
     fn unwritten(&self) -> MutexGuard<'_, Unwritten> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_away(error: &StoreError) -> StoreIsAway {
+    log_store_error(error);
+    StoreIsAway
+}
+
+pub(crate) fn log_store_error(error: &StoreError) {
+    let cause = std::error::Error::source(error).map(tracing::field::display);
+    tracing::error!(cause, "{error}");
 }
 
 /// Runs something unless it is told to forget it.

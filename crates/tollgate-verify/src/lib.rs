@@ -31,6 +31,7 @@ mod axum;
 mod credentials;
 mod decision;
 mod directory;
+mod flights;
 mod index;
 mod partners;
 mod slab;

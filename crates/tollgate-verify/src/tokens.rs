@@ -97,7 +97,8 @@ impl Tokens {
         self.index.find(hash(digest), |number| self.read(number, digest))
     }
 
-    /// Keeps what the store said of a token, if there is room and nothing changed since it was asked.
+    /// Keeps what the store said of a token, if there is room; confirmed only if nothing changed since
+    /// it was asked.
     pub(crate) fn keep(
         &self,
         stored: StoredToken,
@@ -120,8 +121,10 @@ impl Tokens {
         };
         let mut writing = self.writing();
         let known = self.find(&digest).and_then(|known| known.number);
-        if is_current()
-            && let Some(organization) = self.organizations.number(&token.organization)
+        if !is_current() {
+            token.confirmed_at = None;
+        }
+        if let Some(organization) = self.organizations.number(&token.organization)
             && let Some(number) = known.or_else(|| self.room(&mut writing, now))
         {
             token.number = Some(number);

@@ -1,15 +1,21 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderMap;
 use tollgate_limit::{Outcome, Standing, Timestamp};
 use tollgate_scope::Requirement;
 use tollgate_store::{Registry, StoreError};
-use tollgate_token::{PlainToken, TokenDigest};
+use tollgate_token::PlainToken;
 
-use crate::directory::{AsOf, Caller, Directory, Heard};
+use crate::directory::{
+    AsOf, Caller, Directory, Heard, PartnerAnswer, StoreIsAway, TokenAnswer, log_store_error,
+};
+use crate::flights::Flight;
 use crate::partners::Attempt;
 use crate::tokens::Token;
 use crate::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable};
@@ -31,16 +37,20 @@ pub struct Verifier {
 #[derive(Default)]
 struct Answers {
     partner: Option<Option<u32>>,
-    token: Option<Option<Token>>,
-    /// Held until the failure that it may have been is charged.
-    attempt: Option<Attempt>,
+    token: Option<(Option<Token>, Option<Arc<Attempt>>)>,
 }
 
 /// What keeps a request from passing at once.
 enum Stop {
     Denied(Denial),
-    AskForPartner,
-    AskForToken(Vec<TokenDigest>, Option<Attempt>),
+    AwaitPartner(Flight<PartnerAnswer>),
+    AwaitToken(Flight<TokenAnswer>),
+}
+
+impl From<StoreIsAway> for Denial {
+    fn from(_logged: StoreIsAway) -> Self {
+        Self::Unavailable { retry_after: Duration::from_secs(1) }
+    }
 }
 
 impl From<Denial> for Stop {
@@ -124,13 +134,8 @@ impl Verifier {
             match self.decide(headers, requirement, cost, &answers) {
                 Ok(grant) => return Ok(grant),
                 Err(Stop::Denied(denial)) => return Err(denial),
-                Err(Stop::AskForPartner) => {
-                    answers.partner = Some(self.ask_for_partner(headers).await?);
-                }
-                Err(Stop::AskForToken(digests, attempt)) => {
-                    answers.token = Some(self.ask_for_token(&digests).await?);
-                    answers.attempt = attempt;
-                }
+                Err(Stop::AwaitPartner(flight)) => answers.partner = Some(flight.await?),
+                Err(Stop::AwaitToken(flight)) => answers.token = Some(flight.await?),
             }
         }
     }
@@ -146,7 +151,7 @@ impl Verifier {
         match self.decide(headers, requirement, cost, &Answers::default()) {
             Ok(grant) => Some(Ok(grant)),
             Err(Stop::Denied(denial)) => Some(Err(denial)),
-            Err(Stop::AskForPartner | Stop::AskForToken(..)) => None,
+            Err(Stop::AwaitPartner(_) | Stop::AwaitToken(_)) => None,
         }
     }
 
@@ -161,20 +166,42 @@ impl Verifier {
         self.directory.write_behind(self.now(), false).await
     }
 
-    /// [Writes behind](Self::write_behind) after each tick, and never ends: to be spawned by a program
-    /// whose store outlives it. A second is a good tick.
+    /// [Writes behind](Self::write_behind) after each tick, and [all](Self::flush) at the end: to be
+    /// spawned by a program whose store outlives it, and awaited when no more requests are decided. A
+    /// second is a good tick.
     ///
     /// ```
     /// # async fn keep(verifier: tollgate_verify::Verifier) {
     /// # mod tokio { pub(crate) mod time { pub(crate) async fn sleep(_: std::time::Duration) {} } }
+    /// # let stopped = async {};
     /// use std::time::Duration;
     ///
-    /// verifier.keep_written(|| tokio::time::sleep(Duration::from_secs(1))).await;
+    /// let tick = || tokio::time::sleep(Duration::from_secs(1));
+    /// verifier.keep_written(tick, stopped).await;
     /// # }
     /// ```
-    pub async fn keep_written(&self, mut tick: impl AsyncFnMut()) {
+    ///
+    /// # Errors
+    ///
+    /// The store failed at the end. Failures before are logged, and made up for.
+    pub async fn keep_written(
+        &self,
+        mut tick: impl AsyncFnMut(),
+        until: impl Future,
+    ) -> Result<(), StoreError> {
+        let mut until = pin!(until);
         loop {
-            tick().await;
+            let is_over = {
+                let mut tick = pin!(tick());
+                let mut next = |cx: &mut Context<'_>| match until.as_mut().poll(cx) {
+                    Poll::Ready(_) => Poll::Ready(true),
+                    Poll::Pending => tick.as_mut().poll(cx).map(|()| false),
+                };
+                poll_fn(&mut next).await
+            };
+            if is_over {
+                return self.flush().await;
+            }
             if let Err(error) = self.write_behind().await {
                 log_store_error(&error);
             }
@@ -243,13 +270,13 @@ impl Verifier {
         match heard {
             Heard::Of(caller) if caller.partner.is_enabled() => Ok(caller),
             Heard::Of(_) | Heard::Absent => Err(invalid.into()),
-            Heard::LongAgo => Err(Stop::AskForPartner),
-            Heard::Never => {
+            Heard::LongAgo | Heard::Never => {
                 if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), key) {
                     self.warn_of_misplaced(&misplaced, as_of);
                     return Err(Denial::ApiKeyInvalid { misplaced_token: true }.into());
                 }
-                Err(credentials.api_key().map_or(invalid.into(), |_| Stop::AskForPartner))
+                let key = credentials.api_key().map_err(|_| invalid)?;
+                Err(Stop::AwaitPartner(self.directory.look_up_partner(key, as_of.now)))
             }
         }
     }
@@ -276,7 +303,7 @@ impl Verifier {
                 Unreadable::Malformed => Denial::TokenInvalid,
             })
         })?;
-        if let Some(answer) = &answers.token {
+        if let Some((answer, _attempt)) = &answers.token {
             let valid = answer.clone().filter(|token| !token.has_expired(now));
             return valid.ok_or_else(|| fail(Denial::TokenInvalid));
         }
@@ -297,32 +324,18 @@ impl Verifier {
             tracing::debug!(%partner, kind = %error.kind(), "malformed token");
             return Err(fail(Denial::TokenInvalid));
         }
+        if let Some(flight) = self.directory.token_flight(&unknown) {
+            return Err(Stop::AwaitToken(flight));
+        }
         let attempt = match self.directory.attempt(caller, now) {
             Ok(attempt) => Some(attempt),
             Err(_) if is_remembered => None,
             Err(retry_after) => return Err(Denial::AttemptsExceeded { retry_after }.into()),
         };
         if unknown.is_empty() {
-            Err(fail(Denial::TokenInvalid))
-        } else {
-            Err(Stop::AskForToken(unknown, attempt))
+            return Err(fail(Denial::TokenInvalid));
         }
-    }
-
-    async fn ask_for_partner(&self, headers: &HeaderMap) -> Result<Option<u32>, Denial> {
-        let Ok(api_key) = Credentials::new(headers, &self.names).api_key() else { return Ok(None) };
-        let asked = self.directory.ask_for_partner(api_key, self.now()).await;
-        asked.map_err(|error| unavailable(&error))
-    }
-
-    async fn ask_for_token(&self, digests: &[TokenDigest]) -> Result<Option<Token>, Denial> {
-        for digest in digests {
-            let asked = self.directory.ask_for_token(digest, self.now()).await;
-            if let Some(token) = asked.map_err(|error| unavailable(&error))? {
-                return Ok(Some(token));
-            }
-        }
-        Ok(None)
+        Err(Stop::AwaitToken(self.directory.look_up_token(unknown, attempt, now)))
     }
 
     fn now(&self) -> Timestamp {
@@ -357,16 +370,6 @@ fn charge(caller: Caller<'_>, cost: NonZeroU32, now: Timestamp) -> Result<Standi
         Outcome::QuotaExceeded(refusal) => Err(Denial::QuotaExceeded { refusal, policy }),
         _ => Err(Denial::Unavailable { retry_after: policy.fill_time() }),
     }
-}
-
-fn log_store_error(error: &StoreError) {
-    let cause = std::error::Error::source(error).map(tracing::field::display);
-    tracing::error!(cause, "{error}");
-}
-
-fn unavailable(error: &StoreError) -> Denial {
-    log_store_error(error);
-    Denial::Unavailable { retry_after: Duration::from_secs(1) }
 }
 
 impl fmt::Debug for Verifier {

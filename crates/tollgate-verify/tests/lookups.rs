@@ -18,6 +18,26 @@ use tollgate_verify::Verifier;
 
 const MAX_STALENESS: Duration = Duration::from_secs(5);
 
+/// The codes of requests each of which begins before another ends.
+fn all_at_once(setting: &Setting, requests: &[http::HeaderMap]) -> Vec<&'static str> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut codes = Vec::new();
+    let mut verifying: Vec<_> = requests
+        .iter()
+        .map(|headers| Box::pin(setting.verifier.verify(headers, &Requirement::NONE)))
+        .collect();
+    while !verifying.is_empty() {
+        verifying.retain_mut(|future| match future.as_mut().poll(&mut cx) {
+            Poll::Pending => true,
+            Poll::Ready(decision) => {
+                codes.push(decision.map_or_else(|denial| denial.code(), |_| "granted"));
+                false
+            }
+        });
+    }
+    codes
+}
+
 #[test]
 fn no_token_is_looked_up_when_the_partner_key_fails() {
     let setting = Setting::new();
@@ -64,24 +84,35 @@ fn strangers_cannot_do_so_at_the_same_time_either() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Dawdles);
     let requests: Vec<_> = (0..100).map(|_| bearer(KEY, &stranger())).collect();
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut verifying: Vec<_> = requests
-        .iter()
-        .map(|headers| Box::pin(setting.verifier.verify(headers, &Requirement::NONE)))
-        .collect();
-    let mut codes = Vec::new();
-    while !verifying.is_empty() {
-        verifying.retain_mut(|future| match future.as_mut().poll(&mut cx) {
-            Poll::Pending => true,
-            Poll::Ready(decision) => {
-                codes.push(decision.unwrap_err().code());
-                false
-            }
-        });
-    }
+    let codes = all_at_once(&setting, &requests);
     assert_eq!(setting.asked().1, 10);
     assert_eq!(codes.iter().filter(|code| **code == "token_invalid").count(), 10);
     assert_eq!(codes.iter().filter(|code| **code == "attempts_exceeded").count(), 90);
+}
+
+#[test]
+fn who_asks_the_same_at_the_same_time_waits_for_one_answer() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Dawdles);
+    let headers = bearer(KEY, setting.secret());
+    let codes = all_at_once(&setting, &vec![headers; 11]);
+    assert_eq!(setting.asked(), (1, 1));
+    assert_eq!(codes.iter().filter(|code| **code == "granted").count(), 10);
+    assert_eq!(codes.iter().filter(|code| **code == "rate_limited").count(), 1);
+}
+
+#[test]
+fn who_waits_does_not_depend_on_the_one_who_asked() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Dawdles);
+    let headers = bearer(KEY, setting.secret());
+    let mut asking = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
+    while setting.asked().1 == 0 {
+        assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    // From here on nobody polls the one who asked.
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(setting.asked(), (1, 1));
 }
 
 #[test]
@@ -200,6 +231,26 @@ fn an_answer_from_before_a_change_is_not_kept() {
     setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
     assert!(block_on(verifying).is_ok(), "the request began before the revocation");
     assert_eq!(setting.code(setting.secret()), "token_invalid");
+}
+
+#[test]
+fn a_use_is_noted_also_where_the_answer_is_not_kept() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Dawdles);
+    let headers = bearer(KEY, setting.secret());
+    let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
+    let mut cx = Context::from_waker(Waker::noop());
+    while setting.asked().1 == 0 {
+        assert!(verifying.as_mut().poll(&mut cx).is_pending());
+    }
+    setting.store.changes().publish(&Change::Partner("another-partner".into()));
+    assert!(block_on(verifying).is_ok());
+    setting.store.set_fault(Fault::None);
+    block_on(setting.verifier.flush()).unwrap();
+    let record = block_on(setting.registry.tokens(&"acme".into())).unwrap().remove(0);
+    assert_eq!(record.last_used_at, Some(START));
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(setting.asked().1, 2, "and it was not kept");
 }
 
 #[test]
@@ -333,6 +384,25 @@ fn a_write_that_is_given_up_is_made_up_for() {
     assert_eq!(record.last_used_at, Some(START));
     let day = setting.partner.policy.day(START);
     assert!(block_on(setting.store.usage(setting.partner.id, day)).unwrap() >= 1);
+}
+
+#[test]
+fn what_keeps_writing_ends_with_a_last_write_when_it_is_told_to() {
+    let setting = Setting::new();
+    let mut ticks = 0;
+    let is_over = std::cell::Cell::new(false);
+    let until = std::future::poll_fn(|_| match is_over.get() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+    let tick = async || {
+        ticks += 1;
+        assert_eq!(setting.code(setting.secret()), "granted");
+        is_over.set(ticks == 3);
+    };
+    block_on(setting.verifier.keep_written(tick, until)).unwrap();
+    let day = setting.partner.policy.day(START);
+    assert_eq!(block_on(setting.store.usage(setting.partner.id, day)).unwrap(), 3);
 }
 
 #[test]
