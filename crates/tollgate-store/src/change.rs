@@ -24,6 +24,9 @@ pub trait Listener: Send + Sync {
 }
 
 /// Tells listeners in this process of changes, before they are acknowledged.
+///
+/// By default they are complete until the epoch, that is never: a store with a feed says
+/// [how far](Self::note_complete) it has read.
 #[derive(Default)]
 pub struct Changes {
     listeners: Mutex<Vec<Weak<dyn Listener>>>,

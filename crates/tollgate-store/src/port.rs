@@ -18,7 +18,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///
 /// Each verb is atomic. What it acknowledges is kept; when it fails, nothing is known to have changed.
 /// No verb brings a revoked token back, changes a token's scopes or moves its expiry later. A verb that
-/// takes an [`AuditEntry`] keeps it in the same step, and only if something changed.
+/// takes an [`AuditEntry`] keeps it in the same step, and only if something changed. A change whose
+/// future is dropped may still happen, wholly, and is announced then; other verbs may be given up.
 pub trait Store: PartnerStore + TokenStore + LimitStore + AuditStore {
     /// Where changes are announced, before they are acknowledged.
     fn changes(&self) -> &Changes;

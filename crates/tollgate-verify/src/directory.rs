@@ -1,18 +1,17 @@
-use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tollgate_limit::{LimitPolicy, LimitState, Timestamp};
 use tollgate_scope::Catalogue;
-use tollgate_store::{Change, Listener, Store, StoreError};
+use tollgate_store::{Change, Listener, Store, StoreError, Usage};
 use tollgate_token::TokenDigest;
 
 use crate::absent::Absent;
 use crate::flights::{Flight, Flights};
 use crate::partners::{Attempt, PartnerEntry, Partners};
 use crate::tokens::{Token, Tokens};
-use crate::unwritten::Unwritten;
+use crate::unwritten::{Pending, Unwritten};
 
 /// What this process holds in memory: partners by key, tokens by digest, and what it knows to be
 /// absent.
@@ -37,6 +36,9 @@ struct Held {
     /// about; whoever keeps an answer looks here last, under the lock that withdrawing takes too.
     changes: AtomicU64,
 }
+
+/// So many rows are written in one statement, so that each ends well within a store's deadline.
+const BATCH: usize = 10_000;
 
 /// A time of reading, and what still counts at that time.
 #[derive(Clone, Copy)]
@@ -245,36 +247,39 @@ impl Directory {
             let caller = self.caller(number)?;
             Some((number, caller.partner.take_usage(caller.policy, now)?))
         };
-        let (numbers, usages): (Vec<_>, Vec<_>) = charged.into_iter().filter_map(usage).unzip();
-        if usages.is_empty() {
-            return Ok(());
+        let usages: Vec<_> = charged.into_iter().filter_map(usage).collect();
+        let written = AtomicUsize::new(0);
+        let _rest = OnDrop(|| self.take_back_usage(&usages[written.load(Ordering::Relaxed)..]));
+        for batch in usages.chunks(BATCH) {
+            let usages: Vec<_> = batch.iter().map(|(_, usage)| *usage).collect();
+            self.store.add_usage(&usages).await?;
+            written.fetch_add(batch.len(), Ordering::Relaxed);
         }
-        let back = OnDrop::new(|| {
-            for (number, usage) in numbers.iter().zip(&usages) {
-                if let Some(Caller { partner, .. }) = self.caller(*number) {
-                    partner.return_usage(usage);
-                    if partner.note_charge() {
-                        self.unwritten().note_charge(*number);
-                    }
-                }
-            }
-        });
-        self.store.add_usage(&usages).await?;
-        back.forget();
         Ok(())
     }
 
-    async fn write_uses(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
-        let tokens = &self.held.tokens;
-        let due = self.unwritten().take_due(tokens, now, all);
-        if due.is_empty() {
-            return Ok(());
+    fn take_back_usage(&self, usages: &[(u32, Usage)]) {
+        for (number, usage) in usages {
+            if let Some(Caller { partner, .. }) = self.caller(*number) {
+                partner.return_usage(usage);
+                if partner.note_charge() {
+                    self.unwritten().note_charge(*number);
+                }
+            }
         }
-        let uses: Vec<_> = due.iter().map(|due| due.token_use()).collect();
-        let back = OnDrop::new(|| self.unwritten().take_back(&due));
-        self.store.note_uses(&uses).await?;
-        back.forget();
-        self.unwritten().settle(due, now);
+    }
+
+    async fn write_uses(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
+        let due = self.unwritten().take_due(&self.held.tokens, now, all);
+        let written = AtomicUsize::new(0);
+        let rest = || self.unwritten().take_back(&due[written.load(Ordering::Relaxed)..]);
+        let _rest = OnDrop(rest);
+        for batch in due.chunks(BATCH) {
+            let uses: Vec<_> = batch.iter().map(Pending::token_use).collect();
+            self.store.note_uses(&uses).await?;
+            self.unwritten().settle(batch, now);
+            written.fetch_add(batch.len(), Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -293,24 +298,12 @@ pub(crate) fn log_store_error(error: &StoreError) {
     tracing::error!(cause, "{error}");
 }
 
-/// Runs something unless it is told to forget it.
-struct OnDrop<F: FnMut()>(Option<F>);
-
-impl<F: FnMut()> OnDrop<F> {
-    const fn new(run: F) -> Self {
-        Self(Some(run))
-    }
-
-    fn forget(mut self) {
-        mem::take(&mut self.0);
-    }
-}
+/// Runs something when it is dropped, be it that the end is reached or that a future is given up.
+struct OnDrop<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
-        if let Some(run) = &mut self.0 {
-            run();
-        }
+        self.0();
     }
 }
 

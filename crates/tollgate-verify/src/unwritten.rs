@@ -70,9 +70,9 @@ impl Unwritten {
         due
     }
 
-    pub(crate) fn settle(&mut self, written: Vec<Pending>, now: Timestamp) {
-        self.written
-            .extend(written.into_iter().map(|pending| Pending { written_at: now, ..pending }));
+    pub(crate) fn settle(&mut self, written: &[Pending], now: Timestamp) {
+        let written = written.iter();
+        self.written.extend(written.map(|pending| Pending { written_at: now, ..*pending }));
     }
 
     pub(crate) fn take_back(&mut self, unwritten: &[Pending]) {
