@@ -1,0 +1,61 @@
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+/// What differs between the databases where a text is the same otherwise.
+type Terms = [(&'static str, &'static str); 7];
+
+#[cfg(feature = "sqlite")]
+const SQLITE: Terms = [
+    ("{id}", "text"),
+    ("{int}", "integer"),
+    ("{bool}", "integer"),
+    ("{bytes}", "blob"),
+    ("{time}", "text"),
+    ("{exact_text}", "text"),
+    ("{strict}", " strict"),
+];
+
+#[cfg(feature = "postgres")]
+const POSTGRES: Terms = [
+    ("{id}", "uuid"),
+    ("{int}", "bigint"),
+    ("{bool}", "boolean"),
+    ("{bytes}", "bytea"),
+    ("{time}", "timestamptz"),
+    ("{exact_text}", "text collate \"C\""),
+    ("{strict}", ""),
+];
+
+const COLUMNS: [(&str, &str); 2] = [
+    (
+        "{partner}",
+        "id, name, api_key, enabled, rate_permits, rate_period, burst, daily, day_offset, created_at",
+    ),
+    (
+        "{token}",
+        "id, organization, digest, name, hint, scopes, created_at, expires_at, first_used_at, \
+         last_used_at, replaces, replaced_by",
+    ),
+];
+
+impl Dialect {
+    /// The text for this database, with tables in this schema.
+    pub(crate) fn render(self, text: &str, schema: Option<&str>) -> String {
+        let terms = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => SQLITE,
+            #[cfg(feature = "postgres")]
+            Self::Postgres => POSTGRES,
+        };
+        let schema = schema.map_or_else(String::new, |name| format!("\"{name}\"."));
+        let text = text.replace("{schema}", &schema);
+        let terms = COLUMNS.iter().chain(&terms);
+        terms.fold(text, |text, (name, term)| text.replace(name, term))
+    }
+}

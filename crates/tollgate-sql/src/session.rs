@@ -1,0 +1,157 @@
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, SqlStr};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::SqlError;
+use crate::dialect::Dialect;
+use crate::row::Row;
+use crate::value::Value;
+
+/// Connections to either database.
+#[derive(Debug)]
+pub(crate) enum Pool {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::SqlitePool),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgPool),
+}
+
+enum Connection {
+    #[cfg(feature = "sqlite")]
+    Sqlite(PoolConnection<sqlx::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(PoolConnection<sqlx::Postgres>),
+}
+
+/// A connection in use, in a transaction or not. One that is dropped in a transaction is closed: the
+/// database rolls back, whatever was under way.
+pub(crate) struct Session {
+    connection: Connection,
+    is_in_transaction: bool,
+    /// Dropped last.
+    pub(crate) turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Pool {
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub(crate) async fn acquire(&self) -> Result<Session, SqlError> {
+        let connection = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        };
+        Ok(Session { connection, is_in_transaction: false, turn: None })
+    }
+
+    /// What is wrong when the pool gives no connection: it keeps trying, and does not say why.
+    pub(crate) async fn diagnose(&self) -> SqlError {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => SqlError::NoConnection,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => {
+                use sqlx::ConnectOptions as _;
+
+                let options = pool.connect_options();
+                options.connect().await.map_or_else(Into::into, |_| SqlError::NoConnection)
+            }
+        }
+    }
+}
+
+impl Session {
+    pub(crate) async fn fetch(
+        &mut self,
+        sql: SqlStr,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, SqlError> {
+        match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, crate::sqlite::arguments(values)?);
+                let rows = query.fetch_all(&mut **connection).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => {
+                if !crate::postgres::can_hold(values) {
+                    return Ok(Vec::new());
+                }
+                let query = sqlx::query_with(sql, crate::postgres::arguments(values)?);
+                let rows = query.fetch_all(&mut **connection).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    /// How many rows it changed.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: SqlStr,
+        values: &[Value<'_>],
+    ) -> Result<u64, SqlError> {
+        match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, crate::sqlite::arguments(values)?);
+                Ok(query.execute(&mut **connection).await?.rows_affected())
+            }
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => {
+                let query = sqlx::query_with(sql, crate::postgres::arguments(values)?);
+                Ok(query.execute(&mut **connection).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Runs statements that take and answer nothing.
+    pub(crate) async fn run(&mut self, script: &str) -> Result<(), SqlError> {
+        let script = sqlx::raw_sql(AssertSqlSafe(script));
+        match &mut self.connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                script.execute(&mut **connection).await?;
+            }
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => {
+                script.execute(&mut **connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction with this script.
+    pub(crate) async fn begin(&mut self, script: &str) -> Result<(), SqlError> {
+        self.is_in_transaction = true;
+        self.run(script).await
+    }
+
+    /// Ends the transaction with this script: `commit`, `rollback`, or more than that.
+    pub(crate) async fn end(mut self, script: &str) -> Result<(), SqlError> {
+        self.run(script).await?;
+        self.is_in_transaction = false;
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.is_in_transaction {
+            match &mut self.connection {
+                #[cfg(feature = "sqlite")]
+                Connection::Sqlite(connection) => connection.close_on_drop(),
+                #[cfg(feature = "postgres")]
+                Connection::Postgres(connection) => connection.close_on_drop(),
+            }
+        }
+    }
+}

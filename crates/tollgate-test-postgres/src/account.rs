@@ -1,0 +1,40 @@
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+/// Whose processes the server's are: it refuses to run as root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account(Option<(u32, u32)>);
+
+impl Account {
+    /// The account of this process or, for root, `postgres` or `nobody`. The folder becomes its own.
+    pub(crate) fn owning(folder: &Path) -> Self {
+        let is_root = fs::metadata(folder).expect("the folder was made just now").uid() == 0;
+        let account = Self(is_root.then(unprivileged));
+        if let Some((user, group)) = account.0 {
+            std::os::unix::fs::chown(folder, Some(user), Some(group)).expect("root may do that");
+        }
+        account
+    }
+
+    pub(crate) fn command(self, program: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(folder);
+        if let Some((user, group)) = self.0 {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+fn unprivileged() -> (u32, u32) {
+    let accounts = fs::read_to_string("/etc/passwd").expect("a list of accounts");
+    let find = |name| {
+        let fields = accounts.lines().map(|line| Vec::from_iter(line.split(':')));
+        let fields = fields.into_iter().find(|fields| fields.first() == Some(&name))?;
+        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    };
+    find("postgres").or_else(|| find("nobody")).expect("an account other than root")
+}
