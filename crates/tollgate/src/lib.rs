@@ -12,6 +12,8 @@ pub use tollgate_scope::{
     Catalogue, CatalogueBuilder, CatalogueError, Requirement, Resolved, Scope, ScopeSet,
     UnknownScopes,
 };
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use tollgate_sql::{SqlError, SqlOptions, SqlStore};
 pub use tollgate_store::{
     AuditAction, AuditEntry, AuditId, AuditStore, AuditSubject, Change, Changes, Insertion,
     IssuedToken, LimitStore, Listener, MemoryStore, NewPartner, NewToken, OrganizationId, Page,

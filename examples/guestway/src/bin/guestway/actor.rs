@@ -1,0 +1,32 @@
+use std::env;
+
+use tollgate::Registry;
+
+use crate::failure::Failure;
+
+/// The registry with whoever runs this program in its audit trail: who it says, or else `cli:` and the
+/// user's name or number.
+pub(crate) fn acting(registry: &Registry, actor: Option<&str>) -> Result<Registry, Failure> {
+    let acting = match actor {
+        Some(actor) => registry.acting_for(actor),
+        None => {
+            let named = env::var("USER").ok().filter(|name| !name.is_empty());
+            let named = named.and_then(|name| registry.acting_for(&format!("cli:{name}")).ok());
+            named.map_or_else(|| registry.acting_for(&format!("cli:{}", user_number())), Ok)
+        }
+    };
+    Ok(acting?)
+}
+
+#[cfg(target_os = "linux")]
+fn user_number() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let process = std::fs::metadata("/proc/self");
+    process.map_or_else(|_| "unknown".to_owned(), |process| process.uid().to_string())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn user_number() -> String {
+    "unknown".to_owned()
+}

@@ -1,0 +1,60 @@
+//! What several commands take.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+use tollgate::{InvalidPolicy, LimitPolicy, OrganizationId, Rate};
+
+/// Whose tokens.
+#[derive(Args)]
+pub(crate) struct OfOrganization {
+    /// Whose tokens: an organization of the sample data, or any other
+    #[arg(long, value_name = "ORG", value_parser = organization)]
+    pub(crate) organization: OrganizationId,
+}
+
+/// Limits of a partner, as far as they are said.
+#[derive(Args)]
+pub(crate) struct Limits {
+    /// Requests a second
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Requests at once
+    #[arg(long, value_name = "N")]
+    burst: Option<NonZeroU32>,
+    /// Requests a day, which begins at midnight UTC; `none` for no such limit
+    #[arg(long, value_name = "N", value_parser = daily)]
+    daily: Option<Daily>,
+}
+
+#[derive(Clone, Copy)]
+struct Daily(Option<NonZeroU32>);
+
+impl Limits {
+    /// This policy with the limits that are said.
+    pub(crate) fn over(&self, policy: LimitPolicy) -> Result<LimitPolicy, InvalidPolicy> {
+        let rate = self.rate.map_or(policy.rate(), Rate::per_second);
+        let daily = self.daily.map_or(policy.daily(), |daily| daily.0);
+        let limits = LimitPolicy::new(rate, self.burst.unwrap_or(policy.burst()))
+            .with_day_offset(policy.day_offset())?;
+        daily.map_or(Ok(limits), |daily| limits.with_daily(daily))?.checked()
+    }
+}
+
+pub(crate) fn organization(name: &str) -> Result<OrganizationId, &'static str> {
+    if (1..=128).contains(&name.len()) && !name.contains(char::is_control) {
+        Ok(name.into())
+    } else {
+        Err("an organization has 1 to 128 bytes and no control characters")
+    }
+}
+
+fn daily(text: &str) -> Result<Daily, &'static str> {
+    match text {
+        "none" => Ok(Daily(None)),
+        number => number
+            .parse()
+            .map(|number| Daily(Some(number)))
+            .map_err(|_| "a number from 1 up, or `none`"),
+    }
+}

@@ -1,0 +1,179 @@
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tollgate::Registry;
+use tracing::level_filters::LevelFilter;
+
+use crate::actor;
+use crate::audit::Audit;
+use crate::completions::Completions;
+use crate::database::Database;
+use crate::failure::Failure;
+use crate::inspect::Inspect;
+use crate::partner::Partner;
+use crate::serve::Serve;
+use crate::token::Token;
+
+/// The Guestway Open API: serve it, and administer its partners and tokens
+///
+/// A request to the API bears a partner's key, which says which integration calls and has limits, and
+/// an organization's token, which says whose data it may see. Without a command, the API is served.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLE)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) keeping: Keeping,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  guestway                                  # serves on 127.0.0.1:8080; in another terminal:
+  guestway partner add 'Door locks'
+  guestway token create --organization harbour-stays --name Zapier --scope guests:read";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Serve(Serve),
+    /// Register, list, limit, disable and enable partners
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  guestway partner add 'Door locks'"
+    )]
+    Partner(Partner),
+    /// Create, list, rotate and revoke an organization's tokens
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  guestway token create --organization harbour-stays --name Zapier --scope guests:read"
+    )]
+    Token(Token),
+    Audit(Audit),
+    Inspect(Inspect),
+    Completions(Completions),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(Serve::default())
+    }
+}
+
+impl Command {
+    /// From which level on things are logged, if `RUST_LOG` does not say.
+    pub(crate) const fn log_level(&self) -> LevelFilter {
+        match self {
+            Self::Serve(_) => LevelFilter::INFO,
+            _ => LevelFilter::WARN,
+        }
+    }
+}
+
+/// Where everything is kept, and who changes it.
+#[derive(Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub(crate) struct Keeping {
+    /// Where partners and tokens are kept: sqlite://FILE, postgres://USER@HOST/NAME or memory:
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "GUESTWAY_DATABASE",
+        hide_env_values = true, // a password may be in it
+        default_value = "sqlite://guestway.db"
+    )]
+    database: String,
+    /// Who the audit trail says did it [default: cli: and your name]
+    #[arg(long, global = true, value_name = "NAME")]
+    actor: Option<String>,
+}
+
+/// Somebody waits, and may as well wait a little longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Keeping {
+    pub(crate) fn database(&self) -> Result<Database, Failure> {
+        Database::parse(&self.database)
+    }
+
+    /// The registry in which a command reads or changes something.
+    pub(crate) async fn registry(&self) -> Result<Registry, Failure> {
+        if matches!(self.database()?, Database::Memory) {
+            tracing::warn!("what is kept in memory: is gone when this command ends");
+        }
+        self.registry_within(PATIENCE).await
+    }
+
+    /// A registry whose database has so long for each verb.
+    pub(crate) async fn registry_within(&self, deadline: Duration) -> Result<Registry, Failure> {
+        let registry = self.database()?.open(deadline).await?;
+        actor::acting(&registry, self.actor.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command};
+
+    fn listen(arguments: &[&str]) -> String {
+        let cli = Cli::parse_from([&["guestway"], arguments].concat());
+        let Command::Serve(serve) = cli.command.unwrap_or_default() else {
+            panic!("{arguments:?} is another command");
+        };
+        serve.listen.to_string()
+    }
+
+    #[test]
+    fn without_a_command_it_serves_as_with_the_command_without_options() {
+        assert_eq!(listen(&[]), "127.0.0.1:8080");
+        assert_eq!(listen(&["serve"]), "127.0.0.1:8080");
+        assert_eq!(listen(&["serve", "--listen", "[::1]:0"]), "[::1]:0");
+    }
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_has_an_example_of_itself_that_is_well_formed() {
+        let mut commands = vec![(String::from("guestway"), Cli::command())];
+        while let Some((name, command)) = commands.pop() {
+            let help = command.get_after_help().unwrap_or_default().to_string();
+            let examples = examples(&help);
+            for example in &examples {
+                assert!(Cli::try_parse_from(example).is_ok(), "{example:?}");
+            }
+            let of_itself = |example: &Vec<String>| example.join(" ").starts_with(&name);
+            assert!(examples.iter().any(of_itself), "{name}: {help}");
+            let below = command.get_subcommands();
+            commands
+                .extend(below.map(|below| (format!("{name} {}", below.get_name()), below.clone())));
+        }
+    }
+
+    /// The words of each command, as a shell reads them, as far as examples go.
+    fn examples(help: &str) -> Vec<Vec<String>> {
+        let help = help.replace("\\\n", " ");
+        let commands = help.lines().filter_map(|line| {
+            let command = &line[line.find("guestway")?..];
+            command.split(['#', '<', ')']).next()
+        });
+        commands.map(words).collect()
+    }
+
+    fn words(command: &str) -> Vec<String> {
+        let pieces = command.split('\'').enumerate();
+        let words = pieces.flat_map(|(at, piece)| match at % 2 {
+            0 => piece.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![piece.to_owned()],
+        });
+        words.collect()
+    }
+}

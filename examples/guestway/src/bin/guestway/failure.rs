@@ -1,0 +1,84 @@
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use tollgate::{RegistryError, StoreError};
+
+/// Why a command did not do what was asked, in one line that says what to do next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    /// Something was not found, was refused or did not work: exit status 1.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 1 }
+    }
+
+    /// The command makes no sense as it was given: exit status 2, as for what clap refuses.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 2 }
+    }
+
+    pub(crate) fn status(&self) -> ExitCode {
+        self.status.into()
+    }
+
+    /// This failure, with more to say.
+    pub(crate) fn and(self, more: &str) -> Self {
+        Self { message: format!("{}; {more}", self.message), ..self }
+    }
+}
+
+/// An error with all that caused it.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        use RegistryError as Refusal;
+
+        match error {
+            Refusal::Store(error) => error.into(),
+            Refusal::InvalidName
+            | Refusal::InvalidActor
+            | Refusal::InvalidOrganization
+            | Refusal::InvalidApiKey
+            | Refusal::TokenAsApiKey
+            | Refusal::InvalidPolicy(_)
+            | Refusal::NoScopes
+            | Refusal::UnknownScopes(_)
+            | Refusal::ExpiryInThePast => Self::usage(with_causes(&error)),
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(with_causes(&error))
+            .and("see to the database, look at what is there, and try again")
+    }
+}
+
+/// One line, whatever a database or a person had to say.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message.replace(char::is_control, " "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn a_failure_is_one_line_without_escapes() {
+        let failure = Failure::new("ERROR: no\n\u{1b}[31mLINE 1\u{9b}").and("try again");
+        assert_eq!(failure.to_string(), "ERROR: no  [31mLINE 1 ; try again");
+    }
+}

@@ -1,0 +1,112 @@
+use std::io::{BufRead as _, IsTerminal as _, Read as _, stdin};
+
+use clap::Args;
+use guestway::PREFIX;
+use serde::Serialize;
+use tollgate::{PlainToken, RegistryError};
+
+use crate::cli::Keeping;
+use crate::failure::Failure;
+use crate::output::{Output, Show};
+use crate::token::TokenView;
+
+/// Tell what is known of the token on standard input
+///
+/// Whether it is well-formed and, if not, why; whether it is known, and its status. The token itself is
+/// not printed, and never taken from the command line. Exit status 0 means that it is known.
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    output: Output,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  guestway inspect < token.txt";
+
+/// More than any token has, in bytes.
+const MAX_LINE: u64 = 4_096;
+
+impl Inspect {
+    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let line = read_line()?;
+        let secret = match PlainToken::parse(&PREFIX, line.trim_ascii()) {
+            Ok(secret) => secret,
+            Err(error) => {
+                let reason = error.kind().to_string();
+                let failure = Failure::new(format!("this is no token: {reason}"))
+                    .and("copy it again, as a whole");
+                self.output.one(&Finding { reason: Some(reason), ..Finding::default() })?;
+                return Err(failure);
+            }
+        };
+        let registry = keeping.registry().await?;
+        let found = match registry.token(&secret).await {
+            Ok(record) => Some(record),
+            Err(RegistryError::NotFound) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let now = registry.clock().now();
+        let record = found.map(|record| TokenView::new(record, registry.catalogue(), now));
+        let finding = Finding::of(record);
+        self.output.one(&finding)?;
+        if finding.known {
+            return Ok(());
+        }
+        let message = format!("the token is not known in {}", keeping.database()?);
+        Err(Failure::new(message).and("it was revoked, or issued elsewhere"))
+    }
+}
+
+fn read_line() -> Result<Vec<u8>, Failure> {
+    let input = stdin();
+    if input.is_terminal() {
+        eprintln!("Paste the token, and press Enter:");
+    }
+    let mut line = Vec::new();
+    let read = input.lock().take(MAX_LINE).read_until(b'\n', &mut line);
+    read.map_err(|error| Failure::new(format!("cannot read standard input: {error}")))?;
+    if line.trim_ascii().is_empty() {
+        let message = "there is no token on standard input: try `guestway inspect < token.txt`";
+        return Err(Failure::usage(message));
+    }
+    Ok(line)
+}
+
+#[derive(Default, Serialize)]
+struct Finding {
+    well_formed: bool,
+    /// Why it is not.
+    reason: Option<String>,
+    known: bool,
+    status: Option<&'static str>,
+    record: Option<TokenView>,
+}
+
+impl Finding {
+    /// Of a well-formed token.
+    fn of(record: Option<TokenView>) -> Self {
+        let status = record.as_ref().map(|record| record.status);
+        Self { well_formed: true, reason: None, known: record.is_some(), status, record }
+    }
+}
+
+impl Show for Finding {
+    const HEADINGS: &'static [&'static str] =
+        &["WELL-FORMED", "KNOWN", "STATUS", "ORGANIZATION", "NAME", "ID"];
+
+    fn cells(&self) -> Vec<String> {
+        let word = |truth| if truth { "yes" } else { "no" }.to_owned();
+        let well_formed = match &self.reason {
+            Some(reason) => format!("no: {reason}"),
+            None => word(self.well_formed),
+        };
+        let mut cells = vec![well_formed, word(self.known)];
+        if let Some(record) = &self.record {
+            let (organization, id) = (record.organization.to_string(), record.id.to_string());
+            cells.extend([record.status.to_owned(), organization, record.name.clone(), id]);
+        }
+        cells
+    }
+}

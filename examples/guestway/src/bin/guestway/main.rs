@@ -1,0 +1,55 @@
+//! Serves the Guestway Open API, and administers its partners and tokens.
+
+mod actor;
+mod arguments;
+mod audit;
+mod cli;
+mod completions;
+mod database;
+mod demonstration;
+mod failure;
+mod inspect;
+mod logs;
+mod misplaced;
+mod output;
+mod partner;
+mod serve;
+mod signals;
+mod table;
+mod times;
+mod token;
+
+use std::env::args_os;
+use std::io::{Write as _, stderr};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _nobody_reads = writeln!(stderr(), "guestway: {failure}");
+            failure.status()
+        }
+    }
+}
+
+async fn run() -> Result<(), Failure> {
+    misplaced::refuse_tokens(args_os())?;
+    let Cli { keeping, command } = Cli::parse();
+    let command = command.unwrap_or_default();
+    logs::start(command.log_level())?;
+    match command {
+        Command::Serve(command) => command.run(&keeping).await,
+        Command::Partner(command) => command.run(&keeping).await,
+        Command::Token(command) => command.run(&keeping).await,
+        Command::Audit(command) => command.run(&keeping).await,
+        Command::Inspect(command) => command.run(&keeping).await,
+        Command::Completions(command) => command.run(),
+    }
+}

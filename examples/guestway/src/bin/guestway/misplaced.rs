@@ -1,0 +1,47 @@
+use std::ffi::OsString;
+
+use guestway::PREFIX;
+
+use crate::failure::Failure;
+
+/// Refuses a command line with an access token on it, before anything could repeat it.
+pub(crate) fn refuse_tokens(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+    if arguments.into_iter().any(|argument| holds_token(&argument.to_string_lossy())) {
+        return Err(Failure::usage(
+            "there is an access token on the command line, where others see it: revoke it; \
+             `guestway inspect` takes one on standard input",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether there is a token in this text, or most of one.
+fn holds_token(text: &str) -> bool {
+    const MOST_OF_ONE: usize = 32;
+
+    let beginning = format!("{}_", PREFIX.as_str());
+    text.match_indices(&beginning).any(|(at, _)| {
+        let rest = text[at + beginning.len()..].chars();
+        rest.take_while(char::is_ascii_alphanumeric).count() >= MOST_OF_ONE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use guestway::PREFIX;
+    use tollgate::PlainToken;
+
+    use super::holds_token;
+
+    #[test]
+    fn a_token_is_found_wherever_it_stands_and_nothing_else_is_one() {
+        let token = PlainToken::mint(&PREFIX);
+        let token = token.expose_secret();
+        for text in [token, &token[..40], &format!("--key={token}"), &format!("Bearer {token}.")] {
+            assert!(holds_token(text), "{}", text.len());
+        }
+        for text in ["", "gw_", "gw_demo", "0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b", "gw_ünïcode"] {
+            assert!(!holds_token(text), "{text}");
+        }
+    }
+}

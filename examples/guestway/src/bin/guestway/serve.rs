@@ -1,0 +1,86 @@
+use std::io::stdout;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::Args;
+use guestway::router;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tollgate::{Registry, RegistryError, Verifier};
+
+use crate::cli::Keeping;
+use crate::demonstration::Demonstration;
+use crate::failure::{Failure, with_causes};
+use crate::signals;
+
+/// Serve the API with sample data, and print two requests to try
+///
+/// This is what happens without a command, too. The token in the requests works for a day, and until
+/// the next start. Logs go to standard error; RUST_LOG filters them.
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = LISTEN)]
+    pub(crate) listen: SocketAddr,
+}
+
+const EXAMPLE: &str = "\
+Example, on a free port and with everything in memory:
+  guestway serve --listen 127.0.0.1:0 --database memory:";
+
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// How long a request waits for the database.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self { listen: LISTEN }
+    }
+}
+
+impl Serve {
+    /// Serves the API until the program is told to stop.
+    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let Self { listen } = self;
+        let stop = signals::stop().map_err(|error| Failure::new(format!("no signals: {error}")))?;
+        let cannot_listen = |error| Failure::new(format!("cannot listen on {listen}: {error}"));
+        let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
+        let bound = listener.local_addr().map_err(cannot_listen)?;
+
+        let registry = keeping.registry_within(DEADLINE).await?;
+        let verifier = Verifier::new(registry.clone());
+        let api = router(verifier.clone(), registry.catalogue());
+        let api = api.map_err(|error| Failure::new(error.to_string()))?;
+        demonstrate(&registry, bound).await?;
+        tracing::info!(%bound, database = %keeping.database()?, "serving");
+        let serving = tokio::spawn(guestway::serve(listener, api, stop));
+        let mut served = Ok(());
+        let second = async || sleep(Duration::from_secs(1)).await;
+        let written = verifier.keep_written(second, async { served = serving.await }).await;
+        served.map_err(|error| Failure::new(format!("serving ended early: {error}")))?;
+        written.map_err(|error| {
+            Failure::new(format!("what was used last is not written: {}", with_causes(&error)))
+        })?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Prints the requests to try. An organization that has no room for their token is served without.
+async fn demonstrate(registry: &Registry, bound: SocketAddr) -> Result<(), Failure> {
+    match Demonstration::prepare(registry).await {
+        Ok(demonstration) => {
+            if let Err(error) = demonstration.print(&mut stdout(), bound) {
+                tracing::warn!(%error, "nobody reads the requests to try");
+            }
+            Ok(())
+        }
+        Err(RegistryError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(error = with_causes(&error), "there are no requests to try");
+            Ok(())
+        }
+    }
+}

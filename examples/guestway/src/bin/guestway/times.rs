@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+
+/// A time as RFC 3339 writes it, in UTC.
+pub(crate) fn shown(time: tollgate::Timestamp) -> Timestamp {
+    Timestamp::from_nanosecond(time.as_nanos().into()).unwrap_or(Timestamp::MAX)
+}
+
+/// A time in a table, to the second; `-` for none.
+pub(crate) fn brief(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"))
+}
+
+/// A length of time such as `90d`, `1h`, `30m` or `15s`, in which a day has 24 hours.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let span: Option<Span> = text.parse().ok();
+    let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let duration = duration.and_then(|duration| duration.try_into().ok());
+    duration.ok_or_else(|| "such as 90d, 1h, 30m or 15s".to_owned())
+}
+
+/// A length of time as [`duration`] reads it.
+pub(crate) fn length(duration: Duration) -> String {
+    SignedDuration::try_from(duration)
+        .map_or_else(|_| "long".to_owned(), |time| format!("{time:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        for (text, secs) in [
+            ("90d", 90 * 86_400),
+            ("2w", 14 * 86_400),
+            ("1h", 3_600),
+            ("30m", 1_800),
+            ("15s", 15),
+            ("0s", 0),
+            ("1d 12h", 129_600),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(secs)), "{text}");
+        }
+        assert_eq!(length(Duration::from_secs(5_400)), "1h 30m");
+        for text in ["", "90", "d", "1mo", "1y", "-1h", "1h ago", "1 fortnight", "99999999999d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_in_utc() {
+        let time = shown(tollgate::Timestamp::from_nanos(1_700_000_000_123_456_000));
+        assert_eq!(time.to_string(), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(brief(Some(time)), "2023-11-14T22:13:20Z");
+        assert_eq!(brief(None), "-");
+    }
+}

@@ -1,0 +1,194 @@
+mod view;
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Subcommand};
+use guestway::catalogue;
+use tollgate::{NewToken, OrganizationId, RegistryError, TokenId};
+
+pub(crate) use self::view::TokenView;
+use self::view::{IssuedView, Revoked, views};
+use crate::arguments::OfOrganization;
+use crate::cli::Keeping;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::times::{duration, length};
+
+/// Commands about tokens.
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// Create a token, and print it: for the only time
+    #[command(after_help = "\
+Example, for a token that reads guests and reservations for three months:
+  guestway token create --organization harbour-stays --name 'Zapier - production' \\
+      --scope guests:read --scope reservations:read --expires-in 90d")]
+    Create(Create),
+    /// List an organization's tokens, newest first
+    #[command(after_help = "\
+Example:
+  guestway token list --organization harbour-stays")]
+    List(List),
+    /// Create a token that takes the place of another, and print it: for the only time
+    ///
+    /// It has the same name, scopes and lifetime. The old one is refused from now on, unless an overlap
+    /// is said; it stays in the list until it is revoked.
+    #[command(after_help = "\
+Example, with an hour in which both work:
+  guestway token rotate --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b --overlap 1h")]
+    Rotate(Rotate),
+    /// Revoke a token, for good
+    ///
+    /// Running servers refuse it within a fraction of a second.
+    #[command(after_help = "\
+Example:
+  guestway token revoke --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b")]
+    Revoke(Revoke),
+    /// List an organization's tokens that nobody used for some time
+    ///
+    /// One that was never used counts from its creation.
+    #[command(after_help = "\
+Example:
+  guestway token idle --organization harbour-stays --since 90d")]
+    Idle(Idle),
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    of: OfOrganization,
+    /// What its owner calls it
+    #[arg(long)]
+    name: String,
+    /// What it may do; may be said several times
+    #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scopes())]
+    scopes: Vec<String>,
+    /// For how long it works, such as 90d; for good if not said
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    expires_in: Option<Duration>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    of: OfOrganization,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    of: OfOrganization,
+    /// The token's id, from the list
+    id: TokenId,
+    /// For how long the old token still works, such as 1h
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    overlap: Duration,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    of: OfOrganization,
+    /// The token's id, from the list
+    id: TokenId,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct Idle {
+    #[command(flatten)]
+    of: OfOrganization,
+    /// For how long, such as 90d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Duration,
+    #[command(flatten)]
+    output: Output,
+}
+
+fn scopes() -> PossibleValuesParser {
+    let catalogue = catalogue();
+    let values = catalogue.scopes().iter();
+    let values = values
+        .map(|scope| PossibleValue::new(scope.name().to_owned()).help(scope.label().to_owned()));
+    PossibleValuesParser::new(values)
+}
+
+impl Token {
+    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        match self {
+            Self::Create(command) => command.run(keeping).await,
+            Self::List(command) => command.run(keeping).await,
+            Self::Rotate(command) => command.run(keeping).await,
+            Self::Revoke(command) => command.run(keeping).await,
+            Self::Idle(command) => command.run(keeping).await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let Self { of: OfOrganization { organization }, name, scopes, expires_in, output } = self;
+        let registry = keeping.registry().await?;
+        let expires_at = expires_in.map(|time| registry.clock().now().saturating_add(time));
+        let token = NewToken { organization, name, scopes, expires_at };
+        let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
+        issued.print(&output, "")
+    }
+}
+
+impl List {
+    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let registry = keeping.registry().await?;
+        let tokens = registry.tokens(&self.of.organization).await?;
+        self.output.list(&views(tokens, &registry))
+    }
+}
+
+impl Rotate {
+    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let Self { of: OfOrganization { organization }, id, overlap, output } = self;
+        let registry = keeping.registry().await?;
+        let issued = registry.rotate_token(&organization, &id, overlap).await;
+        let issued = issued.map_err(|error| explain(error, &organization, &id))?;
+        let remark = match overlap {
+            Duration::ZERO => "The old token is refused from now on.".to_owned(),
+            overlap => format!("The old token works for {} more, at most.", length(overlap)),
+        };
+        IssuedView::new(issued, registry.catalogue()).print(&output, &remark)
+    }
+}
+
+impl Revoke {
+    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let Self { of: OfOrganization { organization }, id, output } = self;
+        let revoked = keeping.registry().await?.revoke_token(&organization, &id).await;
+        revoked.map_err(|error| explain(error, &organization, &id))?;
+        output.one(&Revoked { id, organization, status: "revoked" })
+    }
+}
+
+impl Idle {
+    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+        let registry = keeping.registry().await?;
+        let since = registry.clock().now().saturating_sub(self.since);
+        let tokens = registry.idle_tokens(&self.of.organization, since).await?;
+        self.output.list(&views(tokens, &registry))
+    }
+}
+
+fn explain(error: RegistryError, organization: &OrganizationId, id: &TokenId) -> Failure {
+    match error {
+        RegistryError::NotFound => Failure::new(format!(
+            "{organization} has no token {id}; `guestway token list --organization '{organization}'` \
+             shows those that it has"
+        )),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,149 @@
+use jiff::Timestamp;
+use serde::Serialize;
+use tollgate::{
+    Catalogue, IssuedToken, OrganizationId, PlainToken, Registry, TokenId, TokenRecord,
+};
+
+use crate::failure::Failure;
+use crate::output::{Output, Show};
+use crate::times::{brief, shown};
+
+/// A token as lists show it.
+#[derive(Serialize)]
+pub(crate) struct TokenView {
+    pub(crate) id: TokenId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) name: String,
+    masked: String,
+    permissions: Vec<Permission>,
+    created: Timestamp,
+    first_used: Option<Timestamp>,
+    last_used: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    pub(crate) status: &'static str,
+    replaces: Option<TokenId>,
+    replaced_by: Option<TokenId>,
+}
+
+#[derive(Serialize)]
+struct Permission {
+    name: String,
+    /// None if the catalogue does not know the scope any more.
+    label: Option<String>,
+}
+
+impl TokenView {
+    pub(crate) fn new(token: TokenRecord, catalogue: &Catalogue, now: tollgate::Timestamp) -> Self {
+        let status = token.status(now).as_str();
+        let permission = |name: String| {
+            let label = catalogue.scope(&name).map(|scope| scope.label().to_owned());
+            Permission { name, label }
+        };
+        Self {
+            id: token.id,
+            organization: token.organization,
+            name: token.name,
+            masked: token.hint.to_string(),
+            permissions: token.scopes.into_iter().map(permission).collect(),
+            created: shown(token.created_at),
+            first_used: token.first_used_at.map(shown),
+            last_used: token.last_used_at.map(shown),
+            expires: token.expires_at.map(shown),
+            status,
+            replaces: token.replaces,
+            replaced_by: token.replaced_by,
+        }
+    }
+
+    fn permissions(&self) -> String {
+        Vec::from_iter(self.permissions.iter().map(|permission| &*permission.name)).join(" ")
+    }
+}
+
+pub(crate) fn views(tokens: Vec<TokenRecord>, registry: &Registry) -> Vec<TokenView> {
+    let (catalogue, now) = (registry.catalogue(), registry.clock().now());
+    tokens.into_iter().map(|token| TokenView::new(token, catalogue, now)).collect()
+}
+
+impl Show for TokenView {
+    const HEADINGS: &'static [&'static str] =
+        &["ID", "NAME", "MASKED", "STATUS", "CREATED", "LAST USED", "EXPIRES", "PERMISSIONS"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            self.masked.clone(),
+            self.status.to_owned(),
+            brief(Some(self.created)),
+            brief(self.last_used),
+            brief(self.expires),
+            self.permissions(),
+        ]
+    }
+}
+
+/// A token just issued, with its text.
+#[derive(Serialize)]
+pub(crate) struct IssuedView {
+    #[serde(serialize_with = "expose")]
+    token: PlainToken,
+    #[serde(flatten)]
+    record: TokenView,
+}
+
+fn expose<S: serde::Serializer>(token: &PlainToken, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose_secret())
+}
+
+impl IssuedView {
+    pub(crate) fn new(issued: IssuedToken, catalogue: &Catalogue) -> Self {
+        let IssuedToken { secret, record } = issued;
+        let now = record.created_at;
+        Self { token: secret, record: TokenView::new(record, catalogue, now) }
+    }
+
+    /// Shows the token to its owner. If that fails nobody has seen it, and nobody ever will.
+    pub(crate) fn print(&self, output: &Output, remark: &str) -> Result<(), Failure> {
+        let TokenView { id, organization, .. } = &self.record;
+        let remark =
+            format!("Copy the token now: it is not kept, and cannot be shown again. {remark}");
+        output.one_with_remark(self, remark.trim_end()).map_err(|error| {
+            Failure::new(format!("the token {id} was issued and cannot be shown: {error}")).and(
+                &format!("`guestway token revoke --organization '{organization}' {id}` revokes it"),
+            )
+        })
+    }
+}
+
+impl Show for IssuedView {
+    const HEADINGS: &'static [&'static str] =
+        &["TOKEN", "ID", "ORGANIZATION", "NAME", "PERMISSIONS", "EXPIRES"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.token.expose_secret().to_owned(),
+            self.record.id.to_string(),
+            self.record.organization.to_string(),
+            self.record.name.clone(),
+            self.record.permissions(),
+            self.record.expires.map_or_else(|| "never".to_owned(), |time| brief(Some(time))),
+        ]
+    }
+}
+
+/// A token that is gone.
+#[derive(Serialize)]
+pub(crate) struct Revoked {
+    pub(crate) id: TokenId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) status: &'static str,
+}
+
+impl Show for Revoked {
+    const HEADINGS: &'static [&'static str] = &["ID", "ORGANIZATION", "STATUS"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.id.to_string(), self.organization.to_string(), self.status.to_owned()]
+    }
+}

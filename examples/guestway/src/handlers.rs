@@ -1,0 +1,114 @@
+use std::future::{Ready, ready};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use tollgate::Grant;
+
+use crate::body::{Body, Id};
+use crate::model::{
+    Conversation, ConversationChange, CustomField, CustomFieldChange, Message, NewMessage,
+    Organization, Reservation, ReservationAccess,
+};
+use crate::organizations::Organizations;
+use crate::problem::Problem;
+use crate::records::Records;
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// How lists look.
+#[derive(Serialize)]
+pub(crate) struct List<T> {
+    data: Vec<T>,
+}
+
+impl<T> From<Vec<T>> for List<T> {
+    fn from(data: Vec<T>) -> Self {
+        Self { data }
+    }
+}
+
+pub(crate) async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// A handler that lists all that the organization has of one kind.
+pub(crate) fn list<T: Clone + 'static>(
+    of: fn(&Records) -> &[T],
+) -> impl Fn(Grant, State<Organizations>) -> Ready<Json<List<T>>> + Clone + Send + Sync + 'static {
+    move |grant, State(all)| {
+        ready(Json(all.with(&grant.organization, |records| of(records).to_vec()).into()))
+    }
+}
+
+pub(crate) async fn organization(
+    grant: Grant,
+    State(all): State<Organizations>,
+) -> Json<Organization> {
+    Json(all.with(&grant.organization, |records| records.organization.clone()))
+}
+
+pub(crate) async fn reservation(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+) -> Answer<Reservation> {
+    all.with(&grant.organization, |records| records.reservation(&id).cloned()).map(Json)
+}
+
+pub(crate) async fn accesses(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+) -> Answer<List<ReservationAccess>> {
+    let accesses = all.with(&grant.organization, |records| records.accesses_of(&id))?;
+    Ok(Json(accesses.into()))
+}
+
+pub(crate) async fn conversation(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+) -> Answer<Conversation> {
+    all.with(&grant.organization, |records| records.conversation(&id).cloned()).map(Json)
+}
+
+pub(crate) async fn messages(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+) -> Answer<List<Message>> {
+    let messages = all.with(&grant.organization, |records| records.messages_of(&id))?;
+    Ok(Json(messages.into()))
+}
+
+pub(crate) async fn edit_conversation(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+    Body(change): Body<ConversationChange>,
+) -> Answer<Conversation> {
+    all.with(&grant.organization, |records| records.change_conversation(&id, change)).map(Json)
+}
+
+pub(crate) async fn send_message(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+    Body(message): Body<NewMessage>,
+) -> Result<(StatusCode, Json<Message>), Problem> {
+    let now = Timestamp::now();
+    let sent = all.with(&grant.organization, |records| records.send_message(&id, message, now))?;
+    Ok((StatusCode::CREATED, Json(sent)))
+}
+
+pub(crate) async fn edit_custom_field(
+    grant: Grant,
+    State(all): State<Organizations>,
+    Id(id): Id,
+    Body(change): Body<CustomFieldChange>,
+) -> Answer<CustomField> {
+    all.with(&grant.organization, |records| records.change_custom_field(&id, change)).map(Json)
+}

@@ -1,0 +1,31 @@
+//! The Guestway Open API, rebuilt on [`tollgate`]: what a program with two headers, a catalogue of
+//! scopes and a table of endpoints looks like.
+//!
+//! ```
+//! use guestway::{PREFIX, catalogue, router};
+//! use tollgate::{Registry, Verifier};
+//!
+//! let catalogue = catalogue();
+//! let registry = Registry::in_memory(catalogue.clone(), PREFIX);
+//! let api = router(Verifier::new(registry), &catalogue)?;
+//! # Ok::<(), tollgate::UnknownScopes>(())
+//! ```
+//!
+//! `endpoints.rs` is the table of endpoints with what each requires, `catalogue.rs` the scopes.
+
+mod body;
+mod catalogue;
+mod endpoints;
+mod handlers;
+mod log;
+mod model;
+mod organizations;
+mod problem;
+mod random;
+mod records;
+mod sample;
+mod server;
+
+pub use catalogue::{PREFIX, catalogue};
+pub use endpoints::router;
+pub use server::serve;

@@ -1,0 +1,24 @@
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use tollgate::Denial;
+
+/// Logs each request with its outcome: its route and not its path, since callers put secrets where
+/// they do not belong.
+pub(crate) async fn log(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let start = Instant::now();
+    let response = next.run(request).await;
+    tracing::info!(
+        %method,
+        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        refused = response.extensions().get::<Denial>().map(Denial::code),
+        micros = start.elapsed().as_micros(),
+        "answered",
+    );
+    response
+}

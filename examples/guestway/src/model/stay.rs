@@ -1,0 +1,79 @@
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+/// A stay of a guest in a listing.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Reservation {
+    pub(crate) id: String,
+    pub(crate) status: ReservationStatus,
+    pub(crate) check_in: Date,
+    pub(crate) check_out: Date,
+    pub(crate) guest_count: u8,
+    pub(crate) guest_id: String,
+    pub(crate) listing_id: String,
+    pub(crate) booking_id: String,
+    pub(crate) created_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ReservationStatus {
+    Confirmed,
+    CheckedIn,
+    CheckedOut,
+    Cancelled,
+}
+
+/// What a guest bought, and where.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Booking {
+    pub(crate) id: String,
+    pub(crate) reservation_id: String,
+    pub(crate) channel: BookingChannel,
+    pub(crate) channel_reference: String,
+    /// In hundredths of the currency.
+    pub(crate) total_minor: u32,
+    pub(crate) currency: &'static str,
+    pub(crate) booked_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum BookingChannel {
+    Airbnb,
+    BookingCom,
+    Direct,
+}
+
+/// A code that opens a smart lock during a stay.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReservationAccess {
+    pub(crate) id: String,
+    pub(crate) reservation_id: String,
+    pub(crate) lock_name: String,
+    pub(crate) pin_code: String,
+    pub(crate) valid_from: Timestamp,
+    pub(crate) valid_to: Timestamp,
+}
+
+/// What a guest answered before arrival.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PreCheckInResponse {
+    pub(crate) id: String,
+    pub(crate) reservation_id: String,
+    pub(crate) guest_id: String,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) submitted_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Answer {
+    pub(crate) question: &'static str,
+    pub(crate) answer: &'static str,
+}

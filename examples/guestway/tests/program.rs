@@ -1,0 +1,167 @@
+//! The program itself, from its first line to its last.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+
+mod support;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use hyper::{Method, StatusCode};
+use support::client::{Call, Client};
+use support::desk::{Desk, text};
+use support::secret::assert_absent;
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn the_two_requests_that_it_prints_work_as_printed_on_both_versions_of_http() {
+    let desk = Desk::new();
+    let program = desk.serve("info");
+    let [organization, reservations] = &program.calls;
+    for client in [Client::http1(), Client::http2()] {
+        let answer = client.send(organization.get()).await;
+        assert_eq!(
+            (answer.status, &answer.body["name"]),
+            (StatusCode::OK, &"Harbour Stays".into())
+        );
+        assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+
+        let answer = client.send(reservations.get()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(!answer.body["data"].as_array().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_printed_token_reads_edits_conversations_and_nothing_else() {
+    let desk = Desk::new();
+    let program = desk.serve("info");
+    let client = Client::http1();
+    let at = |path: &str| {
+        let url = program.calls[0].url.replace("/v1/organization", path);
+        Call { url, ..program.calls[0].clone() }
+    };
+    assert_eq!(client.send(at("/v1/guests").get()).await.status, 200);
+    let conversations = client.send(at("/v1/conversations").get()).await;
+    let id = conversations.body["data"][0]["id"].as_str().unwrap();
+    let edit = at(&format!("/v1/conversations/{id}")).with(Method::PATCH, Some("{}"));
+    assert_eq!(client.send(edit).await.status, 200);
+    let edit = at("/v1/custom-fields/cf_1").with(Method::PATCH, Some("{}"));
+    client.send(edit).await.assert_problem(403, "scope_insufficient", "custom fields");
+}
+
+#[tokio::test]
+async fn eleven_requests_at_once_are_ten_answers_and_one_refusal() {
+    for client in [Client::http1(), Client::http2()] {
+        let desk = Desk::new();
+        let program = desk.serve("info");
+        let start = Instant::now();
+        let mut requests = JoinSet::new();
+        for _ in 0..11 {
+            let (client, request) = (client.clone(), program.calls[1].get());
+            requests.spawn(async move { client.send(request).await });
+        }
+        let answers = requests.join_all().await;
+        let refilled = start.elapsed().as_millis() / 200; // five a second
+        let (passed, refused): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.status == 200);
+        assert!((10..=10 + refilled as usize).contains(&passed.len()), "{}", passed.len());
+        for answer in refused {
+            answer.assert_problem(429, "rate_limited", "the eleventh");
+            assert_eq!(answer.headers[RETRY_AFTER], "1");
+        }
+    }
+}
+
+#[test]
+fn a_taken_port_is_said_in_one_line_and_by_exit_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = Desk::new().refused(1, &["serve", "--listen", &address]);
+    assert!(said.starts_with(&format!("cannot listen on {address}: ")), "{said}");
+}
+
+#[tokio::test]
+async fn it_ends_on_sigterm_and_on_sigint_without_waiting_for_idle_connections() {
+    for signal in ["TERM", "INT"] {
+        let desk = Desk::new();
+        let program = desk.serve("info");
+        let clients = [Client::http1(), Client::http2()];
+        for client in &clients {
+            assert_eq!(client.send(program.calls[0].get()).await.status, 200);
+        }
+        let start = Instant::now();
+        let (status, log) = program.stop(signal).await;
+        assert!(status.success(), "{signal}: {status}");
+        assert!(start.elapsed() < Duration::from_secs(3), "{signal}");
+        assert!(log.contains("stopped"), "{log}");
+        drop(clients);
+    }
+}
+
+#[tokio::test]
+async fn it_cuts_off_a_connection_that_does_not_end() {
+    let desk = Desk::new();
+    let program = desk.serve("info");
+    let server = program.calls[0].url.strip_prefix("http://").unwrap();
+    let mut stuck = std::net::TcpStream::connect(server.split('/').next().unwrap()).unwrap();
+    std::io::Write::write_all(&mut stuck, b"GET /healthz HTTP/1.1\r\n").unwrap();
+    assert_eq!(Client::http1().send(program.calls[0].get()).await.status, 200);
+    let start = Instant::now();
+    let (status, _) = program.stop("TERM").await;
+    assert!(status.success());
+    assert!(start.elapsed() < Duration::from_secs(6));
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_log_at_level_trace_or_in_the_database() {
+    let desk = Desk::new();
+    let program = desk.serve("trace");
+    let call = program.calls[0].clone();
+    let created = desk.create_token("harbour-stays");
+    let rotated = ["token", "rotate", "--organization", "harbour-stays", text(&created, "id")];
+    let rotated = desk.json(&[&rotated[..], &["--overlap", "1h"]].concat());
+    let tokens = [&*call.token, text(&created, "token"), text(&rotated, "token")];
+    let client = Client::http1();
+    for token in tokens {
+        assert_eq!(client.send(program.call("/v1/guests", token).get()).await.status, 200);
+    }
+    send_secrets_where_they_do_not_belong(&call).await;
+    let database = desk.files();
+    let (_, log) = program.stop("TERM").await;
+    assert!(log.contains("TRACE") && log.contains("answered") && log.contains("tollgate_tokens"));
+    assert!(database.iter().any(|(name, bytes)| name == "guestway.db-wal" && !bytes.is_empty()));
+    for token in tokens {
+        assert_absent(token, log.as_bytes(), "the log");
+        for (name, bytes) in database.iter().chain(&desk.files()) {
+            assert_absent(token, bytes, name);
+        }
+    }
+}
+
+async fn send_secrets_where_they_do_not_belong(call: &Call) {
+    let token = &call.token;
+    let conversations =
+        Call { url: call.url.replace("organization", "conversations"), ..call.clone() };
+    for client in [Client::http1(), Client::http2()] {
+        let conversation = client.send(conversations.get()).await.body["data"][0]["id"].clone();
+        let messages = format!("{}/{}/messages", conversations.url, conversation.as_str().unwrap());
+        for (url, api_key, bearer) in [
+            (&call.url, token, "x"),
+            (&call.url, &call.api_key, &*format!("{token}x")),
+            (&call.url, &call.api_key, &token.to_uppercase()),
+            (&format!("{}/{token}", call.url), &call.api_key, token),
+            (&format!("{}?access_token={token}", call.url), &call.api_key, token),
+        ] {
+            let call =
+                Call { url: url.clone(), api_key: api_key.clone(), token: bearer.to_owned() };
+            client.send(call.get()).await;
+        }
+        let call = Call { url: messages, ..call.clone() };
+        let body = format!(r#"{{"{token}":"{token}"}}"#);
+        let answer = client.send(call.with(Method::POST, Some(&body))).await;
+        answer.assert_problem(422, "body_invalid", "");
+    }
+}
