@@ -4,7 +4,8 @@ mod world;
 
 use tollgate_actix::Tollgate;
 use tollgate_limit::LimitPolicy;
-use world::{Down, KEY, World, bearer, policy, stranger};
+use tollgate_store::{Fault, FaultyStore};
+use world::{KEY, World, bearer, policy, stranger};
 
 #[actix_web::test]
 async fn a_missing_partner_key_is_asked_for() {
@@ -131,7 +132,7 @@ async fn strangers_who_guess_are_told_to_stop() {
 
 #[actix_web::test]
 async fn a_store_that_is_down_lets_nobody_pass() {
-    let world = World::on(Down::default());
+    let world = World::on(FaultyStore::with_fault(Fault::Fails));
     let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY)]]).await;
     refusal.assert_refused(503, "unavailable");
     assert_eq!(refusal.field("retry-after"), Some("1"));

@@ -14,8 +14,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{App, HttpRequest, test, web};
 use tollgate_actix::{Denial, Gate, Granted, Tollgate, Verifier};
 use tollgate_limit::LimitPolicy;
+use tollgate_store::{Fault, FaultyStore};
 use tollgate_verify::HeaderNames;
-use world::{Down, KEY, World, ask_over_socket, bearer, serve};
+use world::{KEY, World, ask_over_socket, bearer, serve};
 
 #[actix_web::test]
 async fn a_request_that_passes_has_its_grant_and_tells_the_limits() {
@@ -94,7 +95,7 @@ async fn a_revoked_token_is_refused_at_the_next_request() {
 
 #[actix_web::test]
 async fn a_request_that_waits_for_the_store_keeps_no_other_waiting() {
-    let world = World::on(Down::hanging());
+    let world = World::on(FaultyStore::with_fault(Fault::Hangs));
     let gate = Gate::new(world.tollgate(), world.require("guests:read"));
     let app = test::init_service(App::new().wrap(gate)).await;
     let waits = test::TestRequest::get().insert_header(("x-api-key", KEY)).to_request();

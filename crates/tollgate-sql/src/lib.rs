@@ -69,11 +69,14 @@
 //!
 //! # What is up to you
 //!
+//! - Usage and last uses are counted in memory and written behind: spawn [`Verifier::keep_written`].
 //! - PostgreSQL keeps what it acknowledges unless `synchronous_commit` is off.
 //! - `LISTEN` does not pass a connection pooler in transaction mode. Changes are then found by looking,
 //!   once a second: see [`SqlOptions::with_poll_interval`].
 //! - Restoring an older state of the database brings back what was revoked since. Restart all processes
 //!   after that, and revoke again.
+//!
+//! [`Verifier::keep_written`]: https://docs.rs/tollgate-verify/latest/tollgate_verify/struct.Verifier.html#method.keep_written
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("tollgate-sql needs a database: turn on the feature `sqlite` or `postgres`");

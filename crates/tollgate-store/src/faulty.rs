@@ -45,6 +45,12 @@ impl FaultyStore {
         Self::default()
     }
 
+    /// An empty store that this ails.
+    #[must_use]
+    pub fn with_fault(fault: Fault) -> Self {
+        Self { fault: AtomicU8::new(fault as u8), ..Self::default() }
+    }
+
     /// From now on, this ails it.
     pub fn set_fault(&self, fault: Fault) {
         self.fault.store(fault as u8, Ordering::SeqCst);

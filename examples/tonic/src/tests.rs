@@ -1,16 +1,14 @@
-mod down;
-
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tollgate::{FakeClock, MemoryStore, Rate, Store, Timestamp};
+use tollgate_store::{Fault, FaultyStore};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 
 use super::generated::guests_client::GuestsClient;
 use super::*;
-use down::Down;
 
 /// A server on a clock that stands still, a client, and credentials that it lets pass.
 struct World {
@@ -114,7 +112,7 @@ async fn used_up_limits_are_status_8_with_the_time_to_wait() {
 
 #[tokio::test]
 async fn a_store_that_is_down_is_status_14() {
-    let mut world = World::new(Down::default(), "guests:read").await;
+    let mut world = World::new(FaultyStore::with_fault(Fault::Fails), "guests:read").await;
     let answer = world.list_with("partner-key-1", "demo_1").await;
     assert_eq!(refusal(answer), (Code::Unavailable, "unavailable".to_owned()));
 }

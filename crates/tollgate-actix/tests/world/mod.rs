@@ -3,8 +3,6 @@
 #![allow(dead_code, unused_imports, reason = "no file of tests uses all of it")]
 #![allow(clippy::unwrap_used, reason = "these are tests too")]
 
-mod down;
-
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -21,8 +19,6 @@ use tollgate_scope::{Catalogue, Requirement};
 use tollgate_store::{MemoryStore, NewPartner, NewToken, Registry, Store};
 use tollgate_token::{PlainToken, Prefix};
 use tower::{Layer as _, ServiceExt as _, service_fn};
-
-pub(crate) use down::Down;
 
 pub(crate) const KEY: &str = "partner-key-1";
 /// Noon.
