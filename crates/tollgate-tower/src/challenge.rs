@@ -12,6 +12,10 @@ pub(crate) fn challenge(denial: &Denial, realm: &str, names: &HeaderNames) -> Op
         Denial::TokenMissing => format!(r#"Bearer realm="{realm}""#),
         Denial::HeaderRepeated(Field::Token) => bearer(realm, "invalid_request"),
         Denial::TokenInvalid => bearer(realm, "invalid_token"),
+        // A scope has at least one character (RFC 6749 §3.3); a closed route asks for none.
+        Denial::ScopeInsufficient { required, .. } if required.names().next().is_none() => {
+            bearer(realm, "insufficient_scope")
+        }
         Denial::ScopeInsufficient { required, .. } => {
             format!(r#"{}, scope="{required}""#, bearer(realm, "insufficient_scope"))
         }

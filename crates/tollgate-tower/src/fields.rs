@@ -78,7 +78,7 @@ impl Item {
 fn burst(policy: &LimitPolicy, standing: &Standing) -> Item {
     let remaining = standing.burst_remaining;
     let effective = match remaining {
-        0 => standing.full_in.saturating_sub(policy.rate().time_for(policy.burst().get() - 1)),
+        0 => until_one(policy, standing),
         _ => policy.rate().time_for(remaining),
     };
     Item {
@@ -90,11 +90,23 @@ fn burst(policy: &LimitPolicy, standing: &Standing) -> Item {
     }
 }
 
-/// What remains is cut to what bucket and rate allow until the day ends.
+/// The time until an empty bucket holds a permit, at most a nanosecond too long.
+fn until_one(policy: &LimitPolicy, standing: &Standing) -> Duration {
+    let (rate, others) = (policy.rate(), policy.burst().get() - 1);
+    let behind_one =
+        u128::from(others) * rate.period().as_nanos() / u128::from(rate.permits().get());
+    standing.full_in.saturating_sub(Duration::from_nanos_u128(behind_one))
+}
+
+/// What remains is cut to what bucket and rate allow until the day ends, the part of a permit that is in
+/// the bucket included.
 fn daily(policy: &LimitPolicy, standing: &Standing) -> Option<Item> {
     let quota = policy.daily()?.get();
-    let until_then = policy.rate().permits_in(standing.day_ends_in);
-    let reachable = until_then.saturating_add(standing.burst_remaining.into());
+    let coming = policy.rate().permits_in(standing.day_ends_in);
+    let held_for = policy.fill_time().saturating_sub(standing.full_in);
+    let reachable = coming
+        .saturating_add(standing.burst_remaining.into())
+        .max(policy.rate().permits_in(standing.day_ends_in.saturating_add(held_for)));
     Some(Item {
         name: "daily",
         quota,

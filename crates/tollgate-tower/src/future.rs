@@ -83,6 +83,8 @@ where
         let mut refusal = Response::new(Bytes::new());
         *refusal.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
         refusal.headers_mut().insert(http::header::ALLOW, allow);
+        let no_store = http::HeaderValue::from_static("no-store");
+        refusal.headers_mut().insert(http::header::CACHE_CONTROL, no_store);
         Self { state: State::Refused { refusal: Some(refusal) } }
     }
 }

@@ -18,11 +18,11 @@
 //! let tollgate = Tollgate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))));
 //!
 //! let hello = service_fn(async |_: Request<Full<Bytes>>| {
-//!     Ok::<_, std::convert::Infallible>(Response::new(Full::from("hello")))
+//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
 //! });
 //! let guarded = tollgate.require(Requirement::NONE).layer(hello);
 //!
-//! let answer = guarded.oneshot(Request::new(Full::default())).await?;
+//! let answer = guarded.oneshot(Request::new(Full::<Bytes>::default())).await?;
 //! assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 //! # Ok(())
 //! # }

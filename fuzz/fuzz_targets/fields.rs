@@ -1,0 +1,251 @@
+//! Wherever a partner stands, under whatever policy: the fields that tell it of its limits are
+//! structured fields (RFC 9651), read by another parser than wrote them, and their numbers are those of
+//! exact arithmetic on policy and standing. Who has nothing left passes after the time that is told.
+#![no_main]
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use http::HeaderMap;
+use libfuzzer_sys::fuzz_target;
+use sfv::{BareItem, Dictionary, Item, List, ListEntry, Parser};
+use tollgate_fuzz::Numbers;
+use tollgate_limit::{LimitPolicy, LimitState, Outcome, Timestamp};
+use tollgate_scope::{Catalogue, Requirement};
+use tollgate_store::Registry;
+use tollgate_token::Prefix;
+use tollgate_tower::{Denial, RateLimitFields, Tollgate, Verifier};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    start: u64,
+    day_offset: i32,
+    policy: Numbers,
+    /// The state before, if the partner was seen before.
+    word: Option<u128>,
+    requests: Vec<Request>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Request {
+    time: Time,
+    permits: Permits,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Time {
+    Same,
+    Nanos(u16),
+    Millis(u16),
+    Minutes(u16),
+    /// What a permit takes but for whole seconds, and a little more or less.
+    Permit {
+        seconds: u8,
+        nanos: i8,
+    },
+}
+
+#[derive(Arbitrary, Debug)]
+enum Permits {
+    One,
+    Some(u8),
+    Ready,
+}
+
+static TOLLGATE: LazyLock<Tollgate> = LazyLock::new(|| {
+    let catalogue = Catalogue::builder().build().expect("a catalogue may be empty");
+    Tollgate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))))
+});
+
+fuzz_target!(|input: Input| {
+    let policy = input.policy.policy();
+    let policy = policy.with_day_offset(input.day_offset % 86_400).expect("less than a day");
+    let mut now = Timestamp::from_nanos(input.start);
+    let mut state = input.word.map_or_else(LimitState::default, LimitState::from_bits);
+    for request in input.requests.iter().take(32) {
+        now = now.saturating_add(request.time.after(&policy));
+        let permits = match request.permits {
+            Permits::One => 1,
+            Permits::Some(permits) => permits.into(),
+            Permits::Ready => state.peek(&policy, now, 0).burst_remaining(),
+        };
+        let (after, outcome) = state.take(&policy, now, permits);
+        state = after;
+        Answer { policy, state, now, outcome }.tells_the_truth();
+    }
+});
+
+impl Time {
+    fn after(&self, policy: &LimitPolicy) -> Duration {
+        match *self {
+            Self::Same => Duration::ZERO,
+            Self::Nanos(nanos) => Duration::from_nanos(nanos.into()),
+            Self::Millis(millis) => Duration::from_millis(millis.into()),
+            Self::Minutes(minutes) => Duration::from_secs(u64::from(minutes) * 60),
+            Self::Permit { seconds, nanos } => {
+                let rest =
+                    policy.rate().time_for(1).saturating_sub(Duration::from_secs(seconds.into()));
+                let few = Duration::from_nanos(nanos.unsigned_abs().into());
+                if nanos < 0 { rest.saturating_sub(few) } else { rest + few }
+            }
+        }
+    }
+}
+
+/// What was decided, and how things stand since.
+struct Answer {
+    policy: LimitPolicy,
+    state: LimitState,
+    now: Timestamp,
+    outcome: Outcome,
+}
+
+/// One of the limits: its name, quota and window, how much remains and for how long.
+type Told = (String, u128, u128, u128, u128);
+
+impl Answer {
+    fn tells_the_truth(&self) {
+        let told = draft_11(&self.fields(RateLimitFields::Draft11));
+        let (burst, daily) = match &*told {
+            [burst] => (burst, None),
+            [burst, daily] => (burst, Some(daily)),
+            _ => panic!("{told:?}"),
+        };
+        self.is_burst(burst);
+        assert_eq!(daily.is_some(), self.policy.daily().is_some());
+        daily.into_iter().for_each(|daily| self.is_daily(daily));
+        is_told_by_draft_7(&self.fields(RateLimitFields::Draft7), &told);
+        let off = self.fields(RateLimitFields::Off);
+        assert!(!off.contains_key("ratelimit") && !off.contains_key("ratelimit-policy"));
+    }
+
+    fn fields(&self, fields: RateLimitFields) -> HeaderMap {
+        let (policy, standing) = (self.policy, *self.outcome.standing());
+        let denial = match self.outcome {
+            Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal, policy },
+            Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal, policy },
+            _ => Denial::ScopeInsufficient { required: Requirement::NOBODY, standing, policy },
+        };
+        let tollgate = TOLLGATE.clone().with_rate_limit_fields(fields);
+        tollgate.refusal(&denial).into_parts().0.headers
+    }
+
+    fn is_burst(&self, (name, quota, window, remaining, effective): &Told) {
+        let ready = u128::from(self.outcome.burst_remaining());
+        let burst = u128::from(self.policy.burst().get());
+        let is = (name.as_str(), *quota, *window, *remaining);
+        assert_eq!(is, ("burst", burst, self.seconds_for(burst), ready));
+        if ready > 0 {
+            assert_eq!(*effective, self.seconds_for(ready));
+            return;
+        }
+        // Times are noted in parts of a nanosecond and told in whole ones: two of them may be lost.
+        let wait = self.wait();
+        assert!(*effective >= seconds(wait), "{effective} s are not {wait} ns");
+        assert!(*effective <= seconds(wait + 2), "{effective} s are more than {wait} ns");
+    }
+
+    fn is_daily(&self, (name, quota, window, remaining, effective): &Told) {
+        let standing = self.outcome.standing();
+        let left = standing.daily_remaining.map(u128::from).expect("there is a quota");
+        let day_ends_in = standing.day_ends_in.as_nanos();
+        let is = (name.as_str(), Some(*quota), *window, *effective);
+        let daily = self.policy.daily().map(|daily| u128::from(daily.get()));
+        assert_eq!(is, ("daily", daily, 86_400, seconds(day_ends_in)));
+        // The bucket may hold a part of a permit beside the whole ones.
+        let (permits, period) = self.rate();
+        let reach = u128::from(standing.burst_remaining) + day_ends_in * permits / period;
+        assert!(
+            (left.min(reach)..=left.min(reach + 1)).contains(remaining),
+            "{remaining} of {reach}"
+        );
+    }
+
+    /// Permits, and the nanoseconds in which they come.
+    fn rate(&self) -> (u128, u128) {
+        let rate = self.policy.rate();
+        (rate.permits().get().into(), rate.period().as_nanos())
+    }
+
+    /// The seconds in which so many permits come.
+    fn seconds_for(&self, count: u128) -> u128 {
+        let (permits, period) = self.rate();
+        (count * period).div_ceil(permits * 1_000_000_000).max(1)
+    }
+
+    /// The nanoseconds until one permit is in the bucket, whatever the day has left.
+    fn wait(&self) -> u128 {
+        let policy = LimitPolicy::new(self.policy.rate(), self.policy.burst());
+        let policy = policy.with_day_offset(self.policy.day_offset()).expect("as before");
+        let wait = self.state.peek(&policy, self.now, 1).retry_after();
+        wait.expect("none is there").as_nanos()
+    }
+}
+
+fn seconds(nanos: u128) -> u128 {
+    nanos.div_ceil(1_000_000_000).max(1)
+}
+
+fn draft_11(fields: &HeaderMap) -> Vec<Told> {
+    let policies =
+        list(fields, "ratelimit-policy").into_iter().map(|item| named(&item, ["q", "w"]));
+    let limits = list(fields, "ratelimit").into_iter().map(|item| named(&item, ["r", "t"]));
+    let (policies, limits): (Vec<_>, Vec<_>) = (policies.collect(), limits.collect());
+    assert_eq!(policies.len(), limits.len());
+    let pairs = policies.into_iter().zip(limits);
+    let told = pairs.map(|((name, [quota, window]), (of, [remaining, effective]))| {
+        assert_eq!(name, of);
+        (name, quota, window, remaining, effective)
+    });
+    told.collect()
+}
+
+fn is_told_by_draft_7(fields: &HeaderMap, told: &[Told]) {
+    let policies = list(fields, "ratelimit-policy").into_iter();
+    let policies: Vec<_> =
+        policies.map(|item| (number(&item.bare_item), params(&item, ["w"]))).collect();
+    let expected: Vec<_> = told.iter().map(|(_, quota, window, ..)| (*quota, [*window])).collect();
+    assert_eq!(policies, expected);
+
+    let limit: Dictionary = Parser::new(text(fields, "ratelimit")).parse().expect("a dictionary");
+    let keys: Vec<_> = limit.keys().map(|key| key.as_str()).collect();
+    assert_eq!(keys, ["limit", "remaining", "reset"]);
+    let numbers: Vec<_> = limit.into_values().map(|entry| number(&item(entry).bare_item)).collect();
+    let nearest = told.iter().min_by_key(|(.., remaining, _)| *remaining).expect("the burst");
+    let (_, quota, _, remaining, effective) = nearest;
+    assert_eq!(numbers, [*quota, *remaining, *effective]);
+}
+
+fn text<'a>(fields: &'a HeaderMap, name: &str) -> &'a str {
+    assert_eq!(fields.get_all(name).iter().count(), 1, "{name}");
+    fields[name].to_str().expect("visible characters")
+}
+
+fn list(fields: &HeaderMap, name: &str) -> Vec<Item> {
+    let list: List = Parser::new(text(fields, name)).parse().expect("a list");
+    list.into_iter().map(item).collect()
+}
+
+fn item(entry: ListEntry) -> Item {
+    match entry {
+        ListEntry::Item(item) => item,
+        ListEntry::InnerList(list) => panic!("a list within: {list:?}"),
+    }
+}
+
+fn named<const N: usize>(item: &Item, keys: [&str; N]) -> (String, [u128; N]) {
+    let name = item.bare_item.as_string().expect("a string").as_str().to_owned();
+    (name, params(item, keys))
+}
+
+fn params<const N: usize>(item: &Item, keys: [&str; N]) -> [u128; N] {
+    let found: Vec<_> = item.params.keys().map(|key| key.as_str()).collect();
+    assert_eq!(found, keys);
+    keys.map(|key| number(&item.params[key]))
+}
+
+fn number(item: &BareItem) -> u128 {
+    let number = item.as_integer().expect("an integer");
+    u128::try_from(i64::from(number)).expect("not below zero")
+}
