@@ -23,6 +23,7 @@ pub struct FaultyStore {
     partner_look_ups: AtomicUsize,
     token_look_ups: AtomicUsize,
     writes: AtomicUsize,
+    rows: AtomicUsize,
 }
 
 /// What ails a [`FaultyStore`].
@@ -69,6 +70,11 @@ impl FaultyStore {
     /// How often it was told of uses or usage.
     pub fn writes(&self) -> usize {
         self.writes.load(Ordering::SeqCst)
+    }
+
+    /// Of how many tokens' uses and partners' usage it was told.
+    pub fn rows_written(&self) -> usize {
+        self.rows.load(Ordering::SeqCst)
     }
 
     fn run<'a, T, F>(&'a self, verb: F) -> StoreFuture<'a, T>
@@ -193,6 +199,7 @@ impl TokenStore for FaultyStore {
 
     fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         count(&self.writes);
+        self.rows.fetch_add(uses.len(), Ordering::SeqCst);
         self.run(move |inner| inner.note_uses(uses))
     }
 }
@@ -208,6 +215,7 @@ impl LimitStore for FaultyStore {
 
     fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()> {
         count(&self.writes);
+        self.rows.fetch_add(usages.len(), Ordering::SeqCst);
         self.run(move |inner| inner.add_usage(usages))
     }
 }

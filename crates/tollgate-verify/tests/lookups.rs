@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use pollster::block_on;
-use tollgate_limit::Clock as _;
+use tollgate_limit::{Clock as _, LimitPolicy, Rate};
 use tollgate_scope::Requirement;
 use tollgate_store::{Change, Fault, LimitStore as _, Registry, Store};
 use tollgate_token::Prefix;
@@ -406,15 +406,26 @@ fn what_keeps_writing_ends_with_a_last_write_when_it_is_told_to() {
 }
 
 #[test]
-fn many_tokens_are_written_in_one_batch() {
-    let setting = Setting::new();
-    for _ in 0..50 {
-        let token = issue(&setting.registry, None).secret;
-        assert_eq!(setting.code(token.expose_secret()), "granted");
+fn many_tokens_in_constant_use_are_a_row_a_minute_each_in_few_statements() {
+    const TOKENS: usize = 1_000;
+    let plenty = std::num::NonZeroU32::new(1_000_000).unwrap();
+    let policy = LimitPolicy::new(Rate::per_second(plenty), plenty);
+    let setting = Setting::with_policy(policy);
+    let registry = setting.registry.clone().with_tokens_per_organization(TOKENS + 1);
+    let requests: Vec<_> =
+        (0..TOKENS).map(|_| bearer(KEY, issue(&registry, None).secret.expose_secret())).collect();
+    for _second in 0..120 {
         setting.clock.advance(Duration::from_secs(1));
+        setting.store.changes().note_complete(setting.clock.now());
+        for headers in &requests {
+            assert!(setting.verify(headers).is_ok());
+        }
+        block_on(setting.verifier.write_behind()).unwrap();
     }
-    block_on(setting.verifier.flush()).unwrap();
-    assert_eq!(setting.store.writes(), 2, "one of uses, one of usage");
+    let of_partner = 120;
+    assert_eq!(setting.store.rows_written(), 2 * TOKENS + of_partner);
+    assert_eq!(setting.store.writes(), 2 + of_partner);
+    assert_eq!(setting.asked(), (1, TOKENS), "and each is asked for once");
 }
 
 #[test]
