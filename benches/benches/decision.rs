@@ -1,0 +1,214 @@
+//! What a decision costs in units of the one thing that it cannot avoid, SHA-256 of the token, and
+//! beside the same decision written by hand, twice: lean, and plain.
+//!
+//! `TOLLGATE_BENCH_10M=1` adds 10 million tokens: that takes a minute and 3 GB.
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+use tollgate_benches::{
+    Lean, Numbers, PREFIX, Plain, Report, Requests, Row, SCOPE, Samples, Work, World, at_once,
+    catalogue, interleave, is_measuring, partner_key, request, rewrite, speed_up, swapped,
+    token_text,
+};
+use tollgate_store::{NewToken, Registry};
+use tollgate_token::PlainToken;
+use tollgate_verify::Verifier;
+
+const HASH: &str = "sha2, one digest of the token";
+const TOLLGATE: &str = "Tollgate";
+const LEAN: &str = "by hand, lean";
+const PLAIN: &str = "by hand, plain";
+const ROUNDS: usize = 1_001;
+
+fn main() {
+    let report = Report::new("decision");
+    report.table("one partner and token, hot", hot);
+    report.table("100,000 partners and tokens at random", || at_random(100_000));
+    if !is_measuring() || env::var_os("TOLLGATE_BENCH_10M").is_some() {
+        report.table("10,000,000 tokens at random", ten_million);
+    }
+    report.table("refusals", refusals);
+    report.table("two threads", two_threads);
+    report.table("tokens", tokens);
+}
+
+fn hash<'a>() -> Work<'a> {
+    let text = token_text(0);
+    Work::new(HASH, move || Sha256::digest(black_box(text)))
+}
+
+fn row(samples: &Samples, work: &str) -> Row {
+    Row::new(work).nanos(samples.nanos(work)).hashes(samples.ratio(work, HASH))
+}
+
+/// The lines that hot and cold decisions share.
+fn decisions(samples: &Samples, most_hashes: f64) -> Vec<Row> {
+    let (hashes, lean) = (samples.ratio(TOLLGATE, HASH), samples.ratio(TOLLGATE, LEAN));
+    vec![
+        row(samples, HASH),
+        row(samples, TOLLGATE).at_most(hashes, most_hashes, "hashes"),
+        row(samples, LEAN),
+        row(samples, PLAIN),
+        Row::new("Tollgate against lean").at_most(lean, 0.5, "× lean"),
+        Row::new("Tollgate against plain").measured(samples.ratio(TOLLGATE, PLAIN), "× plain"),
+    ]
+}
+
+fn hot() -> Vec<Row> {
+    let (world, lean, plain) = (World::new(1, 1), Lean::new(1, 1), Plain::new(1, 1));
+    let headers = request(&partner_key(0), &token_text(0));
+    assert!(lean.decide(&headers, 1).is_some() && plain.decide(&headers, 1).is_some());
+    let works = vec![
+        hash(),
+        Work::new(TOLLGATE, || world.verify(black_box(&headers))),
+        Work::new(LEAN, || lean.decide(black_box(&headers), 1)),
+        Work::new(PLAIN, || plain.decide(black_box(&headers), 1)),
+    ];
+    let rows = decisions(&interleave(ROUNDS, works), 1.6);
+    assert!(world.verify(&headers).is_ok() && lean.decide(&headers, 1).is_some());
+    rows
+}
+
+fn at_random(many: usize) -> Vec<Row> {
+    let many = if is_measuring() { many } else { 100 };
+    let (world, lean, plain) =
+        (World::new(many, many), Lean::new(many, many), Plain::new(many, many));
+    let requests = RefCell::new(Requests::to(&world));
+    let works = vec![
+        hash(),
+        drawn(TOLLGATE, &requests, |headers| world.verify(headers)),
+        drawn(LEAN, &requests, |headers| lean.decide(headers, 1)),
+        drawn(PLAIN, &requests, |headers| plain.decide(headers, 1)),
+    ];
+    decisions(&interleave(ROUNDS, works), 4.0)
+}
+
+fn drawn<'a, T>(
+    name: &str,
+    requests: &'a RefCell<Requests>,
+    decide: impl Fn(&HeaderMap) -> T + 'a,
+) -> Work<'a> {
+    let first = requests.borrow().first();
+    let renew = |headers: &mut HeaderMap| requests.borrow_mut().renew(headers);
+    Work::over(name, first, renew, move |headers| decide(headers))
+}
+
+/// Bytes are those of the process, which the operating system counts in pages.
+fn ten_million() -> Vec<Row> {
+    let (partners, tokens) = if is_measuring() { (100_000, 10_000_000) } else { (10, 100) };
+    let before = resident_bytes();
+    let world = World::new(partners, tokens);
+    let bytes = (resident_bytes() - before) / tokens as f64;
+    let mut numbers = Numbers::from(11);
+    let renew = |headers: &mut HeaderMap| {
+        let (partner, token) = (numbers.below(partners), numbers.below(tokens));
+        rewrite(headers, &partner_key(partner), &token_text(token));
+    };
+    let first = vec![request(&partner_key(0), &token_text(0)); 32];
+    let ask = |headers: &mut HeaderMap| world.verify(headers);
+    let samples = interleave(ROUNDS, vec![hash(), Work::over(TOLLGATE, first, renew, ask)]);
+    for _ in 0..2 {
+        at_once(world.verifier.write_behind()).expect("a computed store is there");
+        // On a clock that is fast, more than the minute in which a use is not written again.
+        thread::sleep(Duration::from_secs(u64::from(is_measuring())));
+    }
+    let idle_bytes = (resident_bytes() - before) / tokens as f64;
+    vec![
+        row(&samples, HASH),
+        row(&samples, TOLLGATE).at_most(samples.ratio(TOLLGATE, HASH), 10.0, "hashes"),
+        Row::new("memory, while uses are to be written").measured(bytes, "bytes a token"),
+        Row::new("memory, idle").at_most(idle_bytes, 100.0, "bytes a token"),
+    ]
+}
+
+fn resident_bytes() -> f64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    pages.unwrap_or(f64::NAN) * 4_096.0
+}
+
+fn refusals() -> Vec<Row> {
+    const UNKNOWN: &str = "unknown key";
+    const CHECKSUM: &str = "bad checksum";
+    const BURST: &str = "burst used up";
+
+    let registry = World::registry_with_spent_partner(&partner_key(0));
+    let token = NewToken::new("acme", "Benchmark", [SCOPE]);
+    let token = at_once(registry.issue_token(token)).expect("the store is empty").secret;
+    let requirement = registry.catalogue().require_all([SCOPE]).expect("the scope is declared");
+    let verifier = Verifier::new(registry);
+    let code = |headers: &HeaderMap| {
+        at_once(verifier.verify(headers, &requirement)).err().map(|denial| denial.code())
+    };
+    let text = token.expose_secret().as_bytes();
+    let spent = request(&partner_key(0), text);
+    assert_eq!(code(&spent), None);
+
+    let unknown = request(b"partner-of-nobody", text);
+    let wrong = request(&partner_key(0), &swapped(text));
+    for (headers, expected) in
+        [(&unknown, "api_key_invalid"), (&wrong, "token_invalid"), (&spent, "rate_limited")]
+    {
+        assert_eq!(code(headers), Some(expected));
+    }
+    let verify = |headers: &HeaderMap| at_once(verifier.verify(black_box(headers), &requirement));
+    let works = vec![
+        hash(),
+        Work::new(UNKNOWN, || verify(&unknown)),
+        Work::new(CHECKSUM, || verify(&wrong)),
+        Work::new(BURST, || verify(&spent)),
+    ];
+    let samples = interleave(ROUNDS, works);
+    let refusal =
+        |name, bound| row(&samples, name).at_most(samples.ratio(name, HASH), bound, "hashes");
+    vec![row(&samples, HASH), refusal(UNKNOWN, 0.6), refusal(CHECKSUM, 1.0), refusal(BURST, 1.5)]
+}
+
+fn two_threads() -> Vec<Row> {
+    let world = World::new(2, 2);
+    let requests = [0, 1].map(|number| request(&partner_key(number), &token_text(number)));
+    let decide = |headers| assert!(world.verify(black_box(headers)).is_ok());
+    let other = speed_up(201, |thread| decide(&requests[thread]));
+    let same = speed_up(201, |_| decide(&requests[0]));
+    vec![
+        Row::new("other keys").at_least(other, 1.8, "× one thread"),
+        Row::new("the same key").at_least(same, 1.0, "× one thread"),
+    ]
+}
+
+fn tokens() -> Vec<Row> {
+    const PARSE: &str = "parse";
+    const MINT: &str = "mint";
+    const ISSUE: &str = "Registry::issue_token, in memory";
+
+    let text = token_text(0);
+    // A store in memory has room for a million tokens, and an organization for a hundred.
+    let registry =
+        Registry::in_memory(catalogue(), PREFIX).with_tokens_per_organization(usize::MAX);
+    let mut issued = 0;
+    let mut issue = || {
+        issued += 1;
+        let organization = format!("org-{}", issued / 10);
+        at_once(registry.issue_token(NewToken::new(organization, "Benchmark", [SCOPE])))
+    };
+    assert!(issue().is_ok());
+    let works = vec![
+        hash(),
+        Work::new(PARSE, || PlainToken::parse(&PREFIX, black_box(text))),
+        Work::new(MINT, || PlainToken::mint(&PREFIX)),
+        Work::new(ISSUE, || issue().is_ok()),
+    ];
+    let samples = interleave(ROUNDS, works);
+    let nanos = |name, bound| row(&samples, name).at_most(samples.nanos(name), bound, "ns");
+    vec![
+        row(&samples, HASH),
+        row(&samples, PARSE).at_most(samples.ratio(PARSE, HASH), 0.8, "hashes"),
+        nanos(MINT, 2_000.0),
+        nanos(ISSUE, 5_000.0),
+    ]
+}

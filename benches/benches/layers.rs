@@ -1,0 +1,144 @@
+//! A guarded route of axum, in process, less what the bare route costs: Tollgate's layer, which writes
+//! the `RateLimit` fields, beside two layers of tower_governor and the usual hand-written middleware.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Router, http::StatusCode};
+use sha2::{Digest as _, Sha256};
+use tollgate_benches::{
+    Report, Row, Work, World, at_once, interleave, partner_key, request, token_text,
+};
+use tollgate_tower::Tollgate;
+use tower_governor::GovernorLayer;
+use tower_governor::errors::GovernorError;
+use tower_governor::governor::GovernorConfigBuilder;
+use tower_governor::key_extractor::KeyExtractor;
+use tower_service::Service as _;
+
+const BARE: &str = "axum, bare";
+const TOLLGATE: &str = "Tollgate's layer, RateLimit fields included";
+const SILENT: &str = "two tower_governor layers and a middleware, without fields";
+const TELLING: &str = "the same, one of them telling what is left";
+
+fn main() {
+    Report::new("layers").table("one route, hot", layers);
+}
+
+fn layers() -> Vec<Row> {
+    let (world, key) = (World::new(1, 1), partner_key(0));
+    let tollgate = Tollgate::new(world.verifier.clone()).require(world.requirement.clone());
+    let routes = || Router::new().route("/guests", get(async || "guests"));
+    let known = Arc::new(Known::with(&key, &token_text(0)));
+    let by_hand = || routes().layer(from_fn_with_state(Arc::clone(&known), authenticate));
+
+    let (burst, day) = (builder().finish(), builder().finish());
+    let burst = burst.expect("neither is zero");
+    let day = GovernorLayer::new(day.expect("neither is zero"));
+    let telling = builder().use_headers().finish().expect("neither is zero");
+
+    let works = vec![
+        work(BARE, routes()),
+        work(TOLLGATE, routes().route_layer(tollgate)),
+        work(SILENT, by_hand().layer(day.clone()).layer(GovernorLayer::new(burst))),
+        work(TELLING, by_hand().layer(day).layer(GovernorLayer::new(telling))),
+    ];
+    let samples = interleave(1_001, works);
+    let over = |name: &str| samples.nanos(name) - samples.nanos(BARE);
+    let row =
+        |name: &str| Row::new(name).nanos(samples.nanos(name)).measured(over(name), "ns over bare");
+    let against = |name: &str| {
+        let ratio = over(TOLLGATE) / over(name);
+        Row::new(&format!("Tollgate against {name}")).at_most(ratio, 0.167, "× its overhead")
+    };
+    let bare = Row::new(BARE).nanos(samples.nanos(BARE));
+    vec![bare, row(TOLLGATE), row(SILENT), row(TELLING), against(SILENT), against(TELLING)]
+}
+
+/// Requests are made before the time is taken, and answers are dropped while it is.
+fn work(name: &'static str, mut app: Router) -> Work<'static> {
+    let headers = request(&partner_key(0), &token_text(0));
+    let write = move |to: &mut Option<Request>| {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = http::Uri::from_static("/guests");
+        *request.headers_mut() = headers.clone();
+        *to = Some(request);
+    };
+    let ask = move |request: &mut Option<Request>| {
+        let request = request.take().expect("a request was written");
+        let answer = at_once(app.call(request)).expect("axum does not fail");
+        assert_eq!(answer.status(), StatusCode::OK);
+    };
+    Work::over(name, (0..32).map(|_| None).collect(), write, ask)
+}
+
+#[derive(Clone)]
+struct ByApiKey;
+
+impl KeyExtractor for ByApiKey {
+    type Key = String;
+
+    fn extract<T>(&self, request: &http::Request<T>) -> Result<String, GovernorError> {
+        let key = request.headers().get("x-api-key").and_then(|key| key.to_str().ok());
+        key.map(str::to_owned).ok_or(GovernorError::UnableToExtractKey)
+    }
+}
+
+/// A limit that is never reached.
+fn builder() -> GovernorConfigBuilder<ByApiKey, governor::middleware::NoOpMiddleware> {
+    let mut builder = GovernorConfigBuilder::default().key_extractor(ByApiKey);
+    builder.per_nanosecond(1_000).burst_size(u32::MAX);
+    builder
+}
+
+/// What the usual middleware looks things up in.
+struct Known {
+    partners: RwLock<HashMap<String, u64>>,
+    tokens: RwLock<HashMap<[u8; 32], Caller>>,
+}
+
+#[derive(Clone)]
+struct Caller {
+    _organization: String,
+    scopes: Vec<String>,
+}
+
+impl Known {
+    fn with(key: &[u8], token: &[u8]) -> Self {
+        let caller = Caller {
+            _organization: "acme".to_owned(),
+            scopes: vec!["reservations:read".to_owned()],
+        };
+        let key = String::from_utf8_lossy(key).into_owned();
+        Self {
+            partners: RwLock::new(HashMap::from([(key, 1)])),
+            tokens: RwLock::new(HashMap::from([(Sha256::digest(token).into(), caller)])),
+        }
+    }
+
+    fn caller(&self, request: &Request) -> Option<Caller> {
+        let text = |name| request.headers().get(name)?.to_str().ok();
+        let partners = self.partners.read().unwrap_or_else(PoisonError::into_inner);
+        partners.get(text("x-api-key")?)?;
+        let token = text("authorization")?.strip_prefix("Bearer ")?;
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let caller = tokens.get(&digest)?;
+        caller.scopes.iter().any(|scope| scope == "reservations:read").then(|| caller.clone())
+    }
+}
+
+async fn authenticate(
+    State(known): State<Arc<Known>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    let caller = known.caller(&request).ok_or(StatusCode::UNAUTHORIZED)?;
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,168 @@
+//! `Limiter` with both limits beside two governors, with the same map and the same hasher, and beside
+//! other limiters as their own documentation uses them. Each reads its own clock; that of Tollgate runs
+//! fast, since no policy allows as much as is asked for here. Those that are told the time read none.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime};
+
+use foldhash::fast::RandomState;
+use governor::clock::{Clock as _, DefaultClock, FakeRelativeClock};
+use governor::{Quota, RateLimiter};
+use limitador::limit::{Context, Limit};
+use tollgate_benches::{
+    Fast, Numbers, Report, Row, Samples, Work, interleave, is_measuring, plenty,
+};
+use tollgate_limit::{Clock, Limiter, Meter};
+
+const TOLLGATE: &str = "tollgate_limit::Limiter, both limits";
+const ONE: &str = "governor, one limit";
+const TWO: &str = "two governors";
+const TOLLGATE_TOLD: &str = "tollgate_limit::Limiter, told the time";
+const TWO_TOLD: &str = "two governors, told the time";
+const ROUNDS: usize = 1_001;
+const KEYS: usize = 100_000;
+
+fn main() {
+    let report = Report::new("limiter");
+    report.table("u64, hot", || keyed(1, |number| number as u64));
+    report.table("u64, over 100,000 keys", || keyed(KEYS, |number| number as u64));
+    report.table("[u8; 16], hot", || keyed(1, bytes));
+    report.table("[u8; 16], over 100,000 keys", || keyed(KEYS, bytes));
+    report.table("keyed peers, hot", keyed_peers);
+    report.table("one caller, no key", one_caller);
+}
+
+fn bytes(number: usize) -> [u8; 16] {
+    (number as u128).to_ne_bytes()
+}
+
+fn rate() -> Quota {
+    Quota::per_second(NonZeroU32::new(1_000_000).expect("not zero")).allow_burst(NonZeroU32::MAX)
+}
+
+fn day() -> Quota {
+    let per_permit = Duration::from_secs(86_400) / u32::MAX;
+    Quota::with_period(per_permit).expect("not zero").allow_burst(NonZeroU32::MAX)
+}
+
+fn rows(samples: &Samples, names: &[&str]) -> Vec<Row> {
+    let row = |name: &&str| Row::new(name).nanos(samples.nanos(name));
+    names.iter().map(row).collect()
+}
+
+/// The keys are drawn alike for all, and before the time is taken.
+fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row> {
+    let many = if is_measuring() { many } else { 1 };
+    let keys: Vec<K> = (0..many).map(key).collect();
+    let (limiter, clock) = (Limiter::new(plenty()), Fast::new());
+    let governor = |quota| {
+        let (quanta, hasher) = (DefaultClock::default(), RandomState::default());
+        RateLimiter::<K, _, _, _>::dashmap_with_clock_and_hasher(quota, quanta, hasher)
+    };
+    let (one, burst, daily) = (governor(rate()), governor(rate()), governor(day()));
+    for key in &keys {
+        let _ = (one.check_key(key), burst.check_key(key), daily.check_key(key));
+        assert!(limiter.take(key, clock.now(), 1).is_allowed());
+    }
+    let told = |quota| {
+        let (clock, hasher) = (FakeRelativeClock::default(), RandomState::default());
+        RateLimiter::<K, _, _, _>::dashmap_with_clock_and_hasher(quota, clock, hasher)
+    };
+    let (told_burst, told_daily, told_limiter) =
+        (told(rate()), told(day()), Limiter::new(plenty()));
+    let mut now = clock.now();
+    let drawn = || {
+        let mut numbers = Numbers::from(5);
+        let keys = &keys;
+        move |to: &mut K| to.clone_from(&keys[numbers.below(keys.len())])
+    };
+    let first = || vec![keys[0].clone(); 256];
+    let both = |key: &K| burst.check_key(key).and_then(|()| daily.check_key(key));
+    let works = vec![
+        Work::over(TOLLGATE, first(), drawn(), |key| limiter.take(key, clock.now(), 1)),
+        Work::over(ONE, first(), drawn(), |key| one.check_key(key)),
+        Work::over(TWO, first(), drawn(), |key| both(key)),
+        Work::over(TOLLGATE_TOLD, first(), drawn(), |key| {
+            now = now.saturating_add(Duration::from_micros(10));
+            told_limiter.take(key, now, 1)
+        }),
+        Work::over(TWO_TOLD, first(), drawn(), |key| {
+            told_burst.check_key(key).and_then(|()| told_daily.check_key(key))
+        }),
+    ];
+    let samples = interleave(ROUNDS, works);
+    assert!(both(&keys[0]).is_ok() && limiter.take(&keys[0], clock.now(), 1).is_allowed());
+    let mut rows = rows(&samples, &[TOLLGATE, ONE, TWO, TOLLGATE_TOLD, TWO_TOLD]);
+    let against = |name, ours, theirs| {
+        Row::new(name).at_most(samples.ratio(ours, theirs), 0.5, "× two governors")
+    };
+    rows.push(against("Tollgate against two governors, clocks read", TOLLGATE, TWO));
+    rows.push(against("Tollgate against two governors, told the time", TOLLGATE_TOLD, TWO_TOLD));
+    rows
+}
+
+/// limitador is asked as in its own benchmark, with a context at hand; both limits are counters that
+/// start again. throttlecrab is asked as in its documentation; it has one limit, and no lock.
+fn keyed_peers() -> Vec<Row> {
+    const LIMITADOR: &str = "limitador in memory, two limits";
+    const THROTTLECRAB: &str = "throttlecrab, one limit, by one thread";
+
+    let (limiter, clock) = (Limiter::<String>::new(plenty()), Fast::new());
+    let key = "partner-00000000".to_owned();
+
+    let limitador = limitador::RateLimiter::new(1_000);
+    for seconds in [1, 86_400] {
+        let caller = "caller".try_into().expect("a name is an expression");
+        let limit = Limit::new("api", 1_000_000_000_000, seconds, Vec::new(), vec![caller]);
+        limitador.add_limit(limit);
+    }
+    let context: Context<'_> = HashMap::from([("caller".to_owned(), key.clone())]).into();
+    let namespace = "api".to_owned();
+    let ask = || limitador.check_rate_limited_and_update(&namespace.clone().into(), &context, 1);
+    assert!(ask().is_ok_and(|answer| !answer.limited));
+
+    let mut crab = throttlecrab::RateLimiter::new(throttlecrab::AdaptiveStore::new());
+    let works = vec![
+        Work::new(TOLLGATE, || limiter.take(black_box(&key), clock.now(), 1)),
+        Work::new(THROTTLECRAB, || {
+            let now = SystemTime::now();
+            crab.rate_limit(black_box(&key), 1_000_000_000, 1_000_000_000, 1, 1, now).is_ok()
+        }),
+        Work::new(LIMITADOR, || ask().is_ok()),
+    ];
+    rows(&interleave(ROUNDS, works), &[TOLLGATE, THROTTLECRAB, LIMITADOR])
+}
+
+fn one_caller() -> Vec<Row> {
+    const METER: &str = "tollgate_limit::Meter, both limits";
+    const CLOCK: &str = "of which the system's clock";
+    const QUANTA: &str = "governor's clock, read once";
+    const LEAKY: &str = "leaky-bucket, one limit";
+    const RATELIMIT: &str = "ratelimit, one limit";
+
+    let (meter, policy, clock) = (Meter::new(), plenty(), Fast::new());
+    let (one, burst, daily) =
+        (RateLimiter::direct(rate()), RateLimiter::direct(rate()), RateLimiter::direct(day()));
+    let (quanta, many) = (DefaultClock::default(), 1_000_000_000);
+    let leaky = leaky_bucket::RateLimiter::builder().max(many).initial(many).refill(many).build();
+    let ratelimit = ratelimit::Ratelimiter::builder(1_000_000_000)
+        .initial_available(1_000_000_000)
+        .build()
+        .expect("a billion is a rate");
+    assert!(leaky.try_acquire(1) && ratelimit.try_wait().is_ok());
+    let works = vec![
+        Work::new(CLOCK, || clock.now()),
+        Work::new(QUANTA, || quanta.now()),
+        Work::new(METER, || meter.take(black_box(&policy), clock.now(), 1)),
+        Work::new(ONE, || one.check()),
+        Work::new(TWO, || burst.check().and_then(|()| daily.check())),
+        Work::new(LEAKY, || leaky.try_acquire(1)),
+        Work::new(RATELIMIT, || ratelimit.try_wait().is_ok()),
+    ];
+    let samples = interleave(ROUNDS, works);
+    assert!(leaky.try_acquire(1) && ratelimit.try_wait().is_ok());
+    rows(&samples, &[METER, CLOCK, ONE, TWO, QUANTA, LEAKY, RATELIMIT])
+}

@@ -1,0 +1,53 @@
+//! What one token costs: beside it SHA-256 of a token's length, the unit of everything.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use sha2::{Digest as _, Sha256};
+use tollgate_benches::swapped;
+use tollgate_token::{Digester, Pepper, PlainToken, Prefix};
+
+const PREFIX: Prefix = Prefix::new("gw");
+
+fn token(c: &mut Criterion) {
+    let mut group = c.benchmark_group("token");
+    let token = PlainToken::mint(&PREFIX);
+    let text = token.expose_secret().as_bytes();
+    assert_eq!(text.len(), 51);
+
+    group.bench_function("sha256", |b| b.iter(|| Sha256::digest(black_box(text))));
+    group.bench_function("mint", |b| b.iter(|| PlainToken::mint(&PREFIX)));
+
+    let swapped = swapped(text);
+    for (name, presented) in [
+        ("parse/good", text),
+        ("parse/wrong-checksum", &swapped),
+        ("parse/wrong-prefix", b"sk_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL"),
+    ] {
+        group.bench_function(name, |b| b.iter(|| PlainToken::parse(&PREFIX, black_box(presented))));
+    }
+
+    group.bench_function("digest", |b| b.iter(|| black_box(&token).digest()));
+    let (mine, theirs) = (token.digest(), token.digest());
+    group.bench_function("ct-eq", |b| b.iter(|| black_box(&mine).ct_eq(black_box(&theirs))));
+    group.finish();
+}
+
+/// The first digest is the one that a token under the newest pepper is found by; all three are what
+/// an unknown token costs while two peppers and plain digests are live.
+fn peppers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("token");
+    let token = PlainToken::mint(&PREFIX);
+    let text = token.expose_secret().as_bytes();
+    let pepper = |byte| Pepper::new([byte; 32]).expect("32 bytes are enough");
+    let digester = Digester::peppered(pepper(1)).or_older(pepper(2)).or_plain();
+
+    group.bench_function("peppered/newest", |b| b.iter(|| digester.digest(black_box(text))));
+    group.bench_function("peppered/all-of-three", |b| {
+        b.iter(|| digester.candidates(black_box(text)).for_each(|digest| _ = black_box(digest)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, token, peppers);
+criterion_main!(benches);

@@ -1,0 +1,72 @@
+//! Does one thing as often as it is told, for callgrind to count its instructions: `count parse 1000`.
+//! It is always the same time, and the names are those in `instructions.txt`.
+
+use std::hint::black_box;
+use std::num::NonZeroU32;
+
+use tollgate_benches::{PREFIX, World, partner_key, request, token_text};
+use tollgate_limit::{FakeClock, LimitPolicy, Limiter, Meter, Rate, Timestamp};
+use tollgate_token::PlainToken;
+
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let work = args.next().unwrap_or_default();
+    let times: u64 = args.next().and_then(|times| times.parse().ok()).unwrap_or(1);
+    let mut ask = work_named(&work).unwrap_or_else(|| panic!("there is no work named {work:?}"));
+    for turn in 0..times {
+        ask(turn);
+    }
+}
+
+/// It is told its turn.
+type Ask = Box<dyn FnMut(u64)>;
+
+fn work_named(name: &str) -> Option<Ask> {
+    let text = token_text(0);
+    let policy = tollgate_benches::plenty();
+    Some(match name {
+        "parse" => Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(text)))),
+        "digest" => {
+            let token = PlainToken::parse(&PREFIX, text).ok()?;
+            Box::new(move |_| ask(black_box(&token).digest()))
+        }
+        "meter-allowed" => {
+            let meter = Meter::new();
+            Box::new(move |turn| ask(meter.take(black_box(&policy), at(turn), 1)))
+        }
+        "meter-refused" => {
+            let (meter, policy) = (Meter::new(), one_a_day());
+            Box::new(move |_| ask(meter.take(black_box(&policy), NOW, 1)))
+        }
+        "limiter-allowed" => {
+            let limiter = Limiter::<u64>::new(policy);
+            Box::new(move |turn| ask(limiter.take(black_box(&1), at(turn), 1)))
+        }
+        "verify" => {
+            let world = World::asleep(1, 1, FakeClock::new(NOW));
+            let headers = request(&partner_key(0), &text);
+            Box::new(move |_| ask(world.verify(black_box(&headers))))
+        }
+        "partner-look-up" => {
+            let world = World::asleep(1, 1, FakeClock::new(NOW));
+            let mut headers = request(&partner_key(0), &text);
+            headers.remove("authorization");
+            Box::new(move |_| ask(world.verify(black_box(&headers))))
+        }
+        _ => return None,
+    })
+}
+
+fn ask<T>(answer: T) {
+    black_box(answer);
+}
+
+fn at(turn: u64) -> Timestamp {
+    Timestamp::from_nanos(NOW.as_nanos() + turn * 1_000_000)
+}
+
+fn one_a_day() -> LimitPolicy {
+    LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN)
+}

@@ -1,0 +1,95 @@
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Ten fields, as a browser behind a proxy sends them.
+///
+/// # Panics
+///
+/// If a credential is no text.
+#[must_use]
+pub fn request(api_key: &[u8], token: &[u8]) -> HeaderMap {
+    let rest = [
+        ("host", "api.example.com"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        ("accept", "application/json"),
+        ("accept-language", "en-GB,en;q=0.5"),
+        ("accept-encoding", "gzip, deflate, br, zstd"),
+        ("x-forwarded-for", "192.0.2.43, 198.51.100.17"),
+        ("x-request-id", "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ];
+    let mut headers: HeaderMap = rest
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+    rewrite(&mut headers, api_key, token);
+    headers
+}
+
+/// Puts other credentials into a request.
+///
+/// # Panics
+///
+/// If a credential is no text.
+pub fn rewrite(headers: &mut HeaderMap, api_key: &[u8], token: &[u8]) {
+    let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).expect("a credential is text");
+    headers.insert(HeaderName::from_static("x-api-key"), value(api_key));
+    headers.insert(header::AUTHORIZATION, value(&[b"Bearer ", token].concat()));
+}
+
+/// Two neighbours that differ, swapped: a typing error that only the checksum finds.
+///
+/// # Panics
+///
+/// If this is no token.
+#[must_use]
+pub fn swapped(token: &[u8]) -> Vec<u8> {
+    let mut token = token.to_vec();
+    let at = (3..50).find(|at| token[*at] != token[at + 1]).expect("a body has two characters");
+    token.swap(at, at + 1);
+    token
+}
+
+/// The answer of a future that does not wait: a decision in memory is made at the first poll.
+///
+/// # Panics
+///
+/// If it waits.
+pub fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("what is decided in memory does not wait"),
+    }
+}
+
+/// Numbers in an order that no prefetcher follows, the same each time: SplitMix64.
+#[derive(Clone, Debug)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// The numbers that begin here.
+    #[must_use]
+    pub const fn from(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub const fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// The next number below this bound.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is below it.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.draw() % bound as u64).expect("the bound is a usize")
+    }
+}

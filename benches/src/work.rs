@@ -1,0 +1,159 @@
+use std::fmt;
+use std::hint::black_box;
+use std::sync::{Barrier, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Something to be measured, beside others.
+pub struct Work<'a> {
+    name: String,
+    run: Box<dyn FnMut(u64) -> Duration + 'a>,
+}
+
+/// How long a work runs before the next one has its turn: short, so that all see the same machine.
+const TURN: Duration = Duration::from_micros(200);
+
+impl<'a> Work<'a> {
+    /// Does the same so many times.
+    pub fn new<T>(name: &str, mut ask: impl FnMut() -> T + 'a) -> Self {
+        Self::timed(name, move |times| {
+            let start = Instant::now();
+            for _ in 0..times {
+                black_box(ask());
+            }
+            start.elapsed()
+        })
+    }
+
+    /// Does something with each of these, which are written anew before the time is taken: as a server
+    /// has just read the request that it decides on. It is taken once for all of them.
+    pub fn over<R, T>(
+        name: &str,
+        mut inputs: Vec<R>,
+        mut write: impl FnMut(&mut R) + 'a,
+        mut ask: impl FnMut(&mut R) -> T + 'a,
+    ) -> Self
+    where
+        R: 'a,
+    {
+        Self::timed(name, move |times| {
+            let (mut left, mut spent) = (times, Duration::ZERO);
+            while left > 0 {
+                let part = usize::try_from(left).unwrap_or(usize::MAX).min(inputs.len());
+                inputs[..part].iter_mut().for_each(&mut write);
+                let start = Instant::now();
+                for input in &mut inputs[..part] {
+                    black_box(ask(black_box(input)));
+                }
+                spent += start.elapsed();
+                left -= part as u64;
+            }
+            spent
+        })
+    }
+
+    fn timed(name: &str, run: impl FnMut(u64) -> Duration + 'a) -> Self {
+        Self { name: name.to_owned(), run: Box::new(run) }
+    }
+
+    fn times_a_turn(&mut self) -> u64 {
+        let mut times = 1;
+        while (self.run)(times) < TURN / 2 {
+            times *= 2;
+        }
+        times
+    }
+}
+
+impl fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What works took, turn by turn, in nanoseconds.
+#[derive(Debug)]
+pub struct Samples(Vec<(String, Vec<f64>)>);
+
+impl Samples {
+    /// The median.
+    #[must_use]
+    pub fn nanos(&self, name: &str) -> f64 {
+        median(self.of(name).to_vec())
+    }
+
+    /// The median of what this took in units of what that took in the same round.
+    #[must_use]
+    pub fn ratio(&self, name: &str, unit: &str) -> f64 {
+        median(self.of(name).iter().zip(self.of(unit)).map(|(a, b)| a / b).collect())
+    }
+
+    fn of(&self, name: &str) -> &[f64] {
+        let named = self.0.iter().find(|(other, _)| other == name);
+        &named.unwrap_or_else(|| panic!("{name:?} was not measured")).1
+    }
+}
+
+/// Lets works take turns for so many rounds, so that a busy machine is busy for all of them. Each runs
+/// once if nothing is being measured.
+#[must_use]
+pub fn interleave(rounds: usize, mut works: Vec<Work<'_>>) -> Samples {
+    let is_measuring = is_measuring();
+    let (times, rounds): (Vec<u64>, _) = match is_measuring {
+        true => (works.iter_mut().map(Work::times_a_turn).collect(), rounds),
+        false => (vec![1; works.len()], 1),
+    };
+    let mut samples = Samples(works.iter().map(|work| (work.name.clone(), Vec::new())).collect());
+    for _ in 0..rounds {
+        for ((work, times), (_, nanos)) in works.iter_mut().zip(&times).zip(&mut samples.0) {
+            nanos.push((work.run)(*times).as_secs_f64() * 1e9 / *times as f64);
+        }
+    }
+    samples
+}
+
+/// How many times as much two threads do as one does alone, as the median of rounds. The work is
+/// told which thread it is.
+pub fn speed_up(rounds: usize, work: impl Fn(usize) + Sync) -> f64 {
+    let rounds = if is_measuring() { rounds } else { 1 };
+    let times: u64 = if is_measuring() { 50_000 } else { 1 };
+    let run = |thread| {
+        let start = Instant::now();
+        (0..times).for_each(|_| work(thread));
+        start.elapsed().as_secs_f64()
+    };
+    let (barrier, beside) = (Barrier::new(2), Mutex::new(0.0));
+    let other = || {
+        for _ in 0..rounds {
+            barrier.wait();
+            let took = run(1);
+            *beside.lock().unwrap_or_else(PoisonError::into_inner) = took;
+            barrier.wait();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(other);
+        let rounds = (0..rounds).map(|_| {
+            let alone = run(0);
+            barrier.wait();
+            let took = run(0);
+            barrier.wait();
+            let beside = *beside.lock().unwrap_or_else(PoisonError::into_inner);
+            alone / took + alone / beside
+        });
+        median(rounds.collect())
+    })
+}
+
+/// Whether this is to measure, and not only to see that everything runs: `cargo bench` without
+/// `--test`.
+#[must_use]
+pub fn is_measuring() -> bool {
+    let has = |name: &str| std::env::args().any(|arg| arg == name);
+    has("--bench") && !has("--test")
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
+}
