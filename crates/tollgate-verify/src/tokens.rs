@@ -49,6 +49,8 @@ struct Slot {
     used_at: AtomicU32,
 }
 
+/// More would be 12 GB, and the addresses of their segments are kept from the start.
+const MOST_TOKENS: usize = 1 << 27;
 const NOTED: u32 = 1 << 31;
 const SIXTEENTH: u64 = 1_000_000_000 / 16;
 /// A token not used for so long is idle. Idle ones make room, and are looked for at most this often.
@@ -81,7 +83,8 @@ pub(crate) struct Used {
 }
 
 impl Tokens {
-    pub(crate) fn new(catalogue: Catalogue, capacity: usize, now: Timestamp) -> Self {
+    pub(crate) fn new(catalogue: Catalogue, max_tokens: usize, now: Timestamp) -> Self {
+        let capacity = max_tokens.min(MOST_TOKENS);
         Self {
             catalogue,
             capacity,

@@ -60,6 +60,9 @@ impl Unwritten {
                 due.push(pending);
             }
         }
+        if self.written.len() < self.written.capacity() / 4 {
+            self.written.shrink_to(self.written.len() * 2);
+        }
         due.retain_mut(|pending| match tokens.last_use(pending.used) {
             Some(last_at) => {
                 pending.last_at = pending.last_at.max(last_at);

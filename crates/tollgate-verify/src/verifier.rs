@@ -84,7 +84,7 @@ impl Verifier {
     }
 
     /// Bounds how many tokens are held in memory, at 88 bytes each and 8 to 22 of the index; 1,000,000
-    /// if not said. Beyond that, those not used within the last minute make room, and if that is not
+    /// if not said, 134,217,728 at most. Beyond that, those not used within the last minute make room, and if that is not
     /// enough, the store is asked at each use.
     #[must_use]
     pub fn with_max_tokens(self, max_tokens: usize) -> Self {

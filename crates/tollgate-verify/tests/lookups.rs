@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use pollster::block_on;
-use tollgate_limit::{Clock as _, LimitPolicy, Rate};
+use tollgate_limit::{Clock as _, LimitPolicy, Rate, Timestamp};
 use tollgate_scope::Requirement;
 use tollgate_store::{Change, Fault, LimitStore as _, Registry, Store};
 use tollgate_token::Prefix;
@@ -198,6 +198,24 @@ fn what_is_issued_works_at_once_though_it_was_found_absent_before() {
     block_on(setting.registry.register_partner(new)).unwrap();
     setting.store.changes().publish(&Change::Partner("registered-later".into()));
     assert!(setting.verify(&unknown).is_ok());
+}
+
+#[test]
+fn beyond_the_bound_the_store_is_asked_until_idle_tokens_make_room() {
+    let setting = Setting::new();
+    let verifier = setting.verifier.clone().with_max_tokens(2);
+    let tokens: Vec<_> = (0..3).map(|_| issue(&setting.registry, None).secret).collect();
+    let verify = |at: usize| {
+        let headers = bearer(KEY, tokens[at].expose_secret());
+        assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
+        setting.asked().1
+    };
+    setting.store.changes().note_complete(Timestamp::from_nanos(u64::MAX));
+    assert_eq!([verify(0), verify(1), verify(2)], [1, 2, 3]);
+    assert_eq!([verify(0), verify(1), verify(2)], [3, 3, 4], "the third finds no room");
+    setting.clock.advance(Duration::from_secs(61));
+    assert_eq!([verify(0), verify(2), verify(2)], [4, 5, 5], "the second was idle");
+    assert_eq!(verify(1), 6);
 }
 
 #[test]
