@@ -1,4 +1,3 @@
-use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -35,17 +34,26 @@ struct Item {
     effective: u64,
 }
 
-impl RateLimitFields {
-    pub(crate) fn write(self, policy: &LimitPolicy, standing: &Standing, headers: &mut HeaderMap) {
-        let (burst, daily) = (burst(policy, standing), daily(policy, standing));
+/// What an answer tells of the limits that its request was charged to.
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) fields: RateLimitFields,
+    pub(crate) policy: LimitPolicy,
+    pub(crate) standing: Standing,
+}
+
+impl Told {
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let (burst, daily) =
+            (burst(&self.policy, &self.standing), daily(&self.policy, &self.standing));
         let items = || [Some(&burst), daily.as_ref()].into_iter().flatten();
-        let (policies, limits) = match self {
-            Self::Draft11 => (join(items(), Item::policy), join(items(), Item::limit)),
-            Self::Draft7 => {
+        let (policies, limits) = match self.fields {
+            RateLimitFields::Draft11 => (join(items(), Item::policy), join(items(), Item::limit)),
+            RateLimitFields::Draft7 => {
                 let nearest = items().min_by_key(|item| item.remaining);
                 (join(items(), Item::policy_7), join(nearest.into_iter(), Item::limit_7))
             }
-            Self::Off => return,
+            RateLimitFields::Off => return,
         };
         for (name, text) in [(POLICY, policies), (LIMIT, limits)] {
             if let Ok(value) = HeaderValue::try_from(text) {
@@ -56,22 +64,36 @@ impl RateLimitFields {
 }
 
 impl Item {
-    fn policy(&self, to: &mut String) -> fmt::Result {
-        write!(to, r#""{}";q={};w={}"#, self.name, self.quota, self.window)
+    fn policy(&self, text: &mut String) {
+        text.push('"');
+        text.push_str(self.name);
+        put(text, "\";q=", self.quota.into());
+        put(text, ";w=", self.window);
     }
 
-    fn limit(&self, to: &mut String) -> fmt::Result {
-        write!(to, r#""{}";r={};t={}"#, self.name, self.remaining, self.effective)
+    fn limit(&self, text: &mut String) {
+        text.push('"');
+        text.push_str(self.name);
+        put(text, "\";r=", self.remaining);
+        put(text, ";t=", self.effective);
     }
 
-    fn policy_7(&self, to: &mut String) -> fmt::Result {
-        write!(to, "{};w={}", self.quota, self.window)
+    fn policy_7(&self, text: &mut String) {
+        put(text, "", self.quota.into());
+        put(text, ";w=", self.window);
     }
 
-    fn limit_7(&self, to: &mut String) -> fmt::Result {
-        let Self { quota, remaining, effective, .. } = self;
-        write!(to, "limit={quota}, remaining={remaining}, reset={effective}")
+    fn limit_7(&self, text: &mut String) {
+        put(text, "limit=", self.quota.into());
+        put(text, ", remaining=", self.remaining);
+        put(text, ", reset=", self.effective);
     }
+}
+
+/// In place of `write!`, which would be the greatest part of what a layer costs.
+fn put(text: &mut String, label: &str, number: u64) {
+    text.push_str(label);
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// The window is the time in which an empty bucket fills: a shorter one would promise a faster rate.
@@ -121,16 +143,13 @@ pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn join<'a>(
-    items: impl Iterator<Item = &'a Item>,
-    write: fn(&Item, &mut String) -> fmt::Result,
-) -> String {
+fn join<'a>(items: impl Iterator<Item = &'a Item>, write: fn(&Item, &mut String)) -> String {
     let mut text = String::with_capacity(64);
     for item in items {
         if !text.is_empty() {
             text.push_str(", ");
         }
-        write(item, &mut text).expect("a string takes all that is written to it");
+        write(item, &mut text);
     }
     text
 }

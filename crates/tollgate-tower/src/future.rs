@@ -13,6 +13,7 @@ use tollgate_scope::Requirement;
 use tollgate_verify::{Denial, Grant};
 use tower_service::Service;
 
+use crate::fields::Told;
 use crate::{GuardBody, Tollgate};
 
 type Verifying = Pin<Box<dyn Future<Output = (HeaderMap, Result<Grant, Denial>)> + Send>>;
@@ -33,7 +34,7 @@ pin_project! {
     enum State<S, B, F> {
         /// A store is being asked.
         Verifying { inner: S, tollgate: Tollgate, request: Option<Request<B>>, verifying: Verifying },
-        Serving { #[pin] answering: F, fields: HeaderMap },
+        Serving { #[pin] answering: F, told: Option<Told> },
         Refused { refusal: Option<Response<Bytes>> },
     }
 }
@@ -75,7 +76,7 @@ where
     #[cfg(feature = "axum")]
     pub(crate) fn open(inner: &mut S, request: Request<B>) -> Self {
         let answering = inner.call(request);
-        Self { state: State::Serving { answering, fields: HeaderMap::new() } }
+        Self { state: State::Serving { answering, told: None } }
     }
 
     #[cfg(feature = "axum")]
@@ -102,10 +103,9 @@ where
         match decision {
             Ok(grant) => {
                 tollgate.hide_credentials(request.headers_mut());
-                let mut fields = HeaderMap::new();
-                tollgate.write_standing(&grant, &mut fields);
+                let told = Some(tollgate.told(&grant.policy, &grant.standing));
                 request.extensions_mut().insert(grant);
-                Self::Serving { answering: inner.call(request), fields }
+                Self::Serving { answering: inner.call(request), told }
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
@@ -139,10 +139,12 @@ where
                     *request.headers_mut() = headers;
                     State::decided(inner, tollgate, request, decision)
                 }
-                StateProjection::Serving { answering, fields } => {
+                StateProjection::Serving { answering, told } => {
                     let answer = ready!(answering.poll(cx))?;
                     let mut answer = answer.map(GuardBody::of_service);
-                    answer.headers_mut().extend(mem::take(fields));
+                    if let Some(told) = told {
+                        told.write(answer.headers_mut());
+                    }
                     return Poll::Ready(Ok(answer));
                 }
                 StateProjection::Refused { refusal } => {

@@ -85,7 +85,7 @@ impl Tollgate {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
         }
         if let Some((standing, policy)) = denial.standing() {
-            settings.rate_limit_fields.write(policy, standing, headers);
+            self.told(policy, standing).write(headers);
         }
         let mut refusal = match &settings.rewrite {
             Some(rewrite) => rewrite.rewrite(denial, refusal),
