@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use tollgate::{AuditAction, Clock as _, OrganizationId, Page, Registry, SystemClock};
+use tollgate::{AuditAction, AuditEntry, Clock as _, OrganizationId, Page, Registry, SystemClock};
 use tollgate::{TokenId, TokenRecord, TokenStatus};
 
 /// What a writer said of its organization's tokens before it was killed.
@@ -102,8 +102,7 @@ impl Ledger {
     /// Asserts that all that was acknowledged is there, that what was under way happened as a whole or
     /// not at all, and that nothing else happened. Whether it happened.
     pub(crate) async fn assert_kept(&self, registry: &Registry) -> bool {
-        let records = registry.tokens(&self.organization).await.unwrap();
-        let records: HashMap<_, _> = records.into_iter().map(|one| (one.id, one)).collect();
+        let (records, trail) = self.at_one_moment(registry).await;
         for (id, token) in &self.tokens {
             if !self.is_touched(id) {
                 assert_eq!(state(records.get(id)), token.state, "{id}");
@@ -114,7 +113,6 @@ impl Ledger {
         if let Some(action) = happened {
             *counts.entry(action).or_default() += 1;
         }
-        let trail = registry.audit(Some(&self.organization), Page::first(u32::MAX)).await.unwrap();
         let mut told: HashMap<_, usize> = HashMap::new();
         for entry in trail {
             *told.entry(entry.action).or_default() += 1;
@@ -125,6 +123,24 @@ impl Ledger {
             self.under_way
         );
         happened.is_some()
+    }
+
+    /// The tokens and the trail as they were together: a server may still be carrying out what a process
+    /// that was killed had asked for.
+    async fn at_one_moment(
+        &self,
+        registry: &Registry,
+    ) -> (HashMap<TokenId, TokenRecord>, Vec<AuditEntry>) {
+        let all = Page::first(u32::MAX);
+        let mut before = registry.audit(Some(&self.organization), all).await.unwrap();
+        loop {
+            let records = registry.tokens(&self.organization).await.unwrap();
+            let after = registry.audit(Some(&self.organization), all).await.unwrap();
+            if before == after {
+                return (records.into_iter().map(|one| (one.id, one)).collect(), after);
+            }
+            before = after;
+        }
     }
 
     /// What of the attempt under way is seen: all of it, or nothing.
