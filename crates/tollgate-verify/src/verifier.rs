@@ -83,9 +83,12 @@ impl Verifier {
         Self { max_staleness, ..self }
     }
 
-    /// Bounds how many tokens are held in memory, at 88 bytes each and 8 to 22 of the index; 1,000,000
-    /// if not said, 134,217,728 at most. Beyond that, those not used within the last minute make room, and if that is not
-    /// enough, the store is asked at each use.
+    /// Bounds how many tokens are held in memory: 1,000,000 if not said, 134,217,728 at most. Beyond
+    /// that, those not used within the last minute make room, and if that is not enough, the store is
+    /// asked at each use.
+    ///
+    /// A token takes 88 bytes, 8 to 22 of the index, and 48 to 96 for a minute after each use, in which
+    /// this is written behind. `cargo bench -p tollgate-benches --bench memory` counts them.
     #[must_use]
     pub fn with_max_tokens(self, max_tokens: usize) -> Self {
         let directory = Arc::new(directory(&self.registry, max_tokens));
