@@ -11,7 +11,7 @@ use crate::{ParseTokenError, ParseTokenErrorKind as Kind, Prefix, TokenDigest, T
 
 const SECRET_LEN: usize = 32;
 const RAW_LEN: usize = SECRET_LEN + 4;
-const BODY_LEN: usize = RAW_LEN / 3 * 4;
+pub(crate) const BODY_LEN: usize = RAW_LEN / 3 * 4;
 /// Wiping is a write per element that the compiler may not join: words are wiped eight times faster
 /// than bytes.
 type Words<const N: usize> = Zeroizing<[u64; N]>;

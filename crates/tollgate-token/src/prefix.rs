@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::plain::BODY_LEN;
+
 /// What a token begins with: `gw` in `gw_…`.
 ///
 /// 1 to 24 bytes of `[a-z0-9_]` that begin with a letter and end with a letter or digit. It tells a
@@ -53,7 +55,7 @@ impl Prefix {
     /// How many bytes each token with this prefix has.
     #[must_use]
     pub const fn token_len(&self) -> usize {
-        self.len as usize + 1 + 48
+        self.len as usize + 1 + BODY_LEN
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

@@ -70,6 +70,22 @@ pub(crate) enum Heard<T> {
     Never,
 }
 
+impl<T> Heard<T> {
+    /// Of something that was confirmed then, if ever, or of nothing.
+    fn new(
+        known: Option<(T, Option<Timestamp>)>,
+        as_of: AsOf,
+        is_absent: impl FnOnce() -> bool,
+    ) -> Self {
+        match known {
+            Some((known, Some(at))) if as_of.counts(at) => Self::Of(known),
+            Some(_) => Self::LongAgo,
+            None if is_absent() => Self::Absent,
+            None => Self::Never,
+        }
+    }
+}
+
 /// The number of a partner, if the store has it.
 pub(crate) type PartnerAnswer = Result<Option<u32>, StoreIsAway>;
 
@@ -113,14 +129,9 @@ impl Directory {
 
     /// What this process has heard of the partner with this key.
     pub(crate) fn partner(&self, key: &[u8], as_of: AsOf) -> Heard<Caller<'_>> {
-        match self.held.partners.find(key).and_then(|number| self.caller(number)) {
-            Some(caller) => match caller.partner.confirmed_at() {
-                Some(at) if as_of.counts(at) => Heard::Of(caller),
-                _ => Heard::LongAgo,
-            },
-            None if self.held.absent_keys.knows(key, as_of) => Heard::Absent,
-            None => Heard::Never,
-        }
+        let known = self.held.partners.find(key).and_then(|number| self.caller(number));
+        let known = known.map(|caller| (caller, caller.partner.confirmed_at()));
+        Heard::new(known, as_of, || self.held.absent_keys.knows(key, as_of))
     }
 
     /// The partner of this number, however long ago it was confirmed.
@@ -153,7 +164,8 @@ impl Directory {
         let mut counted = LimitState::default();
         if held.partners.find(key.as_bytes()).is_none() {
             let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
-            if let Ok(used @ 1..) | Err(used) = u32::try_from(used).map_err(|_| u32::MAX) {
+            let used = u32::try_from(used).unwrap_or(u32::MAX);
+            if used > 0 {
                 counted = counted.with_used_today(&partner.policy, now, used);
             }
         }
@@ -164,14 +176,12 @@ impl Directory {
 
     /// What this process has heard of the token with this digest.
     pub(crate) fn token(&self, digest: &TokenDigest, as_of: AsOf) -> Heard<Token> {
-        match self.held.tokens.find(digest) {
-            Some(token) => match token.confirmed_at {
-                Some(at) if as_of.counts(at) => Heard::Of(token),
-                _ => Heard::LongAgo,
-            },
-            None if self.held.absent_tokens.knows(digest.as_bytes(), as_of) => Heard::Absent,
-            None => Heard::Never,
-        }
+        let known = self.held.tokens.find(digest);
+        let known = known.map(|token| {
+            let confirmed_at = token.confirmed_at;
+            (token, confirmed_at)
+        });
+        Heard::new(known, as_of, || self.held.absent_tokens.knows(digest.as_bytes(), as_of))
     }
 
     /// The answer about the token with these digests, if the store is being asked for it.
@@ -229,6 +239,10 @@ impl Directory {
         if let Some(used) = self.held.tokens.note_use(token, now) {
             self.unwritten().note_use(used, now);
         }
+        self.note_charge(caller);
+    }
+
+    fn note_charge(&self, caller: Caller<'_>) {
         if caller.partner.note_charge() {
             self.unwritten().note_charge(caller.number);
         }
@@ -260,11 +274,9 @@ impl Directory {
 
     fn take_back_usage(&self, usages: &[(u32, Usage)]) {
         for (number, usage) in usages {
-            if let Some(Caller { partner, .. }) = self.caller(*number) {
-                partner.return_usage(usage);
-                if partner.note_charge() {
-                    self.unwritten().note_charge(*number);
-                }
+            if let Some(caller) = self.caller(*number) {
+                caller.partner.return_usage(usage);
+                self.note_charge(caller);
             }
         }
     }

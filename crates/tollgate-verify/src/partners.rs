@@ -27,6 +27,7 @@ const CAPACITY: usize = 1 << 20;
 /// A partner as last confirmed, and what is counted of it.
 pub(crate) struct PartnerEntry {
     limits: Meter,
+    /// Under the rate and burst of the limits, without a daily part.
     failures: Meter,
     key: Box<str>,
     pub(crate) id: PartnerId,
@@ -148,7 +149,7 @@ impl PartnerEntry {
 
     /// Charges a failure to the allowance for failures, if any is left.
     pub(crate) fn note_failure(&self, policy: &LimitPolicy, now: Timestamp) {
-        let _spent_or_exhausted = self.failures.take(&allowance(policy), now, 1);
+        let _spent_or_exhausted = self.failures.take(&policy.without_daily(), now, 1);
     }
 
     /// Notes that it was charged; whether that is news.
@@ -178,11 +179,6 @@ impl PartnerEntry {
     }
 }
 
-/// The rate and burst of the limits, without a daily part.
-fn allowance(policy: &LimitPolicy) -> LimitPolicy {
-    policy.without_daily()
-}
-
 /// A look-up of a token under way, until it is dropped.
 pub(crate) struct Attempt {
     partners: Arc<Partners>,
@@ -204,7 +200,7 @@ impl Attempt {
         let attempt = Self { partners: Arc::clone(partners), number };
         let Some(entry) = partners.get(number) else { return Ok(attempt) };
         let others = entry.attempts.fetch_add(1, Ordering::SeqCst);
-        let allowance = allowance(policy);
+        let allowance = policy.without_daily();
         let outcome = entry.failures.peek(&allowance, now, others.saturating_add(1));
         if outcome.is_allowed() {
             return Ok(attempt);

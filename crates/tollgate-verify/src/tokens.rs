@@ -123,7 +123,7 @@ impl Tokens {
             number: None,
         };
         let mut writing = self.writing();
-        let known = self.find(&digest).and_then(|known| known.number);
+        let known = self.number(&digest);
         if !is_current() {
             token.confirmed_at = None;
         }
@@ -142,8 +142,7 @@ impl Tokens {
     /// No longer serves what was kept of this token.
     pub(crate) fn withdraw(&self, digest: &TokenDigest) {
         let _writing = self.writing();
-        let known = self.find(digest).and_then(|known| known.number);
-        if let Some(slot) = known.and_then(|number| self.slots.get(number)) {
+        if let Some(slot) = self.number(digest).and_then(|number| self.slots.get(number)) {
             slot.confirmed_at.store(0, Ordering::Release);
         }
     }
@@ -158,7 +157,7 @@ impl Tokens {
 
     pub(crate) fn forget(&self, digest: &TokenDigest) {
         let mut writing = self.writing();
-        if let Some(number) = self.find(digest).and_then(|known| known.number) {
+        if let Some(number) = self.number(digest) {
             self.remove(&mut writing, number);
         }
     }
@@ -192,6 +191,15 @@ impl Tokens {
         let noted = self.seconds(last) | NOTED;
         let (ok, fail) = (Ordering::AcqRel, Ordering::Relaxed);
         slot.used_at.compare_exchange(noted, noted & !NOTED, ok, fail).is_ok()
+    }
+
+    /// Where the token with this digest is kept, for whoever holds the lock of writers.
+    fn number(&self, digest: &TokenDigest) -> Option<u32> {
+        let is_it = |number| {
+            let held = self.slots.get(number)?.digest();
+            bool::from(held.ct_eq(digest)).then_some(number)
+        };
+        self.index.find(hash(digest), is_it)
     }
 
     fn read(&self, number: u32, digest: &TokenDigest) -> Option<Token> {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -17,6 +17,14 @@ use tollgate_token::Prefix;
 use tollgate_verify::Verifier;
 
 const MAX_STALENESS: Duration = Duration::from_secs(5);
+
+/// The store has begun to answer, and the request waits for it.
+fn poll_until_a_token_is_asked_for(setting: &Setting, mut verifying: Pin<&mut impl Future>) {
+    while setting.asked().1 == 0 {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(verifying.as_mut().poll(&mut cx).is_pending());
+    }
+}
 
 /// The codes of requests each of which begins before another ends.
 fn all_at_once(setting: &Setting, requests: &[http::HeaderMap]) -> Vec<&'static str> {
@@ -107,9 +115,7 @@ fn who_waits_does_not_depend_on_the_one_who_asked() {
     setting.store.set_fault(Fault::Dawdles);
     let headers = bearer(KEY, setting.secret());
     let mut asking = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
-    while setting.asked().1 == 0 {
-        assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    }
+    poll_until_a_token_is_asked_for(&setting, asking.as_mut());
     // From here on nobody polls the one who asked.
     assert_eq!(setting.code(setting.secret()), "granted");
     assert_eq!(setting.asked(), (1, 1));
@@ -240,10 +246,7 @@ fn an_answer_from_before_a_change_is_not_kept() {
     setting.store.set_fault(Fault::Dawdles);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
-    let mut cx = Context::from_waker(Waker::noop());
-    while setting.asked().1 == 0 {
-        assert!(verifying.as_mut().poll(&mut cx).is_pending());
-    }
+    poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
     // The store has read the token, its answer is on the way; now the token is revoked.
     block_on(setting.registry.revoke_token(&"acme".into(), &setting.token.record.id)).unwrap();
     setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
@@ -257,10 +260,7 @@ fn a_use_is_noted_also_where_the_answer_is_not_kept() {
     setting.store.set_fault(Fault::Dawdles);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
-    let mut cx = Context::from_waker(Waker::noop());
-    while setting.asked().1 == 0 {
-        assert!(verifying.as_mut().poll(&mut cx).is_pending());
-    }
+    poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
     setting.store.changes().publish(&Change::Partner("another-partner".into()));
     assert!(block_on(verifying).is_ok());
     setting.store.set_fault(Fault::None);
