@@ -121,11 +121,11 @@ impl Answer {
     }
 
     fn fields(&self, fields: RateLimitFields) -> HeaderMap {
-        let (policy, standing) = (self.policy, *self.outcome.standing());
+        let standing = *self.outcome.standing();
         let denial = match self.outcome {
-            Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal, policy },
-            Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal, policy },
-            _ => Denial::ScopeInsufficient { required: Requirement::NOBODY, standing, policy },
+            Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal },
+            Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
+            _ => Denial::ScopeInsufficient { required: Requirement::NOBODY, standing },
         };
         let tollgate = TOLLGATE.clone().with_rate_limit_fields(fields);
         tollgate.refusal(&denial).into_parts().0.headers
@@ -149,7 +149,7 @@ impl Answer {
     fn is_daily(&self, (name, quota, window, remaining, effective): &Told) {
         let standing = self.outcome.standing();
         let left = standing.daily_remaining.map(u128::from).expect("there is a quota");
-        let day_ends_in = standing.day_ends_in.as_nanos();
+        let day_ends_in = standing.day_ends_in().as_nanos();
         let is = (name.as_str(), Some(*quota), *window, *effective);
         let daily = self.policy.daily().map(|daily| u128::from(daily.get()));
         assert_eq!(is, ("daily", daily, 86_400, seconds(day_ends_in)));

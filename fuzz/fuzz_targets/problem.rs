@@ -89,11 +89,11 @@ impl Denied {
                 let (state, now) = (LimitState::from_bits(word), Timestamp::from_nanos(now));
                 let policy = policy.policy();
                 match state.take(&policy, now, permits).1 {
-                    Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal, policy },
-                    Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal, policy },
+                    Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal },
+                    Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
                     charged => {
                         let (required, standing) = (self.requirement(), *charged.standing());
-                        Denial::ScopeInsufficient { required, standing, policy }
+                        Denial::ScopeInsufficient { required, standing }
                     }
                 }
             }

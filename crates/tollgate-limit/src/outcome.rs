@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use crate::state::Bucket;
+use crate::{LimitPolicy, LimitState, Timestamp};
+
 /// The answer to a request for permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a refusal that nobody looks at limits nothing"]
@@ -15,7 +18,7 @@ pub enum Outcome {
     Unsatisfiable(Standing),
 }
 
-/// Where a caller stands after a decision.
+/// Where a caller stands after a decision. What takes a division is worked out when it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Standing {
@@ -23,10 +26,9 @@ pub struct Standing {
     pub burst_remaining: u32,
     /// Permits left today; none where no daily quota is set.
     pub daily_remaining: Option<u32>,
-    /// Time until the bucket is full.
-    pub full_in: Duration,
-    /// Time until the day ends.
-    pub day_ends_in: Duration,
+    pub(crate) state: LimitState,
+    pub(crate) policy: LimitPolicy,
+    pub(crate) now: Timestamp,
 }
 
 /// Where a caller stands who has to wait.
@@ -37,6 +39,30 @@ pub struct Refusal {
     pub standing: Standing,
     /// Asking again after exactly this time succeeds if nobody else asked; any earlier, it does not.
     pub retry_after: Duration,
+}
+
+impl Standing {
+    /// The limits that were decided by.
+    #[must_use]
+    pub const fn policy(&self) -> &LimitPolicy {
+        &self.policy
+    }
+
+    /// Time until the bucket is full.
+    #[must_use]
+    pub fn full_in(&self) -> Duration {
+        self.bucket().until_holds(&self.policy, self.policy.burst().get())
+    }
+
+    /// Time until the day ends.
+    #[must_use]
+    pub fn day_ends_in(&self) -> Duration {
+        self.bucket().until_day_ends(&self.policy)
+    }
+
+    fn bucket(&self) -> Bucket {
+        Bucket::read(self.state, &self.policy, self.now)
+    }
 }
 
 impl Outcome {

@@ -46,19 +46,21 @@ impl LimitState {
     pub fn take(self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> (Self, Outcome) {
         let bucket = Bucket::read(self, policy, now);
         if permits == 0 {
-            return (self, Outcome::Allowed(bucket.standing(policy)));
+            return (self, Outcome::Allowed(bucket.standing(self, policy)));
+        }
+        let left = bucket.daily_remaining(policy);
+        if bucket.ready >= permits && left.is_none_or(|left| left >= permits) {
+            let after = bucket.spend(permits);
+            let state = after.write(policy);
+            return (state, Outcome::Allowed(after.standing(state, policy)));
         }
         let kept = if bucket.renewed { bucket.write(policy) } else { self };
+        let standing = bucket.standing(kept, policy);
         if permits > policy.burst().get() || policy.daily().is_some_and(|d| permits > d.get()) {
-            return (kept, Outcome::Unsatisfiable(bucket.standing(policy)));
+            return (kept, Outcome::Unsatisfiable(standing));
         }
         let refill = bucket.until_holds(policy, permits);
         let midnight = bucket.until_day_allows(policy, permits);
-        if refill.is_zero() && midnight.is_zero() {
-            let after = bucket.spend(permits);
-            return (after.write(policy), Outcome::Allowed(after.standing(policy)));
-        }
-        let standing = bucket.standing(policy);
         let refusal = Refusal { standing, retry_after: cmp::max(refill, midnight) };
         let outcome = if refill > midnight {
             Outcome::BurstExceeded(refusal)
@@ -115,7 +117,7 @@ impl fmt::Debug for LimitState {
 
 /// A state as it stands at a time.
 #[derive(Clone, Copy)]
-struct Bucket {
+pub(crate) struct Bucket {
     now: u64,
     /// Since when the bucket held exactly `level`: what waits are counted from.
     since: u128,
@@ -131,7 +133,7 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn read(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
+    pub(crate) fn read(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
         let burst = policy.burst().get();
         if state == LimitState::default() {
             return Self::since_now(now, policy, burst, 0, false);
@@ -184,17 +186,22 @@ impl Bucket {
         LimitState(fields.pack(policy.burst().get()))
     }
 
-    fn standing(&self, policy: &LimitPolicy) -> Standing {
+    fn standing(&self, state: LimitState, policy: &LimitPolicy) -> Standing {
         Standing {
             burst_remaining: self.ready,
-            daily_remaining: policy.daily().map(|daily| daily.get().saturating_sub(self.used)),
-            full_in: self.until_holds(policy, policy.burst().get()),
-            day_ends_in: self.until_day_ends(policy),
+            daily_remaining: self.daily_remaining(policy),
+            state,
+            policy: *policy,
+            now: Timestamp::from_nanos(self.now),
         }
     }
 
+    fn daily_remaining(&self, policy: &LimitPolicy) -> Option<u32> {
+        policy.daily().map(|daily| daily.get().saturating_sub(self.used))
+    }
+
     /// Rounded up to the nanosecond: at the one before, the last permit has not come.
-    fn until_holds(&self, policy: &LimitPolicy, permits: u32) -> Duration {
+    pub(crate) fn until_holds(&self, policy: &LimitPolicy, permits: u32) -> Duration {
         if self.ready >= permits {
             return Duration::ZERO;
         }
@@ -205,15 +212,13 @@ impl Bucket {
     }
 
     fn until_day_allows(&self, policy: &LimitPolicy, permits: u32) -> Duration {
-        match policy.daily() {
-            Some(daily) if daily.get().saturating_sub(self.used) < permits => {
-                self.until_day_ends(policy)
-            }
+        match self.daily_remaining(policy) {
+            Some(left) if left < permits => self.until_day_ends(policy),
             _ => Duration::ZERO,
         }
     }
 
-    fn until_day_ends(&self, policy: &LimitPolicy) -> Duration {
+    pub(crate) fn until_day_ends(&self, policy: &LimitPolicy) -> Duration {
         let end = start_of(self.day.saturating_add(1), policy);
         duration(end.saturating_sub(u128::from(self.now)))
     }

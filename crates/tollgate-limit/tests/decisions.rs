@@ -48,7 +48,7 @@ fn the_table_of_redis_cell_and_throttled_holds() {
         state = after;
         assert_eq!(!outcome.is_allowed(), refused, "at {at}");
         assert_eq!(outcome.burst_remaining(), left, "at {at}");
-        assert_eq!(outcome.standing().full_in, Duration::from_millis(full_in), "at {at}");
+        assert_eq!(outcome.standing().full_in(), Duration::from_millis(full_in), "at {at}");
         assert_eq!(outcome.retry_after(), wait.map(Duration::from_millis), "at {at}");
     }
 }
@@ -125,7 +125,8 @@ fn a_day_can_begin_elsewhere_than_at_midnight_utc() {
     let east = daily.with_day_offset(3_600).unwrap();
     let west = daily.with_day_offset(-3_600).unwrap();
     let midnight = Timestamp::from_secs(MIDNIGHT);
-    let ends_in = |policy| LimitState::default().peek(&policy, midnight, 0).standing().day_ends_in;
+    let ends_in =
+        |policy| LimitState::default().peek(&policy, midnight, 0).standing().day_ends_in();
     assert_eq!(ends_in(daily), Duration::from_secs(86_400));
     assert_eq!(ends_in(east), Duration::from_secs(82_800));
     assert_eq!(ends_in(west), Duration::from_secs(3_600));

@@ -142,11 +142,11 @@ proptest! {
                 let stands = |at| *state.peek(&policy, Timestamp::from_nanos(at), 0).standing();
                 Some((stands(then - 1), stands(then)))
             };
-            if standing.full_in > Duration::ZERO && let Some((early, then)) = after(standing.full_in) {
+            if standing.full_in() > Duration::ZERO && let Some((early, then)) = after(standing.full_in()) {
                 prop_assert!(early.burst_remaining < policy.burst().get());
                 prop_assert_eq!(then.burst_remaining, policy.burst().get());
             }
-            if let Some((early, then)) = after(standing.day_ends_in) {
+            if let Some((early, then)) = after(standing.day_ends_in()) {
                 prop_assert_eq!(early.daily_remaining, standing.daily_remaining);
                 prop_assert_eq!(then.daily_remaining, policy.daily().map(NonZeroU32::get));
             }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_limit::{LimitPolicy, Standing};
+use tollgate_limit::Standing;
 
 /// In which form answers tell a caller what its limits are and what is left of them.
 ///
@@ -38,14 +38,12 @@ struct Item {
 #[derive(Clone, Copy)]
 pub(crate) struct Told {
     pub(crate) fields: RateLimitFields,
-    pub(crate) policy: LimitPolicy,
     pub(crate) standing: Standing,
 }
 
 impl Told {
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let (burst, daily) =
-            (burst(&self.policy, &self.standing), daily(&self.policy, &self.standing));
+        let (burst, daily) = (burst(&self.standing), daily(&self.standing));
         let items = || [Some(&burst), daily.as_ref()].into_iter().flatten();
         let (policies, limits) = match self.fields {
             RateLimitFields::Draft11 => (join(items(), Item::policy), join(items(), Item::limit)),
@@ -97,10 +95,10 @@ fn put(text: &mut String, label: &str, number: u64) {
 }
 
 /// The window is the time in which an empty bucket fills: a shorter one would promise a faster rate.
-fn burst(policy: &LimitPolicy, standing: &Standing) -> Item {
-    let remaining = standing.burst_remaining;
+fn burst(standing: &Standing) -> Item {
+    let (policy, remaining) = (standing.policy(), standing.burst_remaining);
     let effective = match remaining {
-        0 => until_one(policy, standing),
+        0 => until_one(standing),
         _ => policy.rate().time_for(remaining),
     };
     Item {
@@ -113,28 +111,30 @@ fn burst(policy: &LimitPolicy, standing: &Standing) -> Item {
 }
 
 /// The time until an empty bucket holds a permit, at most a nanosecond too long.
-fn until_one(policy: &LimitPolicy, standing: &Standing) -> Duration {
+fn until_one(standing: &Standing) -> Duration {
+    let policy = standing.policy();
     let (rate, others) = (policy.rate(), policy.burst().get() - 1);
     let behind_one =
         u128::from(others) * rate.period().as_nanos() / u128::from(rate.permits().get());
-    standing.full_in.saturating_sub(Duration::from_nanos_u128(behind_one))
+    standing.full_in().saturating_sub(Duration::from_nanos_u128(behind_one))
 }
 
 /// What remains is cut to what bucket and rate allow until the day ends, the part of a permit that is in
 /// the bucket included.
-fn daily(policy: &LimitPolicy, standing: &Standing) -> Option<Item> {
+fn daily(standing: &Standing) -> Option<Item> {
+    let (policy, day_ends_in) = (standing.policy(), standing.day_ends_in());
     let quota = policy.daily()?.get();
-    let coming = policy.rate().permits_in(standing.day_ends_in);
-    let held_for = policy.fill_time().saturating_sub(standing.full_in);
+    let coming = policy.rate().permits_in(day_ends_in);
+    let held_for = policy.fill_time().saturating_sub(standing.full_in());
     let reachable = coming
         .saturating_add(standing.burst_remaining.into())
-        .max(policy.rate().permits_in(standing.day_ends_in.saturating_add(held_for)));
+        .max(policy.rate().permits_in(day_ends_in.saturating_add(held_for)));
     Some(Item {
         name: "daily",
         quota,
         window: 86_400,
         remaining: u64::from(standing.daily_remaining?).min(reachable),
-        effective: whole_seconds(standing.day_ends_in),
+        effective: whole_seconds(day_ends_in),
     })
 }
 

@@ -103,7 +103,7 @@ where
         match decision {
             Ok(grant) => {
                 tollgate.hide_credentials(request.headers_mut());
-                let told = Some(tollgate.told(&grant.policy, &grant.standing));
+                let told = Some(tollgate.told(&grant.standing));
                 request.extensions_mut().insert(grant);
                 Self::Serving { answering: inner.call(request), told }
             }

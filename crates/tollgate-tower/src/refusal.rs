@@ -84,8 +84,8 @@ impl Tollgate {
         if let Some(wait) = denial.retry_after() {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
         }
-        if let Some((standing, policy)) = denial.standing() {
-            self.told(policy, standing).write(headers);
+        if let Some(standing) = denial.standing() {
+            self.told(standing).write(headers);
         }
         let mut refusal = match &settings.rewrite {
             Some(rewrite) => rewrite.rewrite(denial, refusal),

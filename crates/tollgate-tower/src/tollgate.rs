@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use tollgate_limit::{LimitPolicy, Standing};
+use tollgate_limit::Standing;
 use tollgate_scope::Requirement;
 use tollgate_verify::{Grant, Verifier};
 
@@ -89,12 +89,12 @@ impl Tollgate {
     /// Writes what is left of the limits to the headers of an answer, for frameworks that are not
     /// built on tower.
     pub fn write_standing(&self, grant: &Grant, headers: &mut HeaderMap) {
-        self.told(&grant.policy, &grant.standing).write(headers);
+        self.told(&grant.standing).write(headers);
     }
 
-    pub(crate) fn told(&self, policy: &LimitPolicy, standing: &Standing) -> Told {
+    pub(crate) fn told(&self, standing: &Standing) -> Told {
         let fields = self.settings.rate_limit_fields;
-        Told { fields, policy: *policy, standing: *standing }
+        Told { fields, standing: *standing }
     }
 
     /// Marks the credentials of a request that passed as sensitive, or

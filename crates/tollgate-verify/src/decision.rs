@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use tollgate_limit::{LimitPolicy, Refusal, Standing};
+use tollgate_limit::{Refusal, Standing};
 use tollgate_scope::{Requirement, ScopeSet};
 use tollgate_store::{OrganizationId, PartnerId, TokenId};
 
@@ -18,10 +18,8 @@ pub struct Grant {
     pub token: TokenId,
     /// What the token grants.
     pub scopes: ScopeSet,
-    /// Where the partner stands after this request.
+    /// Where the partner stands with its limits after this request.
     pub standing: Standing,
-    /// The partner's limits.
-    pub policy: LimitPolicy,
 }
 
 /// A request that may not pass, and why. It repeats no credential.
@@ -47,22 +45,16 @@ pub enum Denial {
         required: Requirement,
         /// Where the partner stands: the request was charged.
         standing: Standing,
-        /// The partner's limits.
-        policy: LimitPolicy,
     },
     /// The burst is used up.
     RateLimited {
         /// When to come back, and what is left.
         refusal: Refusal,
-        /// The partner's limits.
-        policy: LimitPolicy,
     },
     /// The daily quota is used up.
     QuotaExceeded {
         /// When to come back, and what is left.
         refusal: Refusal,
-        /// The partner's limits.
-        policy: LimitPolicy,
     },
     /// Too many requests under this partner key failed to present a valid token.
     AttemptsExceeded {
@@ -124,7 +116,7 @@ impl Denial {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { refusal, .. } | Self::QuotaExceeded { refusal, .. } => {
+            Self::RateLimited { refusal } | Self::QuotaExceeded { refusal } => {
                 Some(refusal.retry_after)
             }
             Self::AttemptsExceeded { retry_after } | Self::Unavailable { retry_after } => {
@@ -136,11 +128,11 @@ impl Denial {
 
     /// Where the partner stands with its limits, if the decision got as far as charging them.
     #[must_use]
-    pub const fn standing(&self) -> Option<(&Standing, &LimitPolicy)> {
+    pub const fn standing(&self) -> Option<&Standing> {
         match self {
-            Self::ScopeInsufficient { standing, policy, .. } => Some((standing, policy)),
-            Self::RateLimited { refusal, policy } | Self::QuotaExceeded { refusal, policy } => {
-                Some((&refusal.standing, policy))
+            Self::ScopeInsufficient { standing, .. } => Some(standing),
+            Self::RateLimited { refusal } | Self::QuotaExceeded { refusal } => {
+                Some(&refusal.standing)
             }
             _ => None,
         }

@@ -237,10 +237,9 @@ impl Verifier {
         let standing = charge(caller, cost, as_of.now)?;
         self.directory.note_use(caller, &token, as_of.now);
 
-        let policy = *caller.policy;
         if !requirement.is_met_by(&token.scopes) {
             let required = requirement.clone();
-            return Err(Denial::ScopeInsufficient { required, standing, policy }.into());
+            return Err(Denial::ScopeInsufficient { required, standing }.into());
         }
         Ok(Grant {
             partner: caller.partner.id,
@@ -248,7 +247,6 @@ impl Verifier {
             token: token.id,
             scopes: token.scopes,
             standing,
-            policy,
         })
     }
 
@@ -366,12 +364,11 @@ fn directory(registry: &Registry, max_tokens: usize) -> Directory {
 }
 
 fn charge(caller: Caller<'_>, cost: NonZeroU32, now: Timestamp) -> Result<Standing, Denial> {
-    let policy = *caller.policy;
-    match caller.partner.charge(&policy, cost.get(), now) {
+    match caller.partner.charge(caller.policy, cost.get(), now) {
         Outcome::Allowed(standing) => Ok(standing),
-        Outcome::BurstExceeded(refusal) => Err(Denial::RateLimited { refusal, policy }),
-        Outcome::QuotaExceeded(refusal) => Err(Denial::QuotaExceeded { refusal, policy }),
-        _ => Err(Denial::Unavailable { retry_after: policy.fill_time() }),
+        Outcome::BurstExceeded(refusal) => Err(Denial::RateLimited { refusal }),
+        Outcome::QuotaExceeded(refusal) => Err(Denial::QuotaExceeded { refusal }),
+        _ => Err(Denial::Unavailable { retry_after: caller.policy.fill_time() }),
     }
 }
 

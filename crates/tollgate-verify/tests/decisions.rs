@@ -152,7 +152,7 @@ fn a_burst_that_is_used_up() {
     let denial = setting.present(setting.secret()).unwrap_err();
     assert_eq!((denial.code(), denial.status().as_u16()), ("rate_limited", 429));
     assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
-    assert_eq!(denial.standing().unwrap().0.daily_remaining, Some(9_990));
+    assert_eq!(denial.standing().unwrap().daily_remaining, Some(9_990));
     setting.clock.advance(Duration::from_millis(200));
     assert_eq!(setting.code(setting.secret()), "granted");
 }
@@ -384,7 +384,7 @@ proptest! {
             charged += u32::from(matches!(decision, Ok(_) | Err(Denial::ScopeInsufficient { .. })));
             let standing = match &decision {
                 Ok(grant) => Some(grant.standing),
-                Err(denial) => denial.standing().map(|(standing, _)| *standing),
+                Err(denial) => denial.standing().copied(),
             };
             if let Some(standing) = standing {
                 prop_assert_eq!(standing.daily_remaining, Some(10_000 - charged));
