@@ -5,7 +5,7 @@ use http::HeaderMap;
 use tollgate_limit::{Clock, LimitPolicy, Rate, SystemClock, Timestamp};
 use tollgate_scope::{Catalogue, Requirement};
 use tollgate_store::{NewPartner, Registry};
-use tollgate_verify::{Grant, Verifier};
+use tollgate_verify::{Denial, Grant, Verifier};
 
 use crate::{
     Computed, Numbers, PREFIX, TOKEN_LEN, at_once, partner_key, request, rewrite, token_text,
@@ -115,10 +115,9 @@ impl World {
     ///
     /// # Errors
     ///
-    /// The code of a refusal.
-    pub fn verify(&self, headers: &HeaderMap) -> Result<Grant, &'static str> {
-        let decided = at_once(self.verifier.verify(headers, &self.requirement));
-        decided.map_err(|denial| denial.code())
+    /// The request may not pass.
+    pub fn verify(&self, headers: &HeaderMap) -> Result<Grant, Denial> {
+        at_once(self.verifier.verify(headers, &self.requirement))
     }
 
     /// A registry in memory with a partner that has one permit a day, under this key.

@@ -10,6 +10,9 @@ impl Timestamp {
     /// 1970-01-01, 00:00:00 UTC.
     pub const EPOCH: Self = Self(0);
 
+    /// The last point there is.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// The point this many nanoseconds after the Unix epoch.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {

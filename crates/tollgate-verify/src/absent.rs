@@ -5,7 +5,7 @@ use foldhash::quality::RandomState;
 use portable_atomic::AtomicU128;
 use tollgate_limit::Timestamp;
 
-use crate::directory::AsOf;
+use crate::directory::Moment;
 
 /// What a store was asked for and did not have: a table of fixed size, so that strangers who make up
 /// keys and tokens take turns in it and never make it grow.
@@ -30,11 +30,11 @@ impl Absent {
         slot.store(u128::from(hash) << 64 | u128::from(now.as_nanos()), Ordering::SeqCst);
     }
 
-    pub(crate) fn knows(&self, what: &[u8], as_of: AsOf) -> bool {
+    pub(crate) fn knows(&self, what: &[u8], moment: &Moment<'_>) -> bool {
         let (slot, hash) = self.slot(what);
         let noted = slot.load(Ordering::SeqCst);
         let at = u64::try_from(noted & u128::from(u64::MAX)).unwrap_or(0);
-        noted >> 64 == u128::from(hash) && as_of.counts(Timestamp::from_nanos(at))
+        noted >> 64 == u128::from(hash) && moment.counts(Timestamp::from_nanos(at))
     }
 
     pub(crate) fn forget(&self, what: &[u8]) {

@@ -70,11 +70,13 @@ impl<'a> Credentials<'a> {
 
     /// What stands where the partner key does. A key that is known is well-formed, so it is looked up
     /// before anybody looks at its characters.
+    #[inline]
     pub(crate) fn api_key_field(&self) -> Result<&'a [u8], Unreadable> {
         self.value(&self.names.api_key)
     }
 
     /// What stands where the token does; likewise.
+    #[inline]
     pub(crate) fn token_field(&self) -> Result<&'a [u8], Unreadable> {
         let value = self.value(&self.names.token)?;
         if let Some(token) = value.strip_prefix(b"Bearer ")
@@ -99,6 +101,7 @@ impl<'a> Credentials<'a> {
     }
 
     /// The field's value without the optional white space around it (RFC 9110 §5.5).
+    #[inline]
     fn value(&self, name: &HeaderName) -> Result<&'a [u8], Unreadable> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next().ok_or(Unreadable::Missing)?;

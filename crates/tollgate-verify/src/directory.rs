@@ -1,8 +1,10 @@
+use std::cell::OnceCell;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tollgate_limit::{LimitPolicy, LimitState, Timestamp};
+use tollgate_limit::{Clock, LimitPolicy, LimitState, Outcome, Timestamp};
 use tollgate_scope::Catalogue;
 use tollgate_store::{Change, Listener, Store, StoreError, Usage};
 use tollgate_token::TokenDigest;
@@ -10,7 +12,7 @@ use tollgate_token::TokenDigest;
 use crate::absent::Absent;
 use crate::flights::{Flight, Flights};
 use crate::partners::{Attempt, PartnerEntry, Partners};
-use crate::tokens::{Token, Tokens};
+use crate::tokens::{Described, Token, Tokens};
 use crate::unwritten::{Pending, Unwritten};
 
 /// What this process holds in memory: partners by key, tokens by digest, and what it knows to be
@@ -40,21 +42,28 @@ struct Held {
 /// So many rows are written in one statement, so that each ends well within a store's deadline.
 const BATCH: usize = 10_000;
 
-/// A time of reading, and what still counts at that time.
-#[derive(Clone, Copy)]
-pub(crate) struct AsOf {
-    pub(crate) now: Timestamp,
+/// The time of a request, read once and only when it is asked for, and what still counts at that time.
+pub(crate) struct Moment<'a> {
+    clock: &'a dyn Clock,
+    now: OnceCell<Timestamp>,
     /// For how long before now something must have been confirmed.
-    pub(crate) max_staleness: Duration,
+    max_staleness: Duration,
     /// When all was confirmed that was not announced as changed.
-    pub(crate) complete_until: Timestamp,
+    complete_until: Timestamp,
 }
 
-impl AsOf {
+impl Moment<'_> {
+    #[inline]
+    pub(crate) fn now(&self) -> Timestamp {
+        *self.now.get_or_init(|| self.clock.now())
+    }
+
     /// Whether it counts what was confirmed then, and not announced as changed since.
+    #[inline]
     pub(crate) fn counts(&self, confirmed_at: Timestamp) -> bool {
         let latest = confirmed_at.max(self.complete_until);
-        self.now.saturating_duration_since(latest) <= self.max_staleness
+        latest == Timestamp::MAX
+            || self.now().saturating_duration_since(latest) <= self.max_staleness
     }
 }
 
@@ -74,11 +83,11 @@ impl<T> Heard<T> {
     /// Of something that was confirmed then, if ever, or of nothing.
     fn new(
         known: Option<(T, Option<Timestamp>)>,
-        as_of: AsOf,
+        moment: &Moment<'_>,
         is_absent: impl FnOnce() -> bool,
     ) -> Self {
         match known {
-            Some((known, Some(at))) if as_of.counts(at) => Self::Of(known),
+            Some((known, Some(at))) if moment.counts(at) => Self::Of(known),
             Some(_) => Self::LongAgo,
             None if is_absent() => Self::Absent,
             None => Self::Never,
@@ -90,7 +99,7 @@ impl<T> Heard<T> {
 pub(crate) type PartnerAnswer = Result<Option<u32>, StoreIsAway>;
 
 /// A token, if the store has it, and the attempt that it was until its failure is charged.
-pub(crate) type TokenAnswer = Result<(Option<Token>, Option<Arc<Attempt>>), StoreIsAway>;
+pub(crate) type TokenAnswer = Result<(Option<Described>, Option<Arc<Attempt>>), StoreIsAway>;
 
 /// The store did not answer, which is logged.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +111,14 @@ pub(crate) struct Caller<'a> {
     pub(crate) number: u32,
     pub(crate) partner: &'a PartnerEntry,
     pub(crate) policy: &'a LimitPolicy,
+}
+
+impl Caller<'_> {
+    /// Charges the partner's limits.
+    #[inline]
+    pub(crate) fn charge(&self, cost: NonZeroU32, now: Timestamp) -> Outcome {
+        self.partner.charge(self.policy, cost.get(), now)
+    }
 }
 
 impl Directory {
@@ -123,18 +140,22 @@ impl Directory {
         Self { store, held, partner_flights, token_flights, unwritten: Mutex::default() }
     }
 
-    pub(crate) fn as_of(&self, now: Timestamp, max_staleness: Duration) -> AsOf {
-        AsOf { now, max_staleness, complete_until: self.store.changes().complete_until() }
+    /// This moment, by this clock.
+    pub(crate) fn moment<'a>(&self, clock: &'a dyn Clock, max_staleness: Duration) -> Moment<'a> {
+        let complete_until = self.store.changes().complete_until();
+        Moment { clock, now: OnceCell::new(), max_staleness, complete_until }
     }
 
     /// What this process has heard of the partner with this key.
-    pub(crate) fn partner(&self, key: &[u8], as_of: AsOf) -> Heard<Caller<'_>> {
+    #[inline]
+    pub(crate) fn partner(&self, key: &[u8], moment: &Moment<'_>) -> Heard<Caller<'_>> {
         let known = self.held.partners.find(key).and_then(|number| self.caller(number));
         let known = known.map(|caller| (caller, caller.partner.confirmed_at()));
-        Heard::new(known, as_of, || self.held.absent_keys.knows(key, as_of))
+        Heard::new(known, moment, || self.held.absent_keys.knows(key, moment))
     }
 
     /// The partner of this number, however long ago it was confirmed.
+    #[inline]
     pub(crate) fn caller(&self, number: u32) -> Option<Caller<'_>> {
         let partner = self.held.partners.get(number)?;
         Some(Caller { number, partner, policy: self.held.partners.policy(partner)? })
@@ -175,13 +196,10 @@ impl Directory {
     }
 
     /// What this process has heard of the token with this digest.
-    pub(crate) fn token(&self, digest: &TokenDigest, as_of: AsOf) -> Heard<Token> {
-        let known = self.held.tokens.find(digest);
-        let known = known.map(|token| {
-            let confirmed_at = token.confirmed_at;
-            (token, confirmed_at)
-        });
-        Heard::new(known, as_of, || self.held.absent_tokens.knows(digest.as_bytes(), as_of))
+    #[inline]
+    pub(crate) fn token(&self, digest: &TokenDigest, moment: &Moment<'_>) -> Heard<Token<'_>> {
+        let known = self.held.tokens.find(digest).map(|token| (token, token.confirmed_at));
+        Heard::new(known, moment, || self.held.absent_tokens.knows(digest.as_bytes(), moment))
     }
 
     /// The answer about the token with these digests, if the store is being asked for it.
@@ -214,7 +232,7 @@ impl Directory {
         &self,
         digest: &TokenDigest,
         now: Timestamp,
-    ) -> Result<Option<Token>, StoreError> {
+    ) -> Result<Option<Described>, StoreError> {
         let held = &self.held;
         let changes = held.changes();
         // A store may match loosely: only the row with exactly this digest counts.
@@ -235,7 +253,8 @@ impl Directory {
     }
 
     /// Notes that the partner was charged and the token used: in memory, to be written behind.
-    pub(crate) fn note_use(&self, caller: Caller<'_>, token: &Token, now: Timestamp) {
+    #[inline]
+    pub(crate) fn note_use(&self, caller: Caller<'_>, token: &Token<'_>, now: Timestamp) {
         if let Some(used) = self.held.tokens.note_use(token, now) {
             self.unwritten().note_use(used, now);
         }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
+use smol_str::SmolStr;
 use tollgate_limit::{LimitPolicy, LimitState, Meter, Outcome, Timestamp};
 use tollgate_store::{Partner, PartnerId, Usage};
 
@@ -15,7 +16,7 @@ use crate::slab::{Interned, Slab};
 pub(crate) struct Partners {
     index: Index,
     hasher: RandomState,
-    entries: Slab<OnceLock<PartnerEntry>>,
+    entries: Slab<Place>,
     policies: Interned<LimitPolicy>,
     /// How many entries there are; held while one is written.
     writing: Mutex<u32>,
@@ -24,12 +25,20 @@ pub(crate) struct Partners {
 /// How many partners there can be, and how many sets of limits they can have had.
 const CAPACITY: usize = 1 << 20;
 
+/// Two lines of the cache, which no two partners share: threads that charge one are not in the way of
+/// those that charge another.
+#[derive(Default)]
+#[repr(align(128))]
+struct Place(OnceLock<PartnerEntry>);
+
+const _: () = assert!(size_of::<Place>() == 128);
+
 /// A partner as last confirmed, and what is counted of it.
 pub(crate) struct PartnerEntry {
     limits: Meter,
     /// Under the rate and burst of the limits, without a daily part.
     failures: Meter,
-    key: Box<str>,
+    key: SmolStr,
     pub(crate) id: PartnerId,
     /// When the store last said so, in nanoseconds; never, once a change was heard of.
     confirmed_at: AtomicU64,
@@ -40,13 +49,13 @@ pub(crate) struct PartnerEntry {
     /// Look-ups of tokens under way that may turn out to be failures.
     attempts: AtomicU32,
     /// The day, and how many of its permits the store has heard of.
-    written: Mutex<(i64, u32)>,
+    written: Mutex<(i32, u32)>,
 }
 
 impl Partners {
     pub(crate) fn new() -> Self {
         Self {
-            index: Index::new(),
+            index: Index::of_numbers_below(CAPACITY),
             hasher: RandomState::default(),
             entries: Slab::with_capacity(CAPACITY),
             policies: Interned::with_capacity(CAPACITY),
@@ -54,15 +63,18 @@ impl Partners {
         }
     }
 
+    #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Option<u32> {
         let is_it = |number| (self.get(number)?.key.as_bytes() == key).then_some(number);
         self.index.find(self.hash(key), is_it)
     }
 
+    #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<&PartnerEntry> {
-        self.entries.get(number)?.get()
+        self.entries.get(number)?.0.get()
     }
 
+    #[inline]
     pub(crate) fn policy(&self, entry: &PartnerEntry) -> Option<&LimitPolicy> {
         self.policies.get(entry.policy.load(Ordering::Acquire))
     }
@@ -81,8 +93,8 @@ impl Partners {
         let policy = self.policies.number(&partner.policy)?;
         let known = self.find(partner.api_key.as_bytes());
         let number = known.unwrap_or(*count);
-        let entry =
-            self.entries.make(number)?.get_or_init(|| PartnerEntry::new(partner, counted, now));
+        let place = &self.entries.make(number)?.0;
+        let entry = place.get_or_init(|| PartnerEntry::new(partner, counted, now));
         entry.policy.store(policy, Ordering::Release);
         entry.is_enabled.store(partner.enabled, Ordering::Release);
         if is_current() {
@@ -116,11 +128,12 @@ impl Partners {
 
 impl PartnerEntry {
     fn new(partner: &Partner, counted: LimitState, now: Timestamp) -> Self {
-        let written = (partner.policy.day(now), counted.used_today(&partner.policy, now));
+        let day = short(partner.policy.day(now));
+        let written = (day, counted.used_today(&partner.policy, now));
         Self {
             limits: counted.into(),
             failures: Meter::new(),
-            key: partner.api_key.as_str().into(),
+            key: SmolStr::new(&partner.api_key),
             id: partner.id,
             confirmed_at: AtomicU64::new(0),
             policy: AtomicU32::new(0),
@@ -135,6 +148,7 @@ impl PartnerEntry {
         self.is_enabled.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn confirmed_at(&self) -> Option<Timestamp> {
         let at = self.confirmed_at.load(Ordering::Acquire);
         (at != 0).then(|| Timestamp::from_nanos(at))
@@ -142,6 +156,7 @@ impl PartnerEntry {
 
     /// Charges the partner's limits. A request that costs more than they ever hold costs all that they
     /// hold.
+    #[inline]
     pub(crate) fn charge(&self, policy: &LimitPolicy, cost: u32, now: Timestamp) -> Outcome {
         let most = policy.daily().unwrap_or(policy.burst()).min(policy.burst());
         self.limits.take(policy, now, cost.min(most.get()))
@@ -163,8 +178,8 @@ impl PartnerEntry {
         let day = policy.day(now);
         let used = self.limits.state().used_today(policy, now);
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = if written.0 == day { written.1 } else { 0 };
-        *written = (day, used.max(before));
+        let before = if written.0 == short(day) { written.1 } else { 0 };
+        *written = (short(day), used.max(before));
         let permits = u64::from(used.saturating_sub(before));
         (permits > 0).then_some(Usage { partner: self.id, day, permits })
     }
@@ -172,11 +187,16 @@ impl PartnerEntry {
     /// Takes back that this was written.
     pub(crate) fn return_usage(&self, usage: &Usage) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if written.0 == usage.day {
+        if written.0 == short(usage.day) {
             let permits = u32::try_from(usage.permits).unwrap_or(u32::MAX);
             written.1 = written.1.saturating_sub(permits);
         }
     }
+}
+
+/// A clock ends long before the days that an `i32` counts.
+fn short(day: i64) -> i32 {
+    i32::try_from(day).unwrap_or(i32::MAX)
 }
 
 /// A look-up of a token under way, until it is dropped.

@@ -2,8 +2,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use subtle::ConstantTimeEq as _;
 use tollgate_limit::Timestamp;
-use tollgate_scope::{Catalogue, ScopeSet};
+use tollgate_scope::{Catalogue, Resolved, ScopeSet};
 use tollgate_store::{OrganizationId, StoredToken, TokenId};
 use tollgate_token::TokenDigest;
 
@@ -11,7 +12,7 @@ use crate::index::Index;
 use crate::slab::{Interned, Slab};
 
 /// The tokens that this process has heard of, by digest: a bounded table that is read without a lock,
-/// in 88 bytes a token and 8 a word of the index.
+/// in 64 bytes a token and 4 a word of the index.
 pub(crate) struct Tokens {
     catalogue: Catalogue,
     capacity: usize,
@@ -19,7 +20,7 @@ pub(crate) struct Tokens {
     since: Timestamp,
     index: Index,
     slots: Slab<Slot>,
-    organizations: Interned<OrganizationId>,
+    rights: Interned<Rights>,
     /// Held while a slot is written.
     writing: Mutex<Writing>,
 }
@@ -32,46 +33,73 @@ struct Writing {
     swept_at: Timestamp,
 }
 
-/// One token, readable while it is being replaced: a reader compares the version before and after, and
-/// an odd one is being written.
+/// One token in one line of the cache, readable while it is being replaced: a reader compares the
+/// version before and after, and an odd one is being written.
 #[derive(Default)]
+#[repr(align(64))]
 struct Slot {
-    digest: [AtomicU64; 4],
+    /// Three of its four words: whoever finds another text with these finds one for all four.
+    digest: [AtomicU64; 3],
     id: [AtomicU64; 2],
-    scopes: [AtomicU64; 2],
     /// In nanoseconds since the epoch; the end of time, if never.
     expires_at: AtomicU64,
     version: AtomicU32,
-    organization: AtomicU32,
+    rights: AtomicU32,
     /// In sixteenths of a second, rounded down; zero is never.
     confirmed_at: AtomicU32,
     /// In seconds; the highest bit says that somebody waits to write it.
     used_at: AtomicU32,
 }
 
-/// More would be 12 GB, and the addresses of their segments are kept from the start.
-const MOST_TOKENS: usize = 1 << 27;
+const _: () = assert!(size_of::<Slot>() == 64);
+
+/// More would be 10 GB, and the addresses of their segments are kept from the start.
+const MOST_TOKENS: usize = (1 << 27) - 1;
 const NOTED: u32 = 1 << 31;
 const SIXTEENTH: u64 = 1_000_000_000 / 16;
 /// A token not used for so long is idle. Idle ones make room, and are looked for at most this often.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What a request needs to know of its token.
-#[derive(Clone)]
-pub(crate) struct Token {
-    pub(crate) id: TokenId,
+/// Whose data a token opens, and what it may do there: the same for many tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rights {
     pub(crate) organization: OrganizationId,
     pub(crate) scopes: ScopeSet,
-    expires_at: u64,
+}
+
+/// What a request needs to know of its token.
+#[derive(Clone, Copy)]
+pub(crate) struct Token<'a> {
+    pub(crate) id: TokenId,
+    pub(crate) rights: &'a Rights,
+    expires_at: Timestamp,
     /// When the store last said so; never, once a change was heard of.
     pub(crate) confirmed_at: Option<Timestamp>,
     /// Where it is kept, if it is.
     number: Option<u32>,
 }
 
-impl Token {
+impl Token<'_> {
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
-        self.expires_at <= now.as_nanos()
+        self.expires_at <= now
+    }
+}
+
+/// A token as the store just described it, kept or not.
+#[derive(Clone)]
+pub(crate) struct Described {
+    id: TokenId,
+    rights: Rights,
+    expires_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+    number: Option<u32>,
+}
+
+impl Described {
+    pub(crate) const fn token(&self) -> Token<'_> {
+        let Self { id, rights, expires_at, confirmed_at, number } = self;
+        let (id, expires_at) = (*id, *expires_at);
+        Token { id, rights, expires_at, confirmed_at: *confirmed_at, number: *number }
     }
 }
 
@@ -89,14 +117,15 @@ impl Tokens {
             catalogue,
             capacity,
             since: Timestamp::from_secs(now.as_secs().saturating_sub(1)),
-            index: Index::new(),
+            index: Index::of_numbers_below(capacity),
             slots: Slab::with_capacity(capacity),
-            organizations: Interned::with_capacity(capacity),
+            rights: Interned::with_capacity(capacity),
             writing: Mutex::default(),
         }
     }
 
-    pub(crate) fn find(&self, digest: &TokenDigest) -> Option<Token> {
+    #[inline]
+    pub(crate) fn find(&self, digest: &TokenDigest) -> Option<Token<'_>> {
         self.index.find(hash(digest), |number| self.read(number, digest))
     }
 
@@ -107,18 +136,17 @@ impl Tokens {
         stored: StoredToken,
         now: Timestamp,
         is_current: impl FnOnce() -> bool,
-    ) -> Token {
+    ) -> Described {
         let StoredToken { digest, record } = stored;
-        let scopes = self.catalogue.resolve(&record.scopes);
-        if !scopes.unknown.is_empty() {
-            let (token, unknown) = (record.id, scopes.unknown.join(" "));
+        let Resolved { scopes, unknown } = self.catalogue.resolve(&record.scopes);
+        if !unknown.is_empty() {
+            let (token, unknown) = (record.id, unknown.join(" "));
             tracing::warn!(%token, unknown, "a token has scopes that the catalogue does not know");
         }
-        let mut token = Token {
+        let mut token = Described {
             id: record.id,
-            organization: record.organization,
-            scopes: scopes.scopes,
-            expires_at: record.expires_at.map_or(u64::MAX, Timestamp::as_nanos),
+            rights: Rights { organization: record.organization, scopes },
+            expires_at: record.expires_at.unwrap_or(Timestamp::MAX),
             confirmed_at: Some(now),
             number: None,
         };
@@ -127,11 +155,11 @@ impl Tokens {
         if !is_current() {
             token.confirmed_at = None;
         }
-        if let Some(organization) = self.organizations.number(&token.organization)
+        if let Some(rights) = self.rights.number(&token.rights)
             && let Some(number) = known.or_else(|| self.room(&mut writing, now))
         {
             token.number = Some(number);
-            self.write(number, &digest, &token, organization);
+            self.write(number, &digest, &token, rights);
             if known.is_none() {
                 self.index.insert(hash(&digest), number, |number| self.hash_of(number));
             }
@@ -164,7 +192,8 @@ impl Tokens {
 
     /// Notes a use. Whoever gets an answer is to have it written, and to ask for it by
     /// [`last_use`](Self::last_use) then.
-    pub(crate) fn note_use(&self, token: &Token, now: Timestamp) -> Option<Used> {
+    #[inline]
+    pub(crate) fn note_use(&self, token: &Token<'_>, now: Timestamp) -> Option<Used> {
         let number = token.number?;
         let slot = self.slots.get(number)?;
         let seconds = self.seconds(now);
@@ -195,49 +224,45 @@ impl Tokens {
 
     /// Where the token with this digest is kept, for whoever holds the lock of writers.
     fn number(&self, digest: &TokenDigest) -> Option<u32> {
-        let is_it = |number| {
-            let held = self.slots.get(number)?.digest();
-            bool::from(held.ct_eq(digest)).then_some(number)
-        };
+        let is_it = |number| self.slots.get(number)?.is_of(digest).then_some(number);
         self.index.find(hash(digest), is_it)
     }
 
-    fn read(&self, number: u32, digest: &TokenDigest) -> Option<Token> {
+    #[inline]
+    fn read(&self, number: u32, digest: &TokenDigest) -> Option<Token<'_>> {
         let slot = self.slots.get(number)?;
         let version = slot.version.load(Ordering::Acquire);
-        if !bool::from(slot.digest().ct_eq(digest)) {
+        if !slot.is_of(digest) {
             return None;
         }
         let confirmed_at = slot.confirmed_at.load(Ordering::Acquire);
-        let token = Token {
-            id: TokenId::from_bytes(load(&slot.id).to_ne_bytes()),
-            organization: self
-                .organizations
-                .get(slot.organization.load(Ordering::Relaxed))?
-                .clone(),
-            scopes: self.catalogue.set_of_bits(load(&slot.scopes)),
-            expires_at: slot.expires_at.load(Ordering::Relaxed),
+        let (id, expires_at) = (load(&slot.id), slot.expires_at.load(Ordering::Relaxed));
+        let rights = slot.rights.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        if version % 2 == 1 || slot.version.load(Ordering::Relaxed) != version {
+            return None;
+        }
+        Some(Token {
+            id: TokenId::from_bytes(id.to_ne_bytes()),
+            rights: self.rights.get(rights)?,
+            expires_at: Timestamp::from_nanos(expires_at),
             confirmed_at: (confirmed_at != 0).then(|| {
                 let since = Duration::from_nanos(u64::from(confirmed_at) * SIXTEENTH);
                 self.since.saturating_add(since)
             }),
             number: Some(number),
-        };
-        fence(Ordering::Acquire);
-        let is_whole = version % 2 == 0 && slot.version.load(Ordering::Relaxed) == version;
-        is_whole.then_some(token)
+        })
     }
 
-    fn write(&self, number: u32, digest: &TokenDigest, token: &Token, organization: u32) {
+    fn write(&self, number: u32, digest: &TokenDigest, token: &Described, rights: u32) {
         let Some(slot) = self.slots.make(number) else { return };
         slot.replace(|| {
-            for (word, bytes) in slot.digest.iter().zip(digest.as_bytes().chunks_exact(8)) {
-                word.store(word_of(bytes), Ordering::Relaxed);
+            for (word, value) in slot.digest.iter().zip(words(digest)) {
+                word.store(value, Ordering::Relaxed);
             }
             store(&slot.id, u128::from_ne_bytes(*token.id.as_bytes()));
-            store(&slot.scopes, token.scopes.to_bits());
-            slot.expires_at.store(token.expires_at, Ordering::Relaxed);
-            slot.organization.store(organization, Ordering::Relaxed);
+            slot.expires_at.store(token.expires_at.as_nanos(), Ordering::Relaxed);
+            slot.rights.store(rights, Ordering::Relaxed);
             let confirmed_at = token.confirmed_at.map_or(0, |at| self.sixteenths(at));
             slot.confirmed_at.store(confirmed_at, Ordering::Relaxed);
         });
@@ -297,12 +322,13 @@ impl Tokens {
 }
 
 impl Slot {
-    fn digest(&self) -> TokenDigest {
-        let mut digest = [0; 32];
-        for (bytes, word) in digest.chunks_exact_mut(8).zip(&self.digest) {
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-        }
-        TokenDigest::from_bytes(digest)
+    /// In a time that does not depend on where they differ.
+    #[inline]
+    fn is_of(&self, digest: &TokenDigest) -> bool {
+        let pairs = self.digest.iter().zip(words(digest));
+        let difference =
+            pairs.fold(0, |so_far, (held, word)| so_far | (held.load(Ordering::Relaxed) ^ word));
+        difference.ct_eq(&0).into()
     }
 
     /// Runs this while readers see that the slot is being written.
@@ -317,11 +343,15 @@ impl Slot {
 
 /// A digest is as good as random already.
 fn hash(digest: &TokenDigest) -> u64 {
-    word_of(&digest.as_bytes()[..8])
+    let [first, ..] = words(digest);
+    first
 }
 
-fn word_of(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_ne_bytes)
+fn words(digest: &TokenDigest) -> [u64; 3] {
+    let bytes = digest.as_bytes();
+    std::array::from_fn(|word| {
+        u64::from_ne_bytes(std::array::from_fn(|byte| bytes[word * 8 + byte]))
+    })
 }
 
 fn load(words: &[AtomicU64; 2]) -> u128 {

@@ -3,21 +3,22 @@ use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::HeaderMap;
-use tollgate_limit::{Outcome, Standing, Timestamp};
+use tollgate_limit::{Outcome, Timestamp};
 use tollgate_scope::Requirement;
 use tollgate_store::{Registry, StoreError};
-use tollgate_token::PlainToken;
+use tollgate_token::{PlainToken, TokenDigest};
 
 use crate::directory::{
-    AsOf, Caller, Directory, Heard, PartnerAnswer, StoreIsAway, TokenAnswer, log_store_error,
+    Caller, Directory, Heard, Moment, PartnerAnswer, StoreIsAway, TokenAnswer, log_store_error,
 };
 use crate::flights::Flight;
 use crate::partners::Attempt;
-use crate::tokens::Token;
+use crate::tokens::{Described, Rights, Token};
 use crate::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable};
 
 /// Decides on requests by their two headers. Clones are the same verifier.
@@ -37,25 +38,37 @@ pub struct Verifier {
 #[derive(Default)]
 struct Answers {
     partner: Option<Option<u32>>,
-    token: Option<(Option<Token>, Option<Arc<Attempt>>)>,
+    token: Option<(Option<Described>, Option<Arc<Attempt>>)>,
 }
 
-/// What keeps a request from passing at once.
-enum Stop {
-    Denied(Denial),
-    AwaitPartner(Flight<PartnerAnswer>),
-    AwaitToken(Flight<TokenAnswer>),
+/// What a request waits for.
+enum Question {
+    Partner(Flight<PartnerAnswer>),
+    Token(Flight<TokenAnswer>),
+}
+
+impl Answers {
+    /// Waits for the answer to the question, if there is one.
+    fn poll(
+        &mut self,
+        asked: &mut Option<Question>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), StoreIsAway>> {
+        match asked {
+            Some(Question::Partner(flight)) => {
+                self.partner = Some(ready!(flight.poll_unpin(cx))?);
+            }
+            Some(Question::Token(flight)) => self.token = Some(ready!(flight.poll_unpin(cx))?),
+            None => {}
+        }
+        *asked = None;
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl From<StoreIsAway> for Denial {
     fn from(_logged: StoreIsAway) -> Self {
         Self::Unavailable { retry_after: Duration::from_secs(1) }
-    }
-}
-
-impl From<Denial> for Stop {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
     }
 }
 
@@ -112,12 +125,12 @@ impl Verifier {
     /// # Errors
     ///
     /// The request may not pass.
-    pub async fn verify(
+    pub fn verify(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
-    ) -> Result<Grant, Denial> {
-        self.verify_costing(headers, requirement, NonZeroU32::MIN).await
+    ) -> impl Future<Output = Result<Grant, Denial>> {
+        self.verify_costing(headers, requirement, NonZeroU32::MIN)
     }
 
     /// Decides on a request that costs so many permits. One that costs more than its partner's limits
@@ -126,21 +139,22 @@ impl Verifier {
     /// # Errors
     ///
     /// The request may not pass.
-    pub async fn verify_costing(
+    pub fn verify_costing(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
         cost: NonZeroU32,
-    ) -> Result<Grant, Denial> {
-        let mut answers = Answers::default();
-        loop {
-            match self.decide(headers, requirement, cost, &answers) {
-                Ok(grant) => return Ok(grant),
-                Err(Stop::Denied(denial)) => return Err(denial),
-                Err(Stop::AwaitPartner(flight)) => answers.partner = Some(flight.await?),
-                Err(Stop::AwaitToken(flight)) => answers.token = Some(flight.await?),
+    ) -> impl Future<Output = Result<Grant, Denial>> {
+        let (mut answers, mut asked) = (Answers::default(), None);
+        poll_fn(move |cx| {
+            loop {
+                ready!(answers.poll(&mut asked, cx))?;
+                let decision = self.decide(headers, requirement, cost, &answers, &mut asked);
+                if decision.is_ready() {
+                    return decision;
+                }
             }
-        }
+        })
     }
 
     /// Decides on a request if that takes no store, without waiting: nothing is charged otherwise.
@@ -151,10 +165,9 @@ impl Verifier {
         requirement: &Requirement,
         cost: NonZeroU32,
     ) -> Option<Result<Grant, Denial>> {
-        match self.decide(headers, requirement, cost, &Answers::default()) {
-            Ok(grant) => Some(Ok(grant)),
-            Err(Stop::Denied(denial)) => Some(Err(denial)),
-            Err(Stop::AwaitPartner(_) | Stop::AwaitToken(_)) => None,
+        match self.decide(headers, requirement, cost, &Answers::default(), &mut None) {
+            Poll::Ready(decision) => Some(decision),
+            Poll::Pending => None,
         }
     }
 
@@ -221,43 +234,50 @@ impl Verifier {
         self.directory.write_behind(self.now(), true).await
     }
 
-    /// Everything that happens to a request, in order, with what the store has said so far.
+    /// Everything that happens to a request, in order, with what the store has said so far. What it has
+    /// to be asked first is left in `asked`.
     fn decide(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
         cost: NonZeroU32,
         answers: &Answers,
-    ) -> Result<Grant, Stop> {
-        let as_of = self.directory.as_of(self.now(), self.max_staleness);
+        asked: &mut Option<Question>,
+    ) -> Poll<Result<Grant, Denial>> {
+        let moment = self.directory.moment(self.registry.clock(), self.max_staleness);
         let credentials = Credentials::new(headers, &self.names);
 
-        let caller = self.caller(credentials, as_of, answers)?;
-        let token = self.token(credentials, caller, as_of, answers)?;
-        let standing = charge(caller, cost, as_of.now)?;
-        self.directory.note_use(caller, &token, as_of.now);
+        let caller = ready!(self.caller(credentials, &moment, answers, asked))?;
+        let token = ready!(self.token(credentials, caller, &moment, answers, asked))?;
+        let standing = match caller.charge(cost, moment.now()) {
+            Outcome::Allowed(standing) => standing,
+            refused => return Poll::Ready(Err(refusal(refused))),
+        };
+        self.directory.note_use(caller, &token, moment.now());
 
-        if !requirement.is_met_by(&token.scopes) {
+        let Rights { organization, scopes } = token.rights;
+        if !requirement.is_met_by(scopes) {
             let required = requirement.clone();
-            return Err(Denial::ScopeInsufficient { required, standing }.into());
+            return Poll::Ready(Err(Denial::ScopeInsufficient { required, standing }));
         }
-        Ok(Grant {
+        Poll::Ready(Ok(Grant {
             partner: caller.partner.id,
-            organization: token.organization,
+            organization: organization.clone(),
             token: token.id,
-            scopes: token.scopes,
+            scopes: *scopes,
             standing,
-        })
+        }))
     }
 
     /// A key that is not known is looked at before the store is asked for it.
+    #[inline]
     fn caller(
         &self,
         credentials: Credentials<'_>,
-        as_of: AsOf,
+        moment: &Moment<'_>,
         answers: &Answers,
-    ) -> Result<Caller<'_>, Stop> {
-        let invalid = Denial::ApiKeyInvalid { misplaced_token: false };
+        asked: &mut Option<Question>,
+    ) -> Poll<Result<Caller<'_>, Denial>> {
         let key = credentials.api_key_field().map_err(|unreadable| match unreadable {
             Unreadable::Repeated => Denial::HeaderRepeated(Field::ApiKey),
             _ => Denial::ApiKeyMissing,
@@ -266,53 +286,65 @@ impl Verifier {
             Some(answer) => answer
                 .and_then(|number| self.directory.caller(number))
                 .map_or(Heard::Absent, Heard::Of),
-            None => self.directory.partner(key, as_of),
+            None => self.directory.partner(key, moment),
         };
         match heard {
-            Heard::Of(caller) if caller.partner.is_enabled() => Ok(caller),
-            Heard::Of(_) | Heard::Absent => Err(invalid.into()),
+            Heard::Of(caller) if caller.partner.is_enabled() => Poll::Ready(Ok(caller)),
+            Heard::Of(_) | Heard::Absent => {
+                Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: false }))
+            }
             Heard::LongAgo | Heard::Never => {
-                if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), key) {
-                    self.warn_of_misplaced(&misplaced, as_of);
-                    return Err(Denial::ApiKeyInvalid { misplaced_token: true }.into());
-                }
-                let key = credentials.api_key().map_err(|_| invalid)?;
-                Err(Stop::AwaitPartner(self.directory.look_up_partner(key, as_of.now)))
+                *asked = Some(self.ask_for_partner(credentials, key, moment)?);
+                Poll::Pending
             }
         }
     }
 
-    /// A token that is not known is looked at before the store is asked for it. Whoever presents one
-    /// that this process has never heard of needs the allowance for failures, be it to have the store
-    /// asked or to be told that the token is invalid.
-    fn token(
+    #[cold]
+    fn ask_for_partner(
         &self,
         credentials: Credentials<'_>,
+        key: &[u8],
+        moment: &Moment<'_>,
+    ) -> Result<Question, Denial> {
+        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), key) {
+            self.warn_of_misplaced(&misplaced, moment);
+            return Err(Denial::ApiKeyInvalid { misplaced_token: true });
+        }
+        let invalid = |_| Denial::ApiKeyInvalid { misplaced_token: false };
+        let key = credentials.api_key().map_err(invalid)?;
+        Ok(Question::Partner(self.directory.look_up_partner(key, moment.now())))
+    }
+
+    /// A token that is not known is looked at before the store is asked for it.
+    #[inline]
+    fn token<'a>(
+        &'a self,
+        credentials: Credentials<'_>,
         caller: Caller<'_>,
-        as_of: AsOf,
-        answers: &Answers,
-    ) -> Result<Token, Stop> {
-        let now = as_of.now;
-        let fail = |denial| {
-            caller.partner.note_failure(caller.policy, now);
-            Stop::Denied(denial)
-        };
+        moment: &Moment<'_>,
+        answers: &'a Answers,
+        asked: &mut Option<Question>,
+    ) -> Poll<Result<Token<'a>, Denial>> {
+        let now = moment.now();
         let text = credentials.token_field().map_err(|unreadable| {
-            fail(match unreadable {
+            let denial = match unreadable {
                 Unreadable::Missing => Denial::TokenMissing,
                 Unreadable::Repeated => Denial::HeaderRepeated(Field::Token),
                 Unreadable::Malformed => Denial::TokenInvalid,
-            })
+            };
+            fail(caller, denial, now)
         })?;
         if let Some((answer, _attempt)) = &answers.token {
-            let valid = answer.clone().filter(|token| !token.has_expired(now));
-            return valid.ok_or_else(|| fail(Denial::TokenInvalid));
+            let valid =
+                answer.as_ref().map(Described::token).filter(|token| !token.has_expired(now));
+            return Poll::Ready(valid.ok_or_else(|| fail(caller, Denial::TokenInvalid, now)));
         }
         let (mut unknown, mut is_remembered) = (Vec::new(), false);
         if text.len() == self.registry.prefix().token_len() {
             for digest in self.registry.digester().candidates(text) {
-                match self.directory.token(&digest, as_of) {
-                    Heard::Of(token) if !token.has_expired(now) => return Ok(token),
+                match self.directory.token(&digest, moment) {
+                    Heard::Of(token) if !token.has_expired(now) => return Poll::Ready(Ok(token)),
                     Heard::Of(_) | Heard::Absent => continue,
                     Heard::LongAgo => is_remembered = true,
                     Heard::Never => {}
@@ -320,33 +352,48 @@ impl Verifier {
                 unknown.push(digest);
             }
         }
+        *asked = Some(self.ask_for_token(text, caller, unknown, is_remembered, now)?);
+        Poll::Pending
+    }
+
+    /// Whoever presents a token that this process has never heard of needs the allowance for failures,
+    /// be it to have the store asked or to be told that the token is invalid.
+    #[cold]
+    fn ask_for_token(
+        &self,
+        text: &[u8],
+        caller: Caller<'_>,
+        unknown: Vec<TokenDigest>,
+        is_remembered: bool,
+        now: Timestamp,
+    ) -> Result<Question, Denial> {
         if let Err(error) = PlainToken::parse(self.registry.prefix(), text) {
             let partner = caller.partner.id;
             tracing::debug!(%partner, kind = %error.kind(), "malformed token");
-            return Err(fail(Denial::TokenInvalid));
+            return Err(fail(caller, Denial::TokenInvalid, now));
         }
         if let Some(flight) = self.directory.token_flight(&unknown) {
-            return Err(Stop::AwaitToken(flight));
+            return Ok(Question::Token(flight));
         }
         let attempt = match self.directory.attempt(caller, now) {
             Ok(attempt) => Some(attempt),
             Err(_) if is_remembered => None,
-            Err(retry_after) => return Err(Denial::AttemptsExceeded { retry_after }.into()),
+            Err(retry_after) => return Err(Denial::AttemptsExceeded { retry_after }),
         };
         if unknown.is_empty() {
-            return Err(fail(Denial::TokenInvalid));
+            return Err(fail(caller, Denial::TokenInvalid, now));
         }
-        Err(Stop::AwaitToken(self.directory.look_up_token(unknown, attempt, now)))
+        Ok(Question::Token(self.directory.look_up_token(unknown, attempt, now)))
     }
 
     fn now(&self) -> Timestamp {
         self.registry.clock().now()
     }
 
-    fn warn_of_misplaced(&self, secret: &PlainToken, as_of: AsOf) {
+    fn warn_of_misplaced(&self, secret: &PlainToken, moment: &Moment<'_>) {
         let known =
             self.registry.digester().candidates(secret.expose_secret().as_bytes()).find_map(
-                |digest| match self.directory.token(&digest, as_of) {
+                |digest| match self.directory.token(&digest, moment) {
                     Heard::Of(token) => Some(tracing::field::display(token.id)),
                     _ => None,
                 },
@@ -363,12 +410,18 @@ fn directory(registry: &Registry, max_tokens: usize) -> Directory {
     Directory::new(store, catalogue, max_tokens, registry.clock().now())
 }
 
-fn charge(caller: Caller<'_>, cost: NonZeroU32, now: Timestamp) -> Result<Standing, Denial> {
-    match caller.partner.charge(caller.policy, cost.get(), now) {
-        Outcome::Allowed(standing) => Ok(standing),
-        Outcome::BurstExceeded(refusal) => Err(Denial::RateLimited { refusal }),
-        Outcome::QuotaExceeded(refusal) => Err(Denial::QuotaExceeded { refusal }),
-        _ => Err(Denial::Unavailable { retry_after: caller.policy.fill_time() }),
+/// Charges a failure to present a valid token.
+#[cold]
+fn fail(caller: Caller<'_>, denial: Denial, now: Timestamp) -> Denial {
+    caller.partner.note_failure(caller.policy, now);
+    denial
+}
+
+fn refusal(outcome: Outcome) -> Denial {
+    match outcome {
+        Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal },
+        Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
+        outcome => Denial::Unavailable { retry_after: outcome.standing().policy().fill_time() },
     }
 }
 
