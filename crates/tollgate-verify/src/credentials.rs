@@ -50,11 +50,7 @@ impl<'a> Credentials<'a> {
     ///
     /// The field gives no such key.
     pub fn api_key(&self) -> Result<&'a str, Unreadable> {
-        let key = self.api_key_field()?;
-        match std::str::from_utf8(key) {
-            Ok(key) if is_api_key(key.as_bytes()) => Ok(key),
-            _ => Err(Unreadable::Malformed),
-        }
+        as_api_key(self.api_key_field()?)
     }
 
     /// The bearer token: a `token68` (RFC 9110 §11.2) behind the scheme, whose capitals do not matter
@@ -110,6 +106,13 @@ impl<'a> Credentials<'a> {
         }
         let value = value.as_bytes().trim_ascii();
         if value.is_empty() { Err(Unreadable::Missing) } else { Ok(value) }
+    }
+}
+
+pub(crate) fn as_api_key(key: &[u8]) -> Result<&str, Unreadable> {
+    match std::str::from_utf8(key) {
+        Ok(key) if is_api_key(key.as_bytes()) => Ok(key),
+        _ => Err(Unreadable::Malformed),
     }
 }
 

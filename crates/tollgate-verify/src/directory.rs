@@ -11,7 +11,7 @@ use tollgate_token::TokenDigest;
 
 use crate::absent::Absent;
 use crate::flights::{Flight, Flights};
-use crate::partners::{Attempt, PartnerEntry, Partners};
+use crate::partners::{Attempt, PartnerEntry, Partners, Trace};
 use crate::tokens::{Described, Token, Tokens};
 use crate::unwritten::{Pending, Unwritten};
 
@@ -146,12 +146,18 @@ impl Directory {
         Moment { clock, now: OnceCell::new(), max_staleness, complete_until }
     }
 
+    /// Where the partner with this key may be.
+    #[inline]
+    pub(crate) fn trace<'a>(&self, key: &'a [u8]) -> Trace<'a> {
+        self.held.partners.trace(key)
+    }
+
     /// What this process has heard of the partner with this key.
     #[inline]
-    pub(crate) fn partner(&self, key: &[u8], moment: &Moment<'_>) -> Heard<Caller<'_>> {
-        let known = self.held.partners.find(key).and_then(|number| self.caller(number));
+    pub(crate) fn partner(&self, trace: &Trace<'_>, moment: &Moment<'_>) -> Heard<Caller<'_>> {
+        let known = self.held.partners.find(trace).and_then(|number| self.caller(number));
         let known = known.map(|caller| (caller, caller.partner.confirmed_at()));
-        Heard::new(known, moment, || self.held.absent_keys.knows(key, moment))
+        Heard::new(known, moment, || self.held.absent_keys.knows(trace.key(), moment))
     }
 
     /// The partner of this number, however long ago it was confirmed.
@@ -183,7 +189,7 @@ impl Directory {
         };
         // A restart hands out no fresh day: what was used today is counted from the start.
         let mut counted = LimitState::default();
-        if held.partners.find(key.as_bytes()).is_none() {
+        if held.partners.find(&held.partners.trace(key.as_bytes())).is_none() {
             let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
             let used = u32::try_from(used).unwrap_or(u32::MAX);
             if used > 0 {
@@ -195,8 +201,14 @@ impl Directory {
         Ok(Some(number.ok_or_else(full)?))
     }
 
-    /// What this process has heard of the token with this digest.
+    /// Has what is held of the token with this digest brought from memory.
     #[inline]
+    pub(crate) fn fetch_token(&self, digest: &TokenDigest) {
+        self.held.tokens.fetch(digest);
+    }
+
+    /// What this process has heard of the token with this digest.
+    #[inline(always)]
     pub(crate) fn token(&self, digest: &TokenDigest, moment: &Moment<'_>) -> Heard<Token<'_>> {
         let known = self.held.tokens.find(digest).map(|token| (token, token.confirmed_at));
         Heard::new(known, moment, || self.held.absent_tokens.knows(digest.as_bytes(), moment))

@@ -34,7 +34,7 @@ impl Index {
     }
 
     /// The first of the entries with this hash that is accepted.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find<T>(&self, hash: u64, accept: impl Fn(u32) -> Option<T>) -> Option<T> {
         let table = self.tables[self.current.load(Ordering::Acquire)].get()?;
         let tag = self.tag(hash);
@@ -52,10 +52,10 @@ impl Index {
         None
     }
 
-    /// Adds an entry. With three quarters of the words in use, the table is doubled.
+    /// Adds an entry. With seven eighths of the words in use, the table is doubled.
     pub(crate) fn insert(&self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
         let mut table = self.table(self.current.load(Ordering::Relaxed));
-        if (self.len() + 1) * 4 > table.len() * 3 {
+        if (self.len() + 1) * 8 > table.len() * 7 {
             let next = self.current.load(Ordering::Relaxed) + 1;
             let larger = self.table(next);
             for word in table.iter().map(|slot| slot.load(Ordering::Relaxed)) {

@@ -22,6 +22,24 @@ pub(crate) struct Partners {
     writing: Mutex<u32>,
 }
 
+/// Where a partner may be.
+pub(crate) struct Trace<'a> {
+    key: &'a [u8],
+    hash: u64,
+    first: Option<u32>,
+}
+
+impl<'a> Trace<'a> {
+    pub(crate) const fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    /// Whether there may be one.
+    pub(crate) const fn leads_somewhere(&self) -> bool {
+        self.first.is_some()
+    }
+}
+
 /// How many partners there can be, and how many sets of limits they can have had.
 const CAPACITY: usize = 1 << 20;
 
@@ -63,10 +81,20 @@ impl Partners {
         }
     }
 
+    /// Where the partner with this key may be, if anywhere: its entry is on its way from memory.
     #[inline]
-    pub(crate) fn find(&self, key: &[u8]) -> Option<u32> {
-        let is_it = |number| (self.get(number)?.key.as_bytes() == key).then_some(number);
-        self.index.find(self.hash(key), is_it)
+    pub(crate) fn trace<'a>(&self, key: &'a [u8]) -> Trace<'a> {
+        let hash = self.hash(key);
+        let first = self.index.find(hash, Some);
+        first.inspect(|number| self.entries.fetch(*number));
+        Trace { key, hash, first }
+    }
+
+    /// What a trace leads to.
+    #[inline]
+    pub(crate) fn find(&self, trace: &Trace<'_>) -> Option<u32> {
+        let is_it = |number| (self.get(number)?.key.as_bytes() == trace.key).then_some(number);
+        is_it(trace.first?).or_else(|| self.index.find(trace.hash, is_it))
     }
 
     #[inline]
@@ -91,7 +119,7 @@ impl Partners {
     ) -> Option<u32> {
         let mut count = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = self.policies.number(&partner.policy)?;
-        let known = self.find(partner.api_key.as_bytes());
+        let known = self.find(&self.trace(partner.api_key.as_bytes()));
         let number = known.unwrap_or(*count);
         let place = &self.entries.make(number)?.0;
         let entry = place.get_or_init(|| PartnerEntry::new(partner, counted, now));
@@ -113,7 +141,9 @@ impl Partners {
     pub(crate) fn withdraw(&self, key: Option<&str>) {
         let count = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers = match key {
-            Some(key) => self.find(key.as_bytes()).map_or(0..0, |number| number..number + 1),
+            Some(key) => {
+                self.find(&self.trace(key.as_bytes())).map_or(0..0, |number| number..number + 1)
+            }
             None => 0..*count,
         };
         for entry in numbers.filter_map(|number| self.get(number)) {

@@ -70,7 +70,7 @@ pub(crate) struct Rights {
 /// What a request needs to know of its token.
 #[derive(Clone, Copy)]
 pub(crate) struct Token<'a> {
-    pub(crate) id: TokenId,
+    id: u128,
     pub(crate) rights: &'a Rights,
     expires_at: Timestamp,
     /// When the store last said so; never, once a change was heard of.
@@ -80,6 +80,12 @@ pub(crate) struct Token<'a> {
 }
 
 impl Token<'_> {
+    #[inline]
+    pub(crate) fn id(&self) -> TokenId {
+        TokenId::from_bytes(self.id.to_ne_bytes())
+    }
+
+    #[inline]
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at <= now
     }
@@ -98,7 +104,7 @@ pub(crate) struct Described {
 impl Described {
     pub(crate) const fn token(&self) -> Token<'_> {
         let Self { id, rights, expires_at, confirmed_at, number } = self;
-        let (id, expires_at) = (*id, *expires_at);
+        let (id, expires_at) = (u128::from_ne_bytes(*id.as_bytes()), *expires_at);
         Token { id, rights, expires_at, confirmed_at: *confirmed_at, number: *number }
     }
 }
@@ -124,7 +130,13 @@ impl Tokens {
         }
     }
 
+    /// Has the token with this digest brought from memory, if there may be one.
     #[inline]
+    pub(crate) fn fetch(&self, digest: &TokenDigest) {
+        self.index.find(hash(digest), Some).inspect(|number| self.slots.fetch(*number));
+    }
+
+    #[inline(always)]
     pub(crate) fn find(&self, digest: &TokenDigest) -> Option<Token<'_>> {
         self.index.find(hash(digest), |number| self.read(number, digest))
     }
@@ -203,7 +215,7 @@ impl Tokens {
         }
         let later = |used_at: u32| Some((used_at & !NOTED).max(seconds) | NOTED);
         let before = slot.used_at.fetch_update(Ordering::AcqRel, Ordering::Relaxed, later).ok()?;
-        (before & NOTED == 0).then_some(Used { number, token: token.id })
+        (before & NOTED == 0).then_some(Used { number, token: token.id() })
     }
 
     /// When the token was last used, if this is still known.
@@ -228,7 +240,7 @@ impl Tokens {
         self.index.find(hash(digest), is_it)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self, number: u32, digest: &TokenDigest) -> Option<Token<'_>> {
         let slot = self.slots.get(number)?;
         let version = slot.version.load(Ordering::Acquire);
@@ -243,7 +255,7 @@ impl Tokens {
             return None;
         }
         Some(Token {
-            id: TokenId::from_bytes(id.to_ne_bytes()),
+            id,
             rights: self.rights.get(rights)?,
             expires_at: Timestamp::from_nanos(expires_at),
             confirmed_at: (confirmed_at != 0).then(|| {

@@ -13,11 +13,12 @@ use tollgate_scope::Requirement;
 use tollgate_store::{Registry, StoreError};
 use tollgate_token::{PlainToken, TokenDigest};
 
+use crate::credentials::as_api_key;
 use crate::directory::{
     Caller, Directory, Heard, Moment, PartnerAnswer, StoreIsAway, TokenAnswer, log_store_error,
 };
 use crate::flights::Flight;
-use crate::partners::Attempt;
+use crate::partners::{Attempt, Trace};
 use crate::tokens::{Described, Rights, Token};
 use crate::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable};
 
@@ -45,6 +46,17 @@ struct Answers {
 enum Question {
     Partner(Flight<PartnerAnswer>),
     Token(Flight<TokenAnswer>),
+}
+
+/// What a request presents as its token.
+struct Bearer<'a> {
+    text: Result<&'a [u8], Unreadable>,
+    /// The newest of the candidates, if the text is as long as a token.
+    digest: Option<TokenDigest>,
+}
+
+impl Bearer<'_> {
+    const UNREAD: Self = Self { text: Err(Unreadable::Missing), digest: None };
 }
 
 impl Answers {
@@ -247,8 +259,19 @@ impl Verifier {
         let moment = self.directory.moment(self.registry.clock(), self.max_staleness);
         let credentials = Credentials::new(headers, &self.names);
 
-        let caller = ready!(self.caller(credentials, &moment, answers, asked))?;
-        let token = ready!(self.token(credentials, caller, &moment, answers, asked))?;
+        let key = credentials.api_key_field().map_err(no_key)?;
+        let trace = self.directory.trace(key);
+        let is_stranger = !trace.leads_somewhere() && answers.partner.is_none();
+        let bearer = if is_stranger { Bearer::UNREAD } else { self.bearer(credentials) };
+
+        let caller = match self.directory.partner(&trace, &moment) {
+            Heard::Of(caller) if caller.partner.is_enabled() => caller,
+            heard => ready!(self.other_caller(&trace, &heard, &moment, answers, asked))?,
+        };
+        let token = match self.known_token(&bearer, &moment) {
+            Some(token) => token,
+            None => ready!(self.other_token(&bearer, caller, &moment, answers, asked))?,
+        };
         let standing = match caller.charge(cost, moment.now()) {
             Outcome::Allowed(standing) => standing,
             refused => return Poll::Ready(Err(refusal(refused))),
@@ -263,71 +286,75 @@ impl Verifier {
         Poll::Ready(Ok(Grant {
             partner: caller.partner.id,
             organization: organization.clone(),
-            token: token.id,
+            token: token.id(),
             scopes: *scopes,
             standing,
         }))
     }
 
-    /// A key that is not known is looked at before the store is asked for it.
-    #[inline]
-    fn caller(
+    /// A partner that is not to be served from memory. A key that is not known is looked at before the
+    /// store is asked for it.
+    #[cold]
+    fn other_caller(
         &self,
-        credentials: Credentials<'_>,
+        trace: &Trace<'_>,
+        heard: &Heard<Caller<'_>>,
         moment: &Moment<'_>,
         answers: &Answers,
         asked: &mut Option<Question>,
     ) -> Poll<Result<Caller<'_>, Denial>> {
-        let key = credentials.api_key_field().map_err(|unreadable| match unreadable {
-            Unreadable::Repeated => Denial::HeaderRepeated(Field::ApiKey),
-            _ => Denial::ApiKeyMissing,
-        })?;
-        let heard = match answers.partner {
-            Some(answer) => answer
-                .and_then(|number| self.directory.caller(number))
-                .map_or(Heard::Absent, Heard::Of),
-            None => self.directory.partner(key, moment),
-        };
-        match heard {
-            Heard::Of(caller) if caller.partner.is_enabled() => Poll::Ready(Ok(caller)),
-            Heard::Of(_) | Heard::Absent => {
-                Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: false }))
-            }
-            Heard::LongAgo | Heard::Never => {
-                *asked = Some(self.ask_for_partner(credentials, key, moment)?);
-                Poll::Pending
-            }
+        let invalid = Denial::ApiKeyInvalid { misplaced_token: false };
+        if let Some(answer) = answers.partner {
+            let caller = answer.and_then(|number| self.directory.caller(number));
+            let enabled = caller.filter(|caller| caller.partner.is_enabled());
+            return Poll::Ready(enabled.ok_or(invalid));
         }
-    }
-
-    #[cold]
-    fn ask_for_partner(
-        &self,
-        credentials: Credentials<'_>,
-        key: &[u8],
-        moment: &Moment<'_>,
-    ) -> Result<Question, Denial> {
-        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), key) {
+        if let Heard::Of(_) | Heard::Absent = heard {
+            return Poll::Ready(Err(invalid));
+        }
+        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), trace.key()) {
             self.warn_of_misplaced(&misplaced, moment);
-            return Err(Denial::ApiKeyInvalid { misplaced_token: true });
+            return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
         }
-        let invalid = |_| Denial::ApiKeyInvalid { misplaced_token: false };
-        let key = credentials.api_key().map_err(invalid)?;
-        Ok(Question::Partner(self.directory.look_up_partner(key, moment.now())))
+        let key = as_api_key(trace.key()).map_err(|_| invalid)?;
+        *asked = Some(Question::Partner(self.directory.look_up_partner(key, moment.now())));
+        Poll::Pending
     }
 
-    /// A token that is not known is looked at before the store is asked for it.
+    /// Reads the token's field and digests it. What is held of the token is on its way from memory then.
     #[inline]
-    fn token<'a>(
+    fn bearer<'a>(&self, credentials: Credentials<'a>) -> Bearer<'a> {
+        let text = credentials.token_field();
+        let of_its_length =
+            text.ok().filter(|text| text.len() == self.registry.prefix().token_len());
+        let digest = of_its_length.map(|text| self.registry.digester().digest(text));
+        if let Some(digest) = &digest {
+            self.directory.fetch_token(digest);
+        }
+        Bearer { text, digest }
+    }
+
+    #[inline]
+    fn known_token(&self, bearer: &Bearer<'_>, moment: &Moment<'_>) -> Option<Token<'_>> {
+        match self.directory.token(bearer.digest.as_ref()?, moment) {
+            Heard::Of(token) if !token.has_expired(moment.now()) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// A token that is not to be served from memory, or that is stored under an older pepper. One that is
+    /// not known is looked at before the store is asked for it.
+    #[cold]
+    fn other_token<'a>(
         &'a self,
-        credentials: Credentials<'_>,
+        bearer: &Bearer<'_>,
         caller: Caller<'_>,
         moment: &Moment<'_>,
         answers: &'a Answers,
         asked: &mut Option<Question>,
     ) -> Poll<Result<Token<'a>, Denial>> {
         let now = moment.now();
-        let text = credentials.token_field().map_err(|unreadable| {
+        let text = bearer.text.map_err(|unreadable| {
             let denial = match unreadable {
                 Unreadable::Missing => Denial::TokenMissing,
                 Unreadable::Repeated => Denial::HeaderRepeated(Field::Token),
@@ -336,42 +363,38 @@ impl Verifier {
             fail(caller, denial, now)
         })?;
         if let Some((answer, _attempt)) = &answers.token {
-            let valid =
-                answer.as_ref().map(Described::token).filter(|token| !token.has_expired(now));
+            let token = answer.as_ref().map(Described::token);
+            let valid = token.filter(|token| !token.has_expired(now));
             return Poll::Ready(valid.ok_or_else(|| fail(caller, Denial::TokenInvalid, now)));
         }
-        let (mut unknown, mut is_remembered) = (Vec::new(), false);
-        if text.len() == self.registry.prefix().token_len() {
-            for digest in self.registry.digester().candidates(text) {
-                match self.directory.token(&digest, moment) {
-                    Heard::Of(token) if !token.has_expired(now) => return Poll::Ready(Ok(token)),
-                    Heard::Of(_) | Heard::Absent => continue,
-                    Heard::LongAgo => is_remembered = true,
-                    Heard::Never => {}
-                }
-                unknown.push(digest);
-            }
+        if let Err(error) = PlainToken::parse(self.registry.prefix(), text) {
+            let partner = caller.partner.id;
+            tracing::debug!(%partner, kind = %error.kind(), "malformed token");
+            return Poll::Ready(Err(fail(caller, Denial::TokenInvalid, now)));
         }
-        *asked = Some(self.ask_for_token(text, caller, unknown, is_remembered, now)?);
+        let (mut unknown, mut is_remembered) = (Vec::new(), false);
+        for digest in self.registry.digester().candidates(text) {
+            match self.directory.token(&digest, moment) {
+                Heard::Of(token) if !token.has_expired(now) => return Poll::Ready(Ok(token)),
+                Heard::Of(_) | Heard::Absent => continue,
+                Heard::LongAgo => is_remembered = true,
+                Heard::Never => {}
+            }
+            unknown.push(digest);
+        }
+        *asked = Some(self.ask_for_token(caller, unknown, is_remembered, now)?);
         Poll::Pending
     }
 
     /// Whoever presents a token that this process has never heard of needs the allowance for failures,
     /// be it to have the store asked or to be told that the token is invalid.
-    #[cold]
     fn ask_for_token(
         &self,
-        text: &[u8],
         caller: Caller<'_>,
         unknown: Vec<TokenDigest>,
         is_remembered: bool,
         now: Timestamp,
     ) -> Result<Question, Denial> {
-        if let Err(error) = PlainToken::parse(self.registry.prefix(), text) {
-            let partner = caller.partner.id;
-            tracing::debug!(%partner, kind = %error.kind(), "malformed token");
-            return Err(fail(caller, Denial::TokenInvalid, now));
-        }
         if let Some(flight) = self.directory.token_flight(&unknown) {
             return Ok(Question::Token(flight));
         }
@@ -394,7 +417,7 @@ impl Verifier {
         let known =
             self.registry.digester().candidates(secret.expose_secret().as_bytes()).find_map(
                 |digest| match self.directory.token(&digest, moment) {
-                    Heard::Of(token) => Some(tracing::field::display(token.id)),
+                    Heard::Of(token) => Some(tracing::field::display(token.id())),
                     _ => None,
                 },
             );
@@ -408,6 +431,13 @@ impl Verifier {
 fn directory(registry: &Registry, max_tokens: usize) -> Directory {
     let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
     Directory::new(store, catalogue, max_tokens, registry.clock().now())
+}
+
+fn no_key(unreadable: Unreadable) -> Denial {
+    match unreadable {
+        Unreadable::Repeated => Denial::HeaderRepeated(Field::ApiKey),
+        _ => Denial::ApiKeyMissing,
+    }
 }
 
 /// Charges a failure to present a valid token.
