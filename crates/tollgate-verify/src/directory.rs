@@ -11,7 +11,7 @@ use tollgate_token::TokenDigest;
 
 use crate::absent::Absent;
 use crate::flights::{Flight, Flights};
-use crate::partners::{Attempt, PartnerEntry, Partners, Trace};
+use crate::partners::{Attempt, PartnerEntry, Partners, Sought};
 use crate::tokens::{Described, Token, Tokens};
 use crate::unwritten::{Pending, Unwritten};
 
@@ -73,26 +73,10 @@ pub(crate) enum Heard<T> {
     Of(T),
     /// Something, too long ago to count.
     LongAgo,
-    /// That the store has none.
+    /// That the store has none, or none any more.
     Absent,
     /// Nothing.
     Never,
-}
-
-impl<T> Heard<T> {
-    /// Of something that was confirmed then, if ever, or of nothing.
-    fn new(
-        known: Option<(T, Option<Timestamp>)>,
-        moment: &Moment<'_>,
-        is_absent: impl FnOnce() -> bool,
-    ) -> Self {
-        match known {
-            Some((known, Some(at))) if moment.counts(at) => Self::Of(known),
-            Some(_) => Self::LongAgo,
-            None if is_absent() => Self::Absent,
-            None => Self::Never,
-        }
-    }
 }
 
 /// The number of a partner, if the store has it.
@@ -146,18 +130,27 @@ impl Directory {
         Moment { clock, now: OnceCell::new(), max_staleness, complete_until }
     }
 
-    /// Where the partner with this key may be.
     #[inline]
-    pub(crate) fn trace<'a>(&self, key: &'a [u8]) -> Trace<'a> {
-        self.held.partners.trace(key)
+    pub(crate) fn seek<'a>(&self, key: &'a [u8]) -> Sought<'a> {
+        self.held.partners.seek(key)
+    }
+
+    /// Whether no partner with this key is held, as far as that is known at once.
+    #[inline]
+    pub(crate) fn certainly_lacks(&self, sought: &Sought<'_>) -> bool {
+        self.held.partners.certainly_lack(sought)
     }
 
     /// What this process has heard of the partner with this key.
     #[inline]
-    pub(crate) fn partner(&self, trace: &Trace<'_>, moment: &Moment<'_>) -> Heard<Caller<'_>> {
-        let known = self.held.partners.find(trace).and_then(|number| self.caller(number));
-        let known = known.map(|caller| (caller, caller.partner.confirmed_at()));
-        Heard::new(known, moment, || self.held.absent_keys.knows(trace.key(), moment))
+    pub(crate) fn partner(&self, sought: &Sought<'_>, moment: &Moment<'_>) -> Heard<Caller<'_>> {
+        let known = self.held.partners.find(sought).and_then(|number| self.caller(number));
+        match known.map(|caller| (caller, caller.partner.confirmed_at())) {
+            Some((caller, Some(at))) if moment.counts(at) => Heard::Of(caller),
+            Some(_) => Heard::LongAgo,
+            None if self.held.absent_keys.knows(sought.key, moment) => Heard::Absent,
+            None => Heard::Never,
+        }
     }
 
     /// The partner of this number, however long ago it was confirmed.
@@ -189,7 +182,7 @@ impl Directory {
         };
         // A restart hands out no fresh day: what was used today is counted from the start.
         let mut counted = LimitState::default();
-        if held.partners.find(&held.partners.trace(key.as_bytes())).is_none() {
+        if held.partners.find(&held.partners.seek(key.as_bytes())).is_none() {
             let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
             let used = u32::try_from(used).unwrap_or(u32::MAX);
             if used > 0 {
@@ -210,8 +203,12 @@ impl Directory {
     /// What this process has heard of the token with this digest.
     #[inline(always)]
     pub(crate) fn token(&self, digest: &TokenDigest, moment: &Moment<'_>) -> Heard<Token<'_>> {
-        let known = self.held.tokens.find(digest).map(|token| (token, token.confirmed_at));
-        Heard::new(known, moment, || self.held.absent_tokens.knows(digest.as_bytes(), moment))
+        match self.held.tokens.find(digest, moment) {
+            Heard::Never if self.held.absent_tokens.knows(digest.as_bytes(), moment) => {
+                Heard::Absent
+            }
+            heard => heard,
+        }
     }
 
     /// The answer about the token with these digests, if the store is being asked for it.

@@ -22,26 +22,17 @@ pub(crate) struct Partners {
     writing: Mutex<u32>,
 }
 
-/// Where a partner may be.
-pub(crate) struct Trace<'a> {
-    key: &'a [u8],
+/// A key, hashed once.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    pub(crate) key: &'a [u8],
     hash: u64,
-    first: Option<u32>,
-}
-
-impl<'a> Trace<'a> {
-    pub(crate) const fn key(&self) -> &'a [u8] {
-        self.key
-    }
-
-    /// Whether there may be one.
-    pub(crate) const fn leads_somewhere(&self) -> bool {
-        self.first.is_some()
-    }
 }
 
 /// How many partners there can be, and how many sets of limits they can have had.
 const CAPACITY: usize = 1 << 20;
+/// With so many, the index takes 256 KiB.
+const NEAR: usize = 1 << 15;
 
 /// Two lines of the cache, which no two partners share: threads that charge one are not in the way of
 /// those that charge another.
@@ -81,20 +72,22 @@ impl Partners {
         }
     }
 
-    /// Where the partner with this key may be, if anywhere: its entry is on its way from memory.
     #[inline]
-    pub(crate) fn trace<'a>(&self, key: &'a [u8]) -> Trace<'a> {
-        let hash = self.hash(key);
-        let first = self.index.find(hash, Some);
-        first.inspect(|number| self.entries.fetch(*number));
-        Trace { key, hash, first }
+    pub(crate) fn seek<'a>(&self, key: &'a [u8]) -> Sought<'a> {
+        Sought { key, hash: self.hash(key) }
     }
 
-    /// What a trace leads to.
+    /// Whether there is certainly none with this key. Where the index has outgrown what a processor's caches
+    /// hold beside other things, it is not looked at: to wait for it would take longer than a digest.
     #[inline]
-    pub(crate) fn find(&self, trace: &Trace<'_>) -> Option<u32> {
-        let is_it = |number| (self.get(number)?.key.as_bytes() == trace.key).then_some(number);
-        is_it(trace.first?).or_else(|| self.index.find(trace.hash, is_it))
+    pub(crate) fn certainly_lack(&self, sought: &Sought<'_>) -> bool {
+        self.index.len() < NEAR && self.index.find(sought.hash, Some).is_none()
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, sought: &Sought<'_>) -> Option<u32> {
+        let is_it = |number| (self.get(number)?.key.as_bytes() == sought.key).then_some(number);
+        self.index.find(sought.hash, is_it)
     }
 
     #[inline]
@@ -119,7 +112,8 @@ impl Partners {
     ) -> Option<u32> {
         let mut count = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = self.policies.number(&partner.policy)?;
-        let known = self.find(&self.trace(partner.api_key.as_bytes()));
+        let sought = self.seek(partner.api_key.as_bytes());
+        let known = self.find(&sought);
         let number = known.unwrap_or(*count);
         let place = &self.entries.make(number)?.0;
         let entry = place.get_or_init(|| PartnerEntry::new(partner, counted, now));
@@ -132,7 +126,7 @@ impl Partners {
             *count += 1;
             let hash_of =
                 |number| self.get(number).map_or(0, |entry| self.hash(entry.key.as_bytes()));
-            self.index.insert(self.hash(partner.api_key.as_bytes()), number, hash_of);
+            self.index.insert(sought.hash, number, hash_of);
         }
         Some(number)
     }
@@ -142,7 +136,7 @@ impl Partners {
         let count = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers = match key {
             Some(key) => {
-                self.find(&self.trace(key.as_bytes())).map_or(0..0, |number| number..number + 1)
+                self.find(&self.seek(key.as_bytes())).map_or(0..0, |number| number..number + 1)
             }
             None => 0..*count,
         };

@@ -2,7 +2,6 @@ use std::hash::{BuildHasher as _, Hash};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use foldhash::quality::RandomState;
-use prefetch_index::prefetch_index;
 
 use crate::index::Index;
 
@@ -25,15 +24,6 @@ impl<T: Default> Slab<T> {
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
         let at = number as usize;
         self.segments.get(at / Self::SEGMENT)?.get()?.get(at % Self::SEGMENT)
-    }
-
-    /// Has the entry of this number brought from memory, where its first line is waited for by nobody yet.
-    #[inline]
-    pub(crate) fn fetch(&self, number: u32) {
-        let at = number as usize;
-        if let Some(segment) = self.segments.get(at / Self::SEGMENT).and_then(OnceLock::get) {
-            prefetch_index(segment, at % Self::SEGMENT);
-        }
     }
 
     /// The entry of this number, for which room is made; none beyond the capacity.

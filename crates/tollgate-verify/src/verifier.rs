@@ -18,7 +18,7 @@ use crate::directory::{
     Caller, Directory, Heard, Moment, PartnerAnswer, StoreIsAway, TokenAnswer, log_store_error,
 };
 use crate::flights::Flight;
-use crate::partners::{Attempt, Trace};
+use crate::partners::{Attempt, Sought};
 use crate::tokens::{Described, Rights, Token};
 use crate::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable};
 
@@ -260,13 +260,13 @@ impl Verifier {
         let credentials = Credentials::new(headers, &self.names);
 
         let key = credentials.api_key_field().map_err(no_key)?;
-        let trace = self.directory.trace(key);
-        let is_stranger = !trace.leads_somewhere() && answers.partner.is_none();
+        let sought = self.directory.seek(key);
+        let is_stranger = answers.partner.is_none() && self.directory.certainly_lacks(&sought);
         let bearer = if is_stranger { Bearer::UNREAD } else { self.bearer(credentials) };
 
-        let caller = match self.directory.partner(&trace, &moment) {
+        let caller = match self.directory.partner(&sought, &moment) {
             Heard::Of(caller) if caller.partner.is_enabled() => caller,
-            heard => ready!(self.other_caller(&trace, &heard, &moment, answers, asked))?,
+            heard => ready!(self.other_caller(&sought, &heard, &moment, answers, asked))?,
         };
         let token = match self.known_token(&bearer, &moment) {
             Some(token) => token,
@@ -297,7 +297,7 @@ impl Verifier {
     #[cold]
     fn other_caller(
         &self,
-        trace: &Trace<'_>,
+        sought: &Sought<'_>,
         heard: &Heard<Caller<'_>>,
         moment: &Moment<'_>,
         answers: &Answers,
@@ -312,11 +312,11 @@ impl Verifier {
         if let Heard::Of(_) | Heard::Absent = heard {
             return Poll::Ready(Err(invalid));
         }
-        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), trace.key()) {
+        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), sought.key) {
             self.warn_of_misplaced(&misplaced, moment);
             return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
         }
-        let key = as_api_key(trace.key()).map_err(|_| invalid)?;
+        let key = as_api_key(sought.key).map_err(|_| invalid)?;
         *asked = Some(Question::Partner(self.directory.look_up_partner(key, moment.now())));
         Poll::Pending
     }
@@ -337,7 +337,7 @@ impl Verifier {
     #[inline]
     fn known_token(&self, bearer: &Bearer<'_>, moment: &Moment<'_>) -> Option<Token<'_>> {
         match self.directory.token(bearer.digest.as_ref()?, moment) {
-            Heard::Of(token) if !token.has_expired(moment.now()) => Some(token),
+            Heard::Of(token) => Some(token),
             _ => None,
         }
     }
@@ -363,8 +363,7 @@ impl Verifier {
             fail(caller, denial, now)
         })?;
         if let Some((answer, _attempt)) = &answers.token {
-            let token = answer.as_ref().map(Described::token);
-            let valid = token.filter(|token| !token.has_expired(now));
+            let valid = answer.as_ref().and_then(|token| token.token(now));
             return Poll::Ready(valid.ok_or_else(|| fail(caller, Denial::TokenInvalid, now)));
         }
         if let Err(error) = PlainToken::parse(self.registry.prefix(), text) {
@@ -375,8 +374,8 @@ impl Verifier {
         let (mut unknown, mut is_remembered) = (Vec::new(), false);
         for digest in self.registry.digester().candidates(text) {
             match self.directory.token(&digest, moment) {
-                Heard::Of(token) if !token.has_expired(now) => return Poll::Ready(Ok(token)),
-                Heard::Of(_) | Heard::Absent => continue,
+                Heard::Of(token) => return Poll::Ready(Ok(token)),
+                Heard::Absent => continue,
                 Heard::LongAgo => is_remembered = true,
                 Heard::Never => {}
             }
