@@ -18,10 +18,12 @@ fn token(c: &mut Criterion) {
     group.bench_function("sha256", |b| b.iter(|| Sha256::digest(black_box(text))));
     group.bench_function("mint", |b| b.iter(|| PlainToken::mint(&PREFIX)));
 
-    let swapped = swapped(text);
+    let (swapped, hyphen) = (swapped(text), [&text[..50], b"-"].concat());
     for (name, presented) in [
         ("parse/good", text),
         ("parse/wrong-checksum", &swapped),
+        ("parse/wrong-character", &hyphen),
+        ("parse/wrong-length", &text[..50]),
         ("parse/wrong-prefix", b"sk_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL"),
     ] {
         group.bench_function(name, |b| b.iter(|| PlainToken::parse(&PREFIX, black_box(presented))));

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
-use tollgate_benches::{PREFIX, World, partner_key, request, token_text};
+use tollgate_benches::{PREFIX, World, partner_key, request, swapped, token_text};
 use tollgate_limit::{FakeClock, LimitPolicy, Limiter, Meter, Rate, Timestamp};
 use tollgate_token::PlainToken;
 
@@ -28,6 +28,10 @@ fn work_named(name: &str) -> Option<Ask> {
     let policy = tollgate_benches::plenty();
     Some(match name {
         "parse" => Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(text)))),
+        "parse-refused" => {
+            let text = swapped(&text);
+            Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(&text))))
+        }
         "digest" => {
             let token = PlainToken::parse(&PREFIX, text).ok()?;
             Box::new(move |_| ask(black_box(&token).digest()))

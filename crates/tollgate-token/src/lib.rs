@@ -33,6 +33,7 @@
 
 extern crate alloc;
 
+mod body;
 mod digest;
 mod error;
 mod hint;

@@ -106,6 +106,7 @@ impl Digester {
 
     /// Every digest under which a token with this text may be stored, newest first, computed one by
     /// one as they are asked for.
+    #[inline]
     pub fn candidates(&self, text: &[u8]) -> impl Iterator<Item = TokenDigest> {
         self.ways.iter().map(move |way| way.digest(text))
     }
@@ -118,6 +119,7 @@ impl Digester {
 }
 
 impl Way {
+    #[inline]
     fn digest(&self, text: &[u8]) -> TokenDigest {
         match self {
             Self::Plain => TokenDigest::of(text),

@@ -1,6 +1,7 @@
 use core::fmt;
+use core::num::NonZeroU8;
 
-use crate::plain::BODY_LEN;
+use crate::body::BODY_LEN;
 
 /// What a token begins with: `gw` in `gw_…`.
 ///
@@ -17,9 +18,16 @@ use crate::plain::BODY_LEN;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
-    bytes: [u8; Self::MAX_LEN],
-    len: u8,
+    /// Zeros, the text and `_`: however long it is, a token's body follows at the same place.
+    head: [u8; HEAD_LEN],
+    /// CRC-32 of the text and `_`, from which the checksum of a token goes on.
+    checksum: u32,
+    /// Of the text. Since it is never 0, a result of parsing needs no tag beside its token.
+    len: NonZeroU8,
 }
+
+/// The longest prefix and `_`, in whole words.
+pub(crate) const HEAD_LEN: usize = 32;
 
 /// The text is no [`Prefix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,38 +57,66 @@ impl Prefix {
     /// The prefix as text, without the `_` that follows it in a token.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+        core::str::from_utf8(&self.head[self.head_start()..HEAD_LEN - 1]).unwrap_or_default()
     }
 
     /// How many bytes each token with this prefix has.
     #[must_use]
     pub const fn token_len(&self) -> usize {
-        self.len as usize + 1 + BODY_LEN
+        self.len.get() as usize + 1 + BODY_LEN
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+    /// The prefix and `_`.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head[self.head_start()..]
+    }
+
+    pub(crate) fn head_start(&self) -> usize {
+        HEAD_LEN - 1 - usize::from(self.len.get())
+    }
+
+    pub(crate) fn padded_head(&self) -> [u64; HEAD_LEN / 8] {
+        bytemuck::must_cast(self.head)
+    }
+
+    pub(crate) const fn checksum(&self) -> u32 {
+        self.checksum
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the length is at most 24")]
     const fn from_bytes(text: &[u8]) -> Option<Self> {
-        if text.is_empty() || text.len() > Self::MAX_LEN {
+        if text.len() > Self::MAX_LEN {
             return None;
         }
+        let Some(len) = NonZeroU8::new(text.len() as u8) else { return None };
         if !text[0].is_ascii_lowercase() || text[text.len() - 1] == b'_' {
             return None;
         }
-        let mut bytes = [0; Self::MAX_LEN];
-        let mut at = 0;
+        let mut head = [0; HEAD_LEN];
+        head[HEAD_LEN - 1] = b'_';
+        let (mut crc, mut at) = (!0, 0);
         while at < text.len() {
             if !matches!(text[at], b'a'..=b'z' | b'0'..=b'9' | b'_') {
                 return None;
             }
-            bytes[at] = text[at];
+            head[HEAD_LEN - 1 - text.len() + at] = text[at];
+            crc = crc32_step(crc, text[at]);
             at += 1;
         }
-        Some(Self { bytes, len: text.len() as u8 })
+        let checksum = !crc32_step(crc, b'_');
+        Some(Self { head, checksum, len })
     }
+}
+
+/// Bit by bit, since a prefix is made when a program is compiled.
+const fn crc32_step(mut crc: u32, byte: u8) -> u32 {
+    crc ^= byte as u32;
+    let mut bits = 8;
+    while bits > 0 {
+        crc = (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320);
+        bits -= 1;
+    }
+    crc
 }
 
 impl TryFrom<&str> for Prefix {

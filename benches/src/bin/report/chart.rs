@@ -1,10 +1,18 @@
 use std::fmt::Write as _;
 
-/// Bars from left to right, for light and dark pages.
+/// Bars from left to right, in groups of which each answers the same question.
 pub(crate) struct Chart {
     pub(crate) title: &'static str,
+    /// What the bars are in, and which of them is better.
+    pub(crate) subtitle: &'static str,
     /// Behind each value.
     pub(crate) unit: &'static str,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Under one heading, or under none if it is empty.
+pub(crate) struct Group {
+    pub(crate) heading: &'static str,
     pub(crate) bars: Vec<Bar>,
 }
 
@@ -14,49 +22,96 @@ pub(crate) struct Bar {
     pub(crate) is_ours: bool,
 }
 
-const WIDTH: f64 = 760.0;
-const LABELS: f64 = 330.0;
-const VALUES: f64 = 70.0;
-const LINE: f64 = 28.0;
-const TOP: f64 = 44.0;
+/// The colours for a page: the page chooses the image, for an image cannot see where it is.
+pub(crate) struct Palette {
+    text: &'static str,
+    subtitle: &'static str,
+    bar: &'static str,
+    ours: &'static str,
+}
 
-/// An image in a page follows the reader's preference, not the page's.
-const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-size:15px;font-weight:600}\
-.bar{fill:#9aa4af}.ours{fill:#1a7f5a}@media(prefers-color-scheme:dark){text{fill:#e6edf3}\
-.bar{fill:#59636e}.ours{fill:#3fb98a}}";
+pub(crate) const LIGHT: Palette =
+    Palette { text: "#1f2328", subtitle: "#59636e", bar: "#9aa4af", ours: "#1a7f5a" };
+pub(crate) const DARK: Palette =
+    Palette { text: "#f0f6fc", subtitle: "#9198a1", bar: "#656c76", ours: "#3fb98a" };
+
+const WIDTH: f64 = 760.0;
+const MARGIN: f64 = 8.0;
+const TOP: f64 = 56.0;
+const LINE: f64 = 26.0;
+const THICKNESS: f64 = 18.0;
+const GAP: f64 = 8.0;
+/// The width of a character in the widest of the fonts that a reader may have.
+const CHARACTER: f64 = 8.2;
 
 impl Chart {
-    pub(crate) fn svg(&self) -> String {
-        let height = TOP + LINE * self.bars.len() as f64 + 8.0;
-        let most = self.bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-             width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"{}\">\n\
-             <style>{STYLE}</style>\n<text class=\"title\" x=\"8\" y=\"24\">{}</text>\n",
-            escaped(self.title),
-            escaped(self.title),
-        );
-        for (number, bar) in self.bars.iter().enumerate() {
-            self.draw(&mut svg, TOP + LINE * number as f64, bar, most);
+    pub(crate) fn svg(&self, colours: &Palette) -> String {
+        let (mut body, mut top) = (String::new(), TOP);
+        for group in &self.groups {
+            top = self.draw_group(&mut body, top, group) + GAP;
         }
-        svg + "</svg>\n"
+        self.head(top, colours) + &body + "</svg>\n"
     }
 
-    fn draw(&self, svg: &mut String, top: f64, bar: &Bar, most: f64) {
-        let length = (WIDTH - LABELS - VALUES) * bar.value / most;
-        let class = if bar.is_ours { "ours" } else { "bar" };
-        let (middle, behind) = (top + 15.0, LABELS + length + 8.0);
-        let digits = if bar.value < 100.0 { 1 } else { 0 };
+    /// Says where it ends.
+    fn draw_group(&self, svg: &mut String, mut top: f64, group: &Group) -> f64 {
+        if !group.heading.is_empty() {
+            let (baseline, text) = (top + 15.0, escaped(group.heading));
+            let _ =
+                writeln!(svg, "<text class=\"b\" x=\"{MARGIN}\" y=\"{baseline}\">{text}</text>");
+            top += LINE;
+        }
+        for bar in &group.bars {
+            self.draw(svg, top, bar);
+            top += LINE;
+        }
+        top
+    }
+
+    fn head(&self, height: f64, colours: &Palette) -> String {
+        let Palette { text, subtitle, bar, ours } = colours;
+        let [title, what] = [self.title, self.subtitle].map(escaped);
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+             width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"{title}, {what}\">\n\
+             <style>text{{font:13px system-ui,sans-serif;fill:{text}}}.b{{font-weight:600}}\
+             .t{{font-size:16px}}.s{{fill:{subtitle}}}rect{{fill:{bar}}}.o{{fill:{ours}}}</style>\n\
+             <text class=\"b t\" x=\"{MARGIN}\" y=\"22\">{title}</text>\n\
+             <text class=\"s\" x=\"{MARGIN}\" y=\"42\">{what}</text>\n"
+        )
+    }
+
+    fn draw(&self, svg: &mut String, top: f64, bar: &Bar) {
+        let start = self.widest(|bar| bar.label.clone()) + 2.0 * MARGIN;
+        let room = WIDTH - start - self.widest(|bar| self.value(bar)) - 2.0 * MARGIN;
+        let most = self.bars().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
+        let length = room * bar.value / most;
+        let (class, weight) = if bar.is_ours { (" class=\"o\"", " class=\"b\"") } else { ("", "") };
+        let baseline = top + 14.0;
         let _ = writeln!(
             svg,
-            "<text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{}</text>\
-             <rect class=\"{class}\" x=\"{LABELS}\" y=\"{top}\" width=\"{length:.1}\" height=\"20\" rx=\"3\"/>\
-             <text x=\"{behind:.1}\" y=\"{middle}\">{:.digits$}{}</text>",
-            LABELS - 8.0,
+            "<text{weight} x=\"{}\" y=\"{baseline}\" text-anchor=\"end\">{}</text>\
+             <rect{class} x=\"{start:.1}\" y=\"{top}\" width=\"{length:.1}\" height=\"{THICKNESS}\" rx=\"3\"/>\
+             <text{weight} x=\"{:.1}\" y=\"{baseline}\">{}</text>",
+            start - MARGIN,
             escaped(&bar.label),
-            bar.value,
-            self.unit,
+            start + length + MARGIN,
+            escaped(&self.value(bar)),
         );
+    }
+
+    fn value(&self, bar: &Bar) -> String {
+        let digits = usize::from(bar.value < 100.0);
+        format!("{:.digits$}{}", bar.value, self.unit)
+    }
+
+    fn widest(&self, text: impl Fn(&Bar) -> String) -> f64 {
+        let characters = self.bars().map(|bar| text(bar).chars().count()).max();
+        characters.unwrap_or(0) as f64 * CHARACTER
+    }
+
+    fn bars(&self) -> impl Iterator<Item = &Bar> {
+        self.groups.iter().flat_map(|group| &group.bars)
     }
 }
 

@@ -8,8 +8,8 @@ mod machine;
 use std::path::{Path, PathBuf};
 use std::{error, fs};
 
-use chart::{Bar, Chart};
-use tollgate_benches::{Record, Table};
+use chart::{Bar, Chart, DARK, Group, LIGHT};
+use tollgate_benches::{Record, Row, Table};
 
 const BEGIN: &str = "<!-- results: made by `cargo run -p tollgate-benches` -->";
 const END: &str = "<!-- end of results -->";
@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     fs::write(&readme, format!("{before}{BEGIN}\n\n{}{END}{after}", results()))?;
 
     for (name, chart) in charts() {
-        fs::write(here().join("charts").join(name), chart.svg())?;
+        fs::write(here().join(format!("charts/{name}.svg")), chart.svg(&LIGHT))?;
+        fs::write(here().join(format!("charts/{name}-dark.svg")), chart.svg(&DARK))?;
     }
     Ok(())
 }
@@ -33,7 +34,7 @@ fn here() -> PathBuf {
 }
 
 fn results() -> String {
-    let mut text = machine::described();
+    let mut text = machine::described() + &pictures();
     for bench in BENCHES {
         for table in &Record::read(bench).tables {
             text += &format!(
@@ -47,6 +48,19 @@ fn results() -> String {
     text + &criterion::tables()
 }
 
+/// The charts, each for the page that the reader has.
+fn pictures() -> String {
+    let mut text = String::new();
+    for (name, chart) in charts() {
+        text += &format!(
+            "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"charts/{name}-dark.svg\">\
+             <img alt=\"{}\" src=\"charts/{name}.svg\"></picture>\n\n",
+            chart.title,
+        );
+    }
+    text
+}
+
 fn taken(table: &Table) -> String {
     let busy = if table.load < 1.5 { "" } else { ", **a busy machine**" };
     format!("{}, load {:.1}{busy}.\n", table.date, table.load)
@@ -54,66 +68,92 @@ fn taken(table: &Table) -> String {
 
 /// A chart for each question that a reader has; one whose tables are missing is left as it is.
 fn charts() -> Vec<(&'static str, Chart)> {
-    [decision(), limiter(), layers(), peers()].into_iter().flatten().collect()
+    let charts = [
+        ("decision", decision()),
+        ("limiter", limiter()),
+        ("layers", layers()),
+        ("peers", peers()),
+    ];
+    charts.into_iter().filter_map(|(name, chart)| Some((name, chart?))).collect()
 }
 
 fn table(bench: &str, title: &str) -> Option<Table> {
     Record::read(bench).tables.into_iter().find(|table| table.title == title)
 }
 
-/// The lines that begin so, by what of them is shown.
-fn bars(
-    table: &Table,
-    name: &str,
-    works: &[&str],
-    value: fn(&tollgate_benches::Row) -> Option<f64>,
+/// A bar for each line that has this value.
+fn bars<'a>(
+    rows: impl IntoIterator<Item = &'a Row>,
+    value: impl Fn(&Row) -> Option<f64>,
 ) -> Vec<Bar> {
-    let find = |work: &&str| {
-        let row = table.rows.iter().find(|row| row.work == **work)?;
-        let is_ours = row.work.contains("ollgate");
-        Some(Bar { label: format!("{name}{}", row.work), value: value(row)?, is_ours })
+    let bar = |row: &Row| {
+        let (label, is_ours) = (row.work.clone(), row.work.contains("ollgate"));
+        Some(Bar { label, value: value(row)?, is_ours })
     };
-    works.iter().filter_map(find).collect()
+    rows.into_iter().filter_map(bar).collect()
 }
 
-fn decision() -> Option<(&'static str, Chart)> {
+/// The lines of these names, in their order.
+fn named<'a>(table: &'a Table, works: &[&str]) -> Vec<&'a Row> {
+    works.iter().filter_map(|work| table.rows.iter().find(|row| row.work == *work)).collect()
+}
+
+/// The one that matters, for the README of the repository.
+fn decision() -> Option<Chart> {
     let works = ["Tollgate", "by hand, lean", "by hand, plain"];
-    let hot = table("decision", "one partner and token, hot")?;
-    let cold = table("decision", "100,000 partners and tokens at random")?;
-    let mut all = bars(&hot, "hot: ", &works, |row| row.hashes);
-    all.extend(bars(&cold, "over 100,000: ", &works, |row| row.hashes));
-    let title = "A whole decision, in SHA-256 digests of its token";
-    Some(("decision.svg", Chart { title, unit: "", bars: all }))
+    let group = |heading, title| {
+        let table = table("decision", title)?;
+        Some(Group { heading, bars: bars(named(&table, &works), |row| row.hashes) })
+    };
+    Some(Chart {
+        title: "The whole decision: partner key, token, scopes and both limits",
+        subtitle: "in units of one SHA-256 of the token; shorter is better",
+        unit: " hashes",
+        groups: vec![
+            group("the same partner and token again", "one partner and token, hot")?,
+            group("any of 100,000 partners and tokens", "100,000 partners and tokens at random")?,
+        ],
+    })
 }
 
-fn limiter() -> Option<(&'static str, Chart)> {
-    let works = ["tollgate_limit::Limiter, both limits", "governor, one limit", "two governors"];
-    let hot = table("limiter", "[u8; 16], hot")?;
-    let cold = table("limiter", "[u8; 16], over 100,000 keys")?;
-    let mut all = bars(&hot, "hot: ", &works, |row| row.nanos);
-    all.extend(bars(&cold, "over 100,000 keys: ", &works, |row| row.nanos));
-    Some((
-        "limiter.svg",
-        Chart { title: "Both limits of a key of 16 bytes", unit: " ns", bars: all },
-    ))
+fn limiter() -> Option<Chart> {
+    let works = ["tollgate_limit::Limiter, both limits", "two governors", "governor, one limit"];
+    let group = |heading, title| {
+        let table = table("limiter", title)?;
+        Some(Group { heading, bars: bars(named(&table, &works), |row| row.nanos) })
+    };
+    Some(Chart {
+        title: "Taking a permit: burst and daily quota of a key of 16 bytes",
+        subtitle: "in nanoseconds, clocks read; shorter is better",
+        unit: " ns",
+        groups: vec![
+            group("the same key again", "[u8; 16], hot")?,
+            group("any of 100,000 keys", "[u8; 16], over 100,000 keys")?,
+        ],
+    })
 }
 
-fn layers() -> Option<(&'static str, Chart)> {
+fn layers() -> Option<Chart> {
     let table = table("layers", "one route, hot")?;
-    let works: Vec<&str> = table.rows.iter().map(|row| row.work.as_str()).collect();
-    let over = |row: &tollgate_benches::Row| {
+    let over = |row: &Row| {
         row.measured.as_ref().filter(|(_, unit)| unit.ends_with("bare")).map(|(over, _)| *over)
     };
-    let bars = bars(&table, "", &works, over);
-    Some(("layers.svg", Chart { title: "What guarding a route of axum adds", unit: " ns", bars }))
+    Some(Chart {
+        title: "What guarding a route of axum adds to it",
+        subtitle: "in nanoseconds a request; shorter is better",
+        unit: " ns",
+        groups: vec![Group { heading: "", bars: bars(&table.rows, over) }],
+    })
 }
 
 /// What takes a thousand times as long would leave no bar of the others.
-fn peers() -> Option<(&'static str, Chart)> {
+fn peers() -> Option<Chart> {
     let table = table("peers", "a bearer credential, hot")?;
-    let works: Vec<&str> = table.rows.iter().map(|row| row.work.as_str()).collect();
-    let fast = |row: &tollgate_benches::Row| row.nanos.filter(|nanos| *nanos < 10_000.0);
-    let bars = bars(&table, "", &works, fast);
-    let title = "Checking a bearer credential, where it takes less than 10 µs";
-    Some(("peers.svg", Chart { title, unit: " ns", bars }))
+    let fast = |row: &Row| row.nanos.filter(|nanos| *nanos < 10_000.0);
+    Some(Chart {
+        title: "Checking a bearer credential, where it takes less than 10 µs",
+        subtitle: "in nanoseconds; shorter is better",
+        unit: " ns",
+        groups: vec![Group { heading: "", bars: bars(&table.rows, fast) }],
+    })
 }
