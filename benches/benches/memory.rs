@@ -16,6 +16,7 @@ use tollgate_benches::{
     Report, Row, World, at_once, is_measuring, partner_key, rewrite, token_text,
 };
 use tollgate_limit::{FakeClock, LimitPolicy, Limiter, Timestamp};
+use tollgate_token::TokenDigest;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -50,84 +51,75 @@ fn idle_server() -> Vec<Row> {
         rewrite(&mut headers, &partner_key(partner), &token_text(token));
         assert!(world.verify(&headers).is_ok());
     };
-    let ((), of_tokens) = held(|| (0..tokens).for_each(|number| ask(0, number)));
-    let ((), of_partners) = held(|| (1..partners).for_each(|number| ask(number, 0)));
+    let ((), asked) = held(|| {
+        (0..tokens).for_each(|number| ask(0, number));
+        (1..partners).for_each(|number| ask(number, 0));
+    });
     let write = || held(|| at_once(world.verifier.write_behind()).expect("nothing fails")).1;
-    let written = write();
+    let busy = asked + write();
     clock.advance(Duration::from_secs(61));
-    let idle = write();
-    let all = empty + of_partners + of_tokens + written + idle;
-    let (n, m) = (tokens as f64, partners as f64);
-    let parts = Parts { tokens, partners };
-    let explained = parts.empty() + parts.of_partners() + parts.of_tokens() + parts.of_uses();
-    vec![
-        Row::new("empty: segments' addresses and what is known to be absent")
-            .measured(empty, "bytes"),
-        Row::new("of it explained").measured(parts.empty() / empty * 100.0, "%"),
-        Row::new("a partner: entry, key, index").measured(of_partners / m, "bytes"),
-        Row::new("of it explained").measured(parts.of_partners() / of_partners * 100.0, "%"),
-        Row::new(
-            "a token: 88 of its slot, index, a tenth of an organization, its use to be written",
-        )
-        .measured(of_tokens / n, "bytes"),
-        Row::new("of it explained")
-            .measured((parts.of_tokens() + parts.of_uses()) / of_tokens * 100.0, "%"),
-        Row::new("a token: what writing its use adds for a minute").measured(written / n, "bytes"),
-        Row::new("a token: what is given back after it").measured(-idle / n, "bytes"),
+    let idle = busy + write();
+
+    let parts = parts(partners, tokens);
+    let explained: f64 = parts.iter().map(|(_, bytes)| bytes).sum();
+    let all = empty + idle;
+    let mut rows = vec![
         Row::new("all, idle").measured(all / 1e6, "MB"),
-        Row::new("all, idle, explained by the parts").at_most(
-            (explained / all - 1.0).abs() * 100.0,
-            10.0,
-            "% off",
-        ),
-    ]
+        Row::new("while uses are to be written, above that").measured((busy - idle) / 1e6, "MB"),
+    ];
+    let each = |(name, bytes): &(String, f64)| Row::new(name).measured(bytes / 1e6, "MB");
+    rows.extend(parts.iter().map(each));
+    let off = (explained / all - 1.0).abs() * 100.0;
+    rows.push(Row::new("the parts together, against all").at_most(off, 10.0, "% off"));
+    rows
 }
 
-/// The bytes of each part, worked out from the numbers of entries and what an entry takes.
-struct Parts {
-    tokens: usize,
-    partners: usize,
+/// What is held, worked out from the numbers of entries and the bytes that one takes.
+fn parts(partners: usize, tokens: usize) -> Vec<(String, f64)> {
+    /// Of entries, that room is made for at once.
+    const SEGMENT: usize = 128 << 10;
+
+    let segments = |entries: usize, bytes: usize| (entries * bytes).div_ceil(SEGMENT);
+    let (organizations, pages) = (tokens / 10, pages(tokens));
+    let addresses = segments(tokens / 24 + 8, 4_096)
+        + segments(tokens, 128)
+        + segments(1 << 20, 128)
+        + segments(1 << 20, 32);
+    let of_pages = format!("{pages} pages of tokens, 4,096 bytes each");
+    let parts = [
+        ("two tables of 16,384 absences, 16 bytes each", 2 * (16 << 14)),
+        ("addresses of segments, 24 bytes each", 24 * addresses),
+        ("a segment of limits", SEGMENT),
+        ("partners, 128 bytes each", segments(partners, 128) * SEGMENT),
+        ("their index", index(partners)),
+        (&of_pages, segments(pages, 4_096) * SEGMENT),
+        ("the directory of pages", 2 * 8 * pages.next_power_of_two()),
+        ("organizations with scopes, 80 bytes each", organizations.div_ceil(1_024) * 1_024 * 80),
+        ("their index", index(organizations)),
+    ];
+    parts.map(|(name, bytes)| (name.to_owned(), bytes as f64)).into()
 }
 
-impl Parts {
-    const SEGMENT: usize = 1_024;
+/// Words of four bytes, an eighth of them free; and each smaller table, which stays.
+fn index(entries: usize) -> usize {
+    2 * 4 * (entries * 8 / 7).next_power_of_two()
+}
 
-    /// Addresses of segments, 16 bytes and a state each, for the tokens' and organizations' bound and
-    /// twice for the partners'; two tables of 16,384 absences.
-    fn empty(&self) -> f64 {
-        let segments = 2 * self.tokens.div_ceil(Self::SEGMENT) + 2 * (1 << 20) / Self::SEGMENT;
-        (24 * segments + 2 * 16 * (1 << 14)) as f64
-    }
+/// How many pages hold the tokens of a world: one that has more than 76 is divided by the next bit.
+fn pages(tokens: usize) -> usize {
+    let half = |number| TokenDigest::of(&token_text(number)).as_bytes()[4..8].try_into();
+    let mut keys: Vec<u32> =
+        (0..tokens).map(|number| half(number).map_or(0, u32::from_ne_bytes)).collect();
+    keys.sort_unstable();
+    divided(&keys, 0)
+}
 
-    /// Of 128 bytes each, in whole segments, beside keys of 16 bytes; a segment of policies; and the
-    /// charge to be written.
-    fn of_partners(&self) -> f64 {
-        let whole = self.partners.next_multiple_of(Self::SEGMENT);
-        (128 * whole + 16 * self.partners + 56 * Self::SEGMENT) as f64
-            + Self::index(self.partners)
-            + 4.0 * self.partners.next_power_of_two() as f64
+fn divided(keys: &[u32], bits: u32) -> usize {
+    if keys.len() <= 76 {
+        return 1;
     }
-
-    /// Slots in whole segments; organizations in whole segments too and, once more, in a map.
-    fn of_tokens(&self) -> f64 {
-        let whole = self.tokens.next_multiple_of(Self::SEGMENT);
-        let organizations = self.tokens / 10;
-        let map = (organizations * 8 / 7).next_power_of_two() * 33;
-        (88 * whole + 32 * organizations.next_multiple_of(Self::SEGMENT) + map) as f64
-            + Self::index(self.tokens)
-    }
-
-    /// 48 bytes for each use, while it waits to be written and for the minute after; the queue keeps its
-    /// room.
-    fn of_uses(&self) -> f64 {
-        (48 * self.tokens) as f64
-    }
-
-    /// Words of eight bytes, a quarter of them free; and each smaller table, which stays.
-    fn index(entries: usize) -> f64 {
-        let words = (entries * 4 / 3).next_power_of_two();
-        (2 * 8 * words) as f64
-    }
+    let (lower, upper) = keys.split_at(keys.partition_point(|key| key << bits < 1 << 31));
+    divided(lower, bits + 1) + divided(upper, bits + 1)
 }
 
 fn keys<K: Hash + Eq + Clone>(key: impl Fn(u64) -> K) -> Vec<Row> {
