@@ -14,8 +14,8 @@ pub(crate) struct Unwritten {
     charged: Vec<u32>,
     /// Tokens with a use to be written at once.
     new: Vec<Pending>,
-    /// Tokens whose last use was written within the last minute, in the order in which it was.
-    written: VecDeque<Pending>,
+    /// Tokens whose last use was written within the last minute, and when it was, in that order.
+    written: VecDeque<(Timestamp, Vec<Pending>)>,
 }
 
 /// A token's last use is written at most this often.
@@ -26,7 +26,6 @@ pub(crate) struct Pending {
     used: Used,
     first_at: Timestamp,
     last_at: Timestamp,
-    written_at: Timestamp,
 }
 
 impl Pending {
@@ -45,23 +44,17 @@ impl Unwritten {
     }
 
     pub(crate) fn note_use(&mut self, used: Used, now: Timestamp) {
-        let written_at = Timestamp::EPOCH;
-        self.new.push(Pending { used, first_at: now, last_at: now, written_at });
+        self.new.push(Pending { used, first_at: now, last_at: now });
     }
 
     /// The uses that may be written again, or all that were not written.
     pub(crate) fn take_due(&mut self, tokens: &Tokens, now: Timestamp, all: bool) -> Vec<Pending> {
         let mut due = mem::take(&mut self.new);
-        let is_due =
-            |pending: &Pending| now.saturating_duration_since(pending.written_at) >= WRITE_EVERY;
-        while let Some(pending) = self.written.pop_front_if(|pending| all || is_due(pending)) {
+        let is_due = |at: &Timestamp| now.saturating_duration_since(*at) >= WRITE_EVERY;
+        while let Some((_, written)) = self.written.pop_front_if(|(at, _)| all || is_due(at)) {
             // A token without a use since is news again when it is used next.
-            if !tokens.settle(pending.used, pending.last_at) {
-                due.push(pending);
-            }
-        }
-        if self.written.len() < self.written.capacity() / 4 {
-            self.written.shrink_to(self.written.len() * 2);
+            let unsettled = |pending: &Pending| !tokens.settle(pending.used, pending.last_at);
+            due.extend(written.into_iter().filter(unsettled));
         }
         due.retain_mut(|pending| match tokens.last_use(pending.used) {
             Some(last_at) => {
@@ -74,8 +67,7 @@ impl Unwritten {
     }
 
     pub(crate) fn settle(&mut self, written: &[Pending], now: Timestamp) {
-        let written = written.iter();
-        self.written.extend(written.map(|pending| Pending { written_at: now, ..*pending }));
+        self.written.push_back((now, written.to_vec()));
     }
 
     pub(crate) fn take_back(&mut self, unwritten: &[Pending]) {

@@ -112,8 +112,9 @@ impl Verifier {
     /// that, those not used within the last minute make room, and if that is not enough, the store is
     /// asked at each use.
     ///
-    /// A token takes 88 bytes, 8 to 22 of the index, and 48 to 96 for a minute after each use, in which
-    /// this is written behind. `cargo bench -p tollgate-benches --bench memory` counts them.
+    /// A token takes 60 to 100 bytes, by how full the pages are that it is kept in, and about 50 more for
+    /// a minute after each use, in which this is written behind. `cargo bench -p tollgate-benches --bench
+    /// memory` counts them.
     #[must_use]
     pub fn with_max_tokens(self, max_tokens: usize) -> Self {
         let directory = Arc::new(directory(&self.registry, max_tokens));
