@@ -20,7 +20,7 @@
 //! | to limit | take |
 //! | --- | --- |
 //! | one thing | [`Meter`]: 16 bytes, no lock |
-//! | one thing per key | [`Limiter`]: meters in a bounded map |
+//! | one thing per key | [`Limiter`]: states in a bounded map |
 //! | in a store of your own | [`LimitState`]: a pure function of state, policy and time |
 //!
 //! # What is promised
@@ -37,6 +37,7 @@
 //! The daily quota is a counter that starts again at midnight, not a second bucket, which would admit
 //! nearly twice the quota on its first day. The price: two full quotas can be spent around midnight.
 
+mod bucket;
 mod clock;
 #[cfg(feature = "keyed")]
 mod limiter;
@@ -45,7 +46,10 @@ mod outcome;
 mod policy;
 mod rate;
 mod state;
+#[cfg(feature = "keyed")]
+mod table;
 mod timestamp;
+mod word;
 
 pub use clock::{Clock, FakeClock, SystemClock};
 #[cfg(feature = "keyed")]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::state::Bucket;
+use crate::bucket::Bucket;
 use crate::{LimitPolicy, LimitState, Timestamp};
 
 /// The answer to a request for permits.
@@ -19,7 +19,8 @@ pub enum Outcome {
 }
 
 /// Where a caller stands after a decision. What takes a division is worked out when it is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Two are equal that tell the same.
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Standing {
     /// Permits left in the bucket.
@@ -51,7 +52,7 @@ impl Standing {
     /// Time until the bucket is full.
     #[must_use]
     pub fn full_in(&self) -> Duration {
-        self.bucket().until_holds(&self.policy, self.policy.burst().get())
+        self.bucket().until_full(&self.policy)
     }
 
     /// Time until the day ends.
@@ -64,6 +65,17 @@ impl Standing {
         Bucket::read(self.state, &self.policy, self.now)
     }
 }
+
+/// A state that was dropped tells the same as the one that follows it, in another word.
+impl PartialEq for Standing {
+    fn eq(&self, other: &Self) -> bool {
+        let told =
+            |it: &Self| (it.burst_remaining, it.daily_remaining, it.full_in(), it.day_ends_in());
+        self.policy == other.policy && told(self) == told(other)
+    }
+}
+
+impl Eq for Standing {}
 
 impl Outcome {
     /// Whether the permits are spent.
