@@ -1,7 +1,10 @@
-use std::time::Duration;
+use std::cell::RefCell;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_limit::Standing;
+use tollgate_limit::{LimitPolicy, Standing};
+
+use crate::quota::{Left, Quota};
+use crate::text::Text;
 
 /// In which form answers tell a caller what its limits are and what is left of them.
 ///
@@ -23,17 +26,6 @@ pub enum RateLimitFields {
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// One of a caller's limits, in the terms of the draft.
-struct Item {
-    name: &'static str,
-    quota: u32,
-    /// The time to which the quota belongs, in seconds.
-    window: u64,
-    remaining: u64,
-    /// The time in which no more than what remains may be used, in seconds.
-    effective: u64,
-}
-
 /// What an answer tells of the limits that its request was charged to.
 #[derive(Clone, Copy)]
 pub(crate) struct Told {
@@ -43,113 +35,102 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let (burst, daily) = (burst(&self.standing), daily(&self.standing));
-        let items = || [Some(&burst), daily.as_ref()].into_iter().flatten();
-        let (policies, limits) = match self.fields {
-            RateLimitFields::Draft11 => (join(items(), Item::policy), join(items(), Item::limit)),
-            RateLimitFields::Draft7 => {
-                let nearest = items().min_by_key(|item| item.remaining);
-                (join(items(), Item::policy_7), join(nearest.into_iter(), Item::limit_7))
-            }
-            RateLimitFields::Off => return,
-        };
-        for (name, text) in [(POLICY, policies), (LIMIT, limits)] {
-            if let Ok(value) = HeaderValue::try_from(text) {
+        let Self { fields, standing } = self;
+        for (name, value) in [
+            (POLICY, policy_again(*fields, standing.policy())),
+            (LIMIT, limit_value(*fields, standing)),
+        ] {
+            if let Some(value) = value {
                 headers.insert(name, value);
             }
         }
     }
 }
 
-impl Item {
-    fn policy(&self, text: &mut String) {
-        text.push('"');
-        text.push_str(self.name);
-        put(text, "\";q=", self.quota.into());
-        put(text, ";w=", self.window);
+type Said = (RateLimitFields, LimitPolicy, HeaderValue);
+
+/// What a thread said of the policies that it met last is said again: callers share few plans. Threads
+/// keep it apart, since they would wait for each other to count its references.
+fn policy_again(fields: RateLimitFields, policy: &LimitPolicy) -> Option<HeaderValue> {
+    const KEPT: usize = 8;
+    thread_local! {
+        static LAST: RefCell<Vec<Said>> = const { RefCell::new(Vec::new()) };
     }
-
-    fn limit(&self, text: &mut String) {
-        text.push('"');
-        text.push_str(self.name);
-        put(text, "\";r=", self.remaining);
-        put(text, ";t=", self.effective);
-    }
-
-    fn policy_7(&self, text: &mut String) {
-        put(text, "", self.quota.into());
-        put(text, ";w=", self.window);
-    }
-
-    fn limit_7(&self, text: &mut String) {
-        put(text, "limit=", self.quota.into());
-        put(text, ", remaining=", self.remaining);
-        put(text, ", reset=", self.effective);
-    }
-}
-
-/// In place of `write!`, which would be the greatest part of what a layer costs.
-fn put(text: &mut String, label: &str, number: u64) {
-    text.push_str(label);
-    text.push_str(itoa::Buffer::new().format(number));
-}
-
-/// The window is the time in which an empty bucket fills: a shorter one would promise a faster rate.
-fn burst(standing: &Standing) -> Item {
-    let (policy, remaining) = (standing.policy(), standing.burst_remaining);
-    let effective = match remaining {
-        0 => until_one(standing),
-        _ => policy.rate().time_for(remaining),
-    };
-    Item {
-        name: "burst",
-        quota: policy.burst().get(),
-        window: whole_seconds(policy.fill_time()),
-        remaining: remaining.into(),
-        effective: whole_seconds(effective),
-    }
-}
-
-/// The time until an empty bucket holds a permit, at most a nanosecond too long.
-fn until_one(standing: &Standing) -> Duration {
-    let policy = standing.policy();
-    let (rate, others) = (policy.rate(), policy.burst().get() - 1);
-    let behind_one =
-        u128::from(others) * rate.period().as_nanos() / u128::from(rate.permits().get());
-    standing.full_in().saturating_sub(Duration::from_nanos_u128(behind_one))
-}
-
-/// What remains is cut to what bucket and rate allow until the day ends, the part of a permit that is in
-/// the bucket included.
-fn daily(standing: &Standing) -> Option<Item> {
-    let (policy, day_ends_in) = (standing.policy(), standing.day_ends_in());
-    let quota = policy.daily()?.get();
-    let coming = policy.rate().permits_in(day_ends_in);
-    let held_for = policy.fill_time().saturating_sub(standing.full_in());
-    let reachable = coming
-        .saturating_add(standing.burst_remaining.into())
-        .max(policy.rate().permits_in(day_ends_in.saturating_add(held_for)));
-    Some(Item {
-        name: "daily",
-        quota,
-        window: 86_400,
-        remaining: u64::from(standing.daily_remaining?).min(reachable),
-        effective: whole_seconds(day_ends_in),
+    LAST.with_borrow_mut(|last| {
+        if let Some((.., value)) = last.iter().find(|said| (said.0, &said.1) == (fields, policy)) {
+            return Some(value.clone());
+        }
+        let value = policy_value(fields, policy)?;
+        last.truncate(KEPT - 1);
+        last.insert(0, (fields, *policy, value.clone()));
+        Some(value)
     })
 }
 
-/// In whole seconds, rounded up and at least one, as `Retry-After` is too (RFC 9110 §10.2.3).
-pub(crate) fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
+fn policy_value(fields: RateLimitFields, policy: &LimitPolicy) -> Option<HeaderValue> {
+    match fields {
+        RateLimitFields::Draft11 => join(&Quota::of(policy), Quota::write),
+        RateLimitFields::Draft7 => join(&Quota::of(policy), Quota::write_7),
+        RateLimitFields::Off => None,
+    }
 }
 
-fn join<'a>(items: impl Iterator<Item = &'a Item>, write: fn(&Item, &mut String)) -> String {
-    let mut text = String::with_capacity(64);
-    for item in items {
+fn limit_value(fields: RateLimitFields, standing: &Standing) -> Option<HeaderValue> {
+    match fields {
+        RateLimitFields::Draft11 => join(&Left::of(standing), Left::write),
+        RateLimitFields::Draft7 => {
+            let nearest = Left::of(standing).into_iter().flatten().min_by_key(|it| it.remaining);
+            join(&[nearest, None], Left::write_7)
+        }
+        RateLimitFields::Off => None,
+    }
+}
+
+impl Quota {
+    fn write(&self, text: &mut Text) {
+        text.prepend_number(self.window);
+        text.prepend(";w=");
+        text.prepend_number(self.quota.into());
+        text.prepend("\";q=");
+        text.prepend(self.name);
+        text.prepend("\"");
+    }
+
+    fn write_7(&self, text: &mut Text) {
+        text.prepend_number(self.window);
+        text.prepend(";w=");
+        text.prepend_number(self.quota.into());
+    }
+}
+
+impl Left {
+    fn write(&self, text: &mut Text) {
+        text.prepend_number(self.effective);
+        text.prepend(";t=");
+        text.prepend_number(self.remaining);
+        text.prepend("\";r=");
+        text.prepend(self.name);
+        text.prepend("\"");
+    }
+
+    fn write_7(&self, text: &mut Text) {
+        text.prepend_number(self.effective);
+        text.prepend(", reset=");
+        text.prepend_number(self.remaining);
+        text.prepend(", remaining=");
+        text.prepend_number(self.quota.into());
+        text.prepend("limit=");
+    }
+}
+
+/// A list, written from its end: see [`Text`].
+fn join<T>(items: &[Option<T>; 2], write: impl Fn(&T, &mut Text)) -> Option<HeaderValue> {
+    let mut text = Text::new();
+    for item in items.iter().flatten().rev() {
         if !text.is_empty() {
-            text.push_str(", ");
+            text.prepend(", ");
         }
         write(item, &mut text);
     }
-    text
+    HeaderValue::from_bytes(text.as_bytes()).ok()
 }

@@ -1,4 +1,5 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use tollgate_scope::Requirement;
 use tower_layer::Layer;
@@ -8,9 +9,9 @@ use crate::{Guard, Tollgate};
 /// Guards services with one requirement: see [`Tollgate::require`].
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
-    tollgate: Tollgate,
-    requirement: Requirement,
-    cost: NonZeroU32,
+    pub(crate) tollgate: Tollgate,
+    pub(crate) requirement: Requirement,
+    pub(crate) cost: NonZeroU32,
 }
 
 impl GuardLayer {
@@ -30,6 +31,6 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard::new(inner, self.tollgate.clone(), self.requirement.clone(), self.cost)
+        Guard::new(inner, Arc::new(self.clone()))
     }
 }

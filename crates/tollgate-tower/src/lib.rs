@@ -44,10 +44,12 @@ mod fields;
 mod future;
 mod layer;
 mod problem;
+mod quota;
 mod refusal;
 #[cfg(feature = "axum")]
 mod routes;
 mod service;
+mod text;
 mod tollgate;
 
 pub use body::GuardBody;

@@ -5,8 +5,8 @@ use tollgate_verify::Denial;
 
 use crate::Tollgate;
 use crate::challenge::challenge;
-use crate::fields::whole_seconds;
 use crate::problem::Problem;
+use crate::quota::whole_seconds;
 
 /// Turns the refusals of a [`Tollgate`] into what else its callers expect: another body, another
 /// status, another language. Closures do.

@@ -117,7 +117,7 @@ impl<S> Layer<S> for RouteTable {
     type Service = RouteGuard<S>;
 
     fn layer(&self, inner: S) -> RouteGuard<S> {
-        RouteGuard { inner, table: self.clone() }
+        RouteGuard { inner, table: Arc::new(self.clone()) }
     }
 }
 
@@ -125,7 +125,8 @@ impl<S> Layer<S> for RouteTable {
 #[derive(Clone, Debug)]
 pub struct RouteGuard<S> {
     inner: S,
-    table: RouteTable,
+    /// Shared, as a [`Guard`](crate::Guard)'s layer is.
+    table: Arc<RouteTable>,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RouteGuard<S>

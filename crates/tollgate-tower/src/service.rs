@@ -1,29 +1,23 @@
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tollgate_scope::Requirement;
 use tower_service::Service;
 
-use crate::{GuardBody, GuardFuture, Tollgate};
+use crate::{GuardBody, GuardFuture, GuardLayer};
 
-/// A service that is called only with requests that may pass: see [`Tollgate::require`].
+/// A service that is called only with requests that may pass: see
+/// [`Tollgate::require`](crate::Tollgate::require).
 #[derive(Clone, Debug)]
 pub struct Guard<S> {
     inner: S,
-    tollgate: Tollgate,
-    requirement: Requirement,
-    cost: NonZeroU32,
+    /// Axum clones a service for each request: one count of references is cheaper than three.
+    layer: Arc<GuardLayer>,
 }
 
 impl<S> Guard<S> {
-    pub(crate) const fn new(
-        inner: S,
-        tollgate: Tollgate,
-        requirement: Requirement,
-        cost: NonZeroU32,
-    ) -> Self {
-        Self { inner, tollgate, requirement, cost }
+    pub(crate) const fn new(inner: S, layer: Arc<GuardLayer>) -> Self {
+        Self { inner, layer }
     }
 }
 
@@ -40,6 +34,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        GuardFuture::guarded(&mut self.inner, &self.tollgate, request, &self.requirement, self.cost)
+        let GuardLayer { tollgate, requirement, cost } = &*self.layer;
+        GuardFuture::guarded(&mut self.inner, tollgate, request, requirement, *cost)
     }
 }

@@ -173,6 +173,25 @@ fn draft_7_tells_of_the_limit_that_is_nearer_to_its_end() {
 }
 
 #[test]
+fn however_many_policies_and_drafts_a_thread_tells_of_each_is_told_as_its_own() {
+    let gates = (1..=20).map(|burst| Gate::with_policy(without_daily(per_second(5), burst)));
+    let gates: Vec<_> = gates.collect();
+    for _ in 0..2 {
+        for (burst, gate) in (1_u32..).zip(&gates) {
+            let window = burst.div_ceil(5);
+            let told = gate.pass(1);
+            let policy = format!(r#""burst";q={burst};w={window}"#);
+            assert_eq!(rate_limit(&told)[0], Some(&*policy));
+            gate.clock.advance(Duration::from_secs(1));
+            let draft_7 = gate.tollgate.clone().with_rate_limit_fields(RateLimitFields::Draft7);
+            let told = ask(&draft_7.require(gate.reads()), gate.request());
+            assert_eq!(rate_limit(&told)[0], Some(&*format!("{burst};w={window}")));
+            gate.clock.advance(Duration::from_secs(1));
+        }
+    }
+}
+
+#[test]
 fn they_can_be_turned_off() {
     let mut gate = Gate::new();
     gate.tollgate = gate.tollgate.with_rate_limit_fields(RateLimitFields::Off);
