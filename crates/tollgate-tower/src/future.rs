@@ -53,8 +53,8 @@ where
     ) -> Self {
         let verifier = tollgate.verifier();
         let state = match verifier.verify_in_memory(request.headers(), requirement, cost) {
-            Some(decision) => State::decided(inner, tollgate, request, decision),
-            None => {
+            Poll::Ready(decision) => State::decided(inner, tollgate, request, decision),
+            Poll::Pending => {
                 // The clone may not be ready; the one that is goes with the request.
                 // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
                 let clone = inner.clone();

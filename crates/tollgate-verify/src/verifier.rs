@@ -35,9 +35,10 @@ pub struct Verifier {
     max_staleness: Duration,
 }
 
-/// What the store said while a request waited for it.
+/// What a request asks the store, and what it was told.
 #[derive(Default)]
-struct Answers {
+struct Asked {
+    question: Option<Question>,
     partner: Option<Option<u32>>,
     token: Option<(Option<Described>, Option<Arc<Attempt>>)>,
 }
@@ -55,25 +56,17 @@ struct Bearer<'a> {
     digest: Option<TokenDigest>,
 }
 
-impl Bearer<'_> {
-    const UNREAD: Self = Self { text: Err(Unreadable::Missing), digest: None };
-}
-
-impl Answers {
-    /// Waits for the answer to the question, if there is one.
-    fn poll(
-        &mut self,
-        asked: &mut Option<Question>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), StoreIsAway>> {
-        match asked {
+impl Asked {
+    /// Waits for the answer to the question.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreIsAway>> {
+        match &mut self.question {
             Some(Question::Partner(flight)) => {
                 self.partner = Some(ready!(flight.poll_unpin(cx))?);
             }
             Some(Question::Token(flight)) => self.token = Some(ready!(flight.poll_unpin(cx))?),
             None => {}
         }
-        *asked = None;
+        self.question = None;
         Poll::Ready(Ok(()))
     }
 }
@@ -158,30 +151,19 @@ impl Verifier {
         requirement: &Requirement,
         cost: NonZeroU32,
     ) -> impl Future<Output = Result<Grant, Denial>> {
-        let (mut answers, mut asked) = (Answers::default(), None);
-        poll_fn(move |cx| {
-            loop {
-                ready!(answers.poll(&mut asked, cx))?;
-                let decision = self.decide(headers, requirement, cost, &answers, &mut asked);
-                if decision.is_ready() {
-                    return decision;
-                }
-            }
-        })
+        let mut asked = Asked::default();
+        poll_fn(move |cx| self.decide(headers, requirement, cost, &mut asked, Some(cx)))
     }
 
-    /// Decides on a request if that takes no store, without waiting: nothing is charged otherwise.
+    /// Decides on a request without waiting: pending, with nothing charged, if a store has to be asked.
     #[must_use]
     pub fn verify_in_memory(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
         cost: NonZeroU32,
-    ) -> Option<Result<Grant, Denial>> {
-        match self.decide(headers, requirement, cost, &Answers::default(), &mut None) {
-            Poll::Ready(decision) => Some(decision),
-            Poll::Pending => None,
-        }
+    ) -> Poll<Result<Grant, Denial>> {
+        self.decide(headers, requirement, cost, &mut Asked::default(), None)
     }
 
     /// Writes to the store when tokens were last used, each at most once a minute, and what partners
@@ -247,31 +229,36 @@ impl Verifier {
         self.directory.write_behind(self.now(), true).await
     }
 
-    /// Everything that happens to a request, in order, with what the store has said so far. What it has
-    /// to be asked first is left in `asked`.
+    /// Everything that happens to a request, in order. Where a store has to be asked, the task of this
+    /// context waits for it and comes here again.
     fn decide(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
         cost: NonZeroU32,
-        answers: &Answers,
-        asked: &mut Option<Question>,
+        asked: &mut Asked,
+        mut cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<Grant, Denial>> {
         let moment = self.directory.moment(self.registry.clock(), self.max_staleness);
         let credentials = Credentials::new(headers, &self.names);
 
         let key = credentials.api_key_field().map_err(no_key)?;
         let sought = self.directory.seek(key);
-        let is_stranger = answers.partner.is_none() && self.directory.certainly_lacks(&sought);
-        let bearer = if is_stranger { Bearer::UNREAD } else { self.bearer(credentials) };
+        if asked.partner.is_none() && self.directory.certainly_lacks(&sought) {
+            let heard = self.directory.partner(&sought, &moment);
+            let _known =
+                ready!(self.other_caller(&sought, &heard, &moment, asked, cx.as_deref_mut()))?;
+            return self.decide(headers, requirement, cost, asked, cx);
+        }
+        let bearer = self.bearer(credentials);
 
         let caller = match self.directory.partner(&sought, &moment) {
             Heard::Of(caller) if caller.partner.is_enabled() => caller,
-            heard => ready!(self.other_caller(&sought, &heard, &moment, answers, asked))?,
+            heard => ready!(self.other_caller(&sought, &heard, &moment, asked, cx.as_deref_mut()))?,
         };
         let token = match self.known_token(&bearer, &moment) {
             Some(token) => token,
-            None => ready!(self.other_token(&bearer, caller, &moment, answers, asked))?,
+            None => ready!(self.other_token(&bearer, caller, &moment, asked, cx))?,
         };
         let standing = match caller.charge(cost, moment.now()) {
             Outcome::Allowed(standing) => standing,
@@ -301,25 +288,28 @@ impl Verifier {
         sought: &Sought<'_>,
         heard: &Heard<Caller<'_>>,
         moment: &Moment<'_>,
-        answers: &Answers,
-        asked: &mut Option<Question>,
+        asked: &mut Asked,
+        cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<Caller<'_>, Denial>> {
         let invalid = Denial::ApiKeyInvalid { misplaced_token: false };
-        if let Some(answer) = answers.partner {
-            let caller = answer.and_then(|number| self.directory.caller(number));
-            let enabled = caller.filter(|caller| caller.partner.is_enabled());
-            return Poll::Ready(enabled.ok_or(invalid));
+        if asked.partner.is_none() {
+            if !matches!(asked.question, Some(Question::Partner(_))) {
+                if let Heard::Of(_) | Heard::Absent = heard {
+                    return Poll::Ready(Err(invalid));
+                }
+                if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), sought.key) {
+                    self.warn_of_misplaced(&misplaced, moment);
+                    return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
+                }
+                let key = as_api_key(sought.key).map_err(|_| invalid.clone())?;
+                let flight = self.directory.look_up_partner(key, moment.now());
+                asked.question = Some(Question::Partner(flight));
+            }
+            let Some(cx) = cx else { return Poll::Pending };
+            ready!(asked.poll(cx))?;
         }
-        if let Heard::Of(_) | Heard::Absent = heard {
-            return Poll::Ready(Err(invalid));
-        }
-        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), sought.key) {
-            self.warn_of_misplaced(&misplaced, moment);
-            return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
-        }
-        let key = as_api_key(sought.key).map_err(|_| invalid)?;
-        *asked = Some(Question::Partner(self.directory.look_up_partner(key, moment.now())));
-        Poll::Pending
+        let caller = asked.partner.flatten().and_then(|number| self.directory.caller(number));
+        Poll::Ready(caller.filter(|caller| caller.partner.is_enabled()).ok_or(invalid))
     }
 
     /// Reads the token's field and digests it. What is held of the token is on its way from memory then.
@@ -351,10 +341,40 @@ impl Verifier {
         bearer: &Bearer<'_>,
         caller: Caller<'_>,
         moment: &Moment<'_>,
-        answers: &'a Answers,
-        asked: &mut Option<Question>,
+        asked: &'a mut Asked,
+        cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<Token<'a>, Denial>> {
         let now = moment.now();
+        if asked.token.is_none() {
+            if !matches!(asked.question, Some(Question::Token(_))) {
+                let (mut unknown, mut is_remembered) = (Vec::new(), false);
+                for digest in self.registry.digester().candidates(self.parsed(bearer, caller, now)?)
+                {
+                    match self.directory.token(&digest, moment) {
+                        Heard::Of(token) => return Poll::Ready(Ok(token)),
+                        Heard::Absent => continue,
+                        Heard::LongAgo => is_remembered = true,
+                        Heard::Never => {}
+                    }
+                    unknown.push(digest);
+                }
+                let question = self.ask_for_token(caller, unknown, is_remembered, now)?;
+                asked.question = Some(question);
+            }
+            let Some(cx) = cx else { return Poll::Pending };
+            ready!(asked.poll(cx))?;
+        }
+        let token = asked.token.as_ref().and_then(|(token, _attempt)| token.as_ref()?.token(now));
+        Poll::Ready(token.ok_or_else(|| fail(caller, Denial::TokenInvalid, now)))
+    }
+
+    /// The text of what is presented, if it is a token.
+    fn parsed<'a>(
+        &self,
+        bearer: &Bearer<'a>,
+        caller: Caller<'_>,
+        now: Timestamp,
+    ) -> Result<&'a [u8], Denial> {
         let text = bearer.text.map_err(|unreadable| {
             let denial = match unreadable {
                 Unreadable::Missing => Denial::TokenMissing,
@@ -363,27 +383,12 @@ impl Verifier {
             };
             fail(caller, denial, now)
         })?;
-        if let Some((answer, _attempt)) = &answers.token {
-            let valid = answer.as_ref().and_then(|token| token.token(now));
-            return Poll::Ready(valid.ok_or_else(|| fail(caller, Denial::TokenInvalid, now)));
-        }
         if let Err(error) = PlainToken::parse(self.registry.prefix(), text) {
             let partner = caller.partner.id;
             tracing::debug!(%partner, kind = %error.kind(), "malformed token");
-            return Poll::Ready(Err(fail(caller, Denial::TokenInvalid, now)));
+            return Err(fail(caller, Denial::TokenInvalid, now));
         }
-        let (mut unknown, mut is_remembered) = (Vec::new(), false);
-        for digest in self.registry.digester().candidates(text) {
-            match self.directory.token(&digest, moment) {
-                Heard::Of(token) => return Poll::Ready(Ok(token)),
-                Heard::Absent => continue,
-                Heard::LongAgo => is_remembered = true,
-                Heard::Never => {}
-            }
-            unknown.push(digest);
-        }
-        *asked = Some(self.ask_for_token(caller, unknown, is_remembered, now)?);
-        Poll::Pending
+        Ok(text)
     }
 
     /// Whoever presents a token that this process has never heard of needs the allowance for failures,

@@ -147,7 +147,7 @@ fn the_hot_path_asks_nobody() {
         let headers = bearer(KEY, setting.secret());
         let cost = std::num::NonZeroU32::MIN;
         let decided = setting.verifier.verify_in_memory(&headers, &Requirement::NONE, cost);
-        assert!(decided.unwrap().is_ok());
+        assert!(matches!(decided, std::task::Poll::Ready(Ok(_))));
     }
     assert_eq!(setting.asked(), (1, 1));
 }
