@@ -1,3 +1,4 @@
+use std::array;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use subtle::ConstantTimeEq as _;
@@ -47,12 +48,17 @@ impl Key {
     #[inline]
     pub(crate) fn of(digest: &TokenDigest) -> Self {
         let bytes = digest.as_bytes();
-        let word = |at| u64::from_ne_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+        let word = |at| u64::from_ne_bytes(array::from_fn(|byte| bytes[at + byte]));
         Self([word(0), word(8)])
     }
 }
 
 impl Contents {
+    /// A token that nobody used yet.
+    pub(crate) const fn new(key: Key, id: u128) -> Self {
+        Self { key, id, rights: 0, expires_at: 0, confirmed_at: 0, used: 0 }
+    }
+
     /// How often the slot was given to a token, in the bits that are above the rest.
     pub(crate) const fn turn(&self) -> u32 {
         self.used & !(TURN - 1)
@@ -60,11 +66,6 @@ impl Contents {
 
     pub(crate) const fn last_use(&self) -> u32 {
         self.used & SECONDS
-    }
-
-    /// A token that nobody used yet.
-    pub(crate) const fn new(key: Key, id: u128) -> Self {
-        Self { key, id, rights: 0, expires_at: 0, confirmed_at: 0, used: 0 }
     }
 }
 

@@ -156,7 +156,6 @@ impl Verifier {
     }
 
     /// Decides on a request without waiting: pending, with nothing charged, if a store has to be asked.
-    #[must_use]
     pub fn verify_in_memory(
         &self,
         headers: &HeaderMap,
@@ -244,6 +243,7 @@ impl Verifier {
 
         let key = credentials.api_key_field().map_err(no_key)?;
         let sought = self.directory.seek(key);
+        // For a key that nobody has, nothing is digested.
         if asked.partner.is_none() && self.directory.certainly_lacks(&sought) {
             let heard = self.directory.partner(&sought, &moment);
             let _known =
@@ -291,25 +291,32 @@ impl Verifier {
         asked: &mut Asked,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<Caller<'_>, Denial>> {
-        let invalid = Denial::ApiKeyInvalid { misplaced_token: false };
         if asked.partner.is_none() {
             if !matches!(asked.question, Some(Question::Partner(_))) {
-                if let Heard::Of(_) | Heard::Absent = heard {
-                    return Poll::Ready(Err(invalid));
-                }
-                if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), sought.key) {
-                    self.warn_of_misplaced(&misplaced, moment);
-                    return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
-                }
-                let key = as_api_key(sought.key).map_err(|_| invalid.clone())?;
-                let flight = self.directory.look_up_partner(key, moment.now());
-                asked.question = Some(Question::Partner(flight));
+                asked.question = Some(self.ask_for_partner(sought, heard, moment)?);
             }
             let Some(cx) = cx else { return Poll::Pending };
             ready!(asked.poll(cx))?;
         }
         let caller = asked.partner.flatten().and_then(|number| self.directory.caller(number));
-        Poll::Ready(caller.filter(|caller| caller.partner.is_enabled()).ok_or(invalid))
+        Poll::Ready(caller.filter(|caller| caller.partner.is_enabled()).ok_or(INVALID_KEY))
+    }
+
+    fn ask_for_partner(
+        &self,
+        sought: &Sought<'_>,
+        heard: &Heard<Caller<'_>>,
+        moment: &Moment<'_>,
+    ) -> Result<Question, Denial> {
+        if let Heard::Of(_) | Heard::Absent = heard {
+            return Err(INVALID_KEY);
+        }
+        if let Ok(misplaced) = PlainToken::parse(self.registry.prefix(), sought.key) {
+            self.warn_of_misplaced(&misplaced, moment);
+            return Err(Denial::ApiKeyInvalid { misplaced_token: true });
+        }
+        let key = as_api_key(sought.key).map_err(|_| INVALID_KEY)?;
+        Ok(Question::Partner(self.directory.look_up_partner(key, moment.now())))
     }
 
     /// Reads the token's field and digests it. What is held of the token is on its way from memory then.
@@ -348,8 +355,8 @@ impl Verifier {
         if asked.token.is_none() {
             if !matches!(asked.question, Some(Question::Token(_))) {
                 let (mut unknown, mut is_remembered) = (Vec::new(), false);
-                for digest in self.registry.digester().candidates(self.parsed(bearer, caller, now)?)
-                {
+                let text = self.parsed(bearer, caller, now)?;
+                for digest in self.registry.digester().candidates(text) {
                     match self.directory.token(&digest, moment) {
                         Heard::Of(token) => return Poll::Ready(Ok(token)),
                         Heard::Absent => continue,
@@ -437,6 +444,8 @@ fn directory(registry: &Registry, max_tokens: usize) -> Directory {
     let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
     Directory::new(store, catalogue, max_tokens, registry.clock().now())
 }
+
+const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
 
 fn no_key(unreadable: Unreadable) -> Denial {
     match unreadable {
