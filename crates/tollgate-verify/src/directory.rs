@@ -135,10 +135,9 @@ impl Directory {
         self.held.partners.seek(key)
     }
 
-    /// Whether no partner with this key is held, as far as that is known at once.
     #[inline]
-    pub(crate) fn certainly_lacks(&self, sought: &Sought<'_>) -> bool {
-        self.held.partners.certainly_lack(sought)
+    pub(crate) fn has_far_partners(&self) -> bool {
+        self.held.partners.are_far()
     }
 
     /// What this process has heard of the partner with this key.

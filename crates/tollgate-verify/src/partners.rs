@@ -77,11 +77,11 @@ impl Partners {
         Sought { key, hash: self.hash(key) }
     }
 
-    /// Whether there is certainly none with this key. Where the index has outgrown what a processor's caches
-    /// hold beside other things, it is not looked at: to wait for it would take longer than a digest.
+    /// Whether their index has outgrown what a processor's caches hold beside other things, so that to wait
+    /// for it takes longer than a digest.
     #[inline]
-    pub(crate) fn certainly_lack(&self, sought: &Sought<'_>) -> bool {
-        self.index.len() < NEAR && self.index.find(sought.hash, Some).is_none()
+    pub(crate) fn are_far(&self) -> bool {
+        self.index.len() >= NEAR
     }
 
     #[inline]

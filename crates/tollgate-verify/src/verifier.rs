@@ -56,6 +56,10 @@ struct Bearer<'a> {
     digest: Option<TokenDigest>,
 }
 
+impl Bearer<'_> {
+    const UNREAD: Self = Self { text: Err(Unreadable::Missing), digest: None };
+}
+
 impl Asked {
     /// Waits for the answer to the question.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreIsAway>> {
@@ -243,19 +247,19 @@ impl Verifier {
 
         let key = credentials.api_key_field().map_err(no_key)?;
         let sought = self.directory.seek(key);
-        // For a key that nobody has, nothing is digested.
-        if asked.partner.is_none() && self.directory.certainly_lacks(&sought) {
-            let heard = self.directory.partner(&sought, &moment);
-            let _known =
-                ready!(self.other_caller(&sought, &heard, &moment, asked, cx.as_deref_mut()))?;
-            return self.decide(headers, requirement, cost, asked, cx);
+        let mut bearer = Bearer::UNREAD;
+        // Where partners are far, the digest is computed while one comes; else none is for a stranger.
+        let is_far = self.directory.has_far_partners();
+        if is_far {
+            self.read(credentials, &mut bearer);
         }
-        let bearer = self.bearer(credentials);
-
         let caller = match self.directory.partner(&sought, &moment) {
             Heard::Of(caller) if caller.partner.is_enabled() => caller,
             heard => ready!(self.other_caller(&sought, &heard, &moment, asked, cx.as_deref_mut()))?,
         };
+        if !is_far {
+            self.read(credentials, &mut bearer);
+        }
         let token = match self.known_token(&bearer, &moment) {
             Some(token) => token,
             None => ready!(self.other_token(&bearer, caller, &moment, asked, cx))?,
@@ -320,16 +324,15 @@ impl Verifier {
     }
 
     /// Reads the token's field and digests it. What is held of the token is on its way from memory then.
-    #[inline]
-    fn bearer<'a>(&self, credentials: Credentials<'a>) -> Bearer<'a> {
-        let text = credentials.token_field();
-        let of_its_length =
-            text.ok().filter(|text| text.len() == self.registry.prefix().token_len());
-        let digest = of_its_length.map(|text| self.registry.digester().digest(text));
-        if let Some(digest) = &digest {
-            self.directory.fetch_token(digest);
+    fn read<'a>(&self, credentials: Credentials<'a>, bearer: &mut Bearer<'a>) {
+        bearer.text = credentials.token_field();
+        if let Ok(text) = bearer.text
+            && text.len() == self.registry.prefix().token_len()
+        {
+            let digest = self.registry.digester().digest(text);
+            self.directory.fetch_token(&digest);
+            bearer.digest = Some(digest);
         }
-        Bearer { text, digest }
     }
 
     #[inline]
