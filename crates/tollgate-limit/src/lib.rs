@@ -37,6 +37,7 @@
 //! The daily quota is a counter that starts again at midnight, not a second bucket, which would admit
 //! nearly twice the quota on its first day. The price: two full quotas can be spent around midnight.
 
+mod bucket;
 mod clock;
 #[cfg(feature = "keyed")]
 mod limiter;
@@ -46,6 +47,7 @@ mod policy;
 mod rate;
 mod state;
 mod timestamp;
+mod word;
 
 pub use clock::{Clock, FakeClock, SystemClock};
 #[cfg(feature = "keyed")]

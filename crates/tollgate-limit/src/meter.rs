@@ -20,11 +20,13 @@ impl Meter {
     }
 
     /// Spends permits from both limits or from neither: [`LimitState::take`], atomically.
+    #[inline]
     pub fn take(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        update(&self.0, |state| state.take(policy, now, permits))
+        update(&self.0, |state| state.spend(policy, now, permits))
     }
 
     /// The answer that [`take`](Self::take) would give now, without spending.
+    #[inline]
     pub fn peek(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
         self.state().peek(policy, now, permits)
     }
@@ -34,7 +36,7 @@ impl Meter {
     pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) {
         update(&self.0, |state| {
             let used = state.used_today(policy, now).saturating_add(permits);
-            (state.with_used_today(policy, now, used), ())
+            *state = state.with_used_today(policy, now, used);
         });
     }
 
@@ -75,10 +77,12 @@ impl Word for AtomicU128 {
     }
 }
 
-fn update<T>(word: &impl Word, decide: impl Fn(LimitState) -> (LimitState, T)) -> T {
+#[inline]
+fn update<T>(word: &impl Word, decide: impl Fn(&mut LimitState) -> T) -> T {
     let mut current = word.load();
     loop {
-        let (next, answer) = decide(LimitState::from_bits(current));
+        let mut next = LimitState::from_bits(current);
+        let answer = decide(&mut next);
         if next.to_bits() == current {
             return answer;
         }
@@ -153,7 +157,7 @@ mod tests {
             let threads: Vec<_> = (0..3)
                 .map(|_| {
                     let word = Arc::clone(&word);
-                    thread::spawn(move || update(&*word, |state| state.take(&policy, now, 1)))
+                    thread::spawn(move || update(&*word, |state| state.spend(&policy, now, 1)))
                 })
                 .collect();
             let outcomes: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();

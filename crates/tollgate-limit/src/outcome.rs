@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::state::Bucket;
+use crate::bucket::Bucket;
 use crate::{LimitPolicy, LimitState, Timestamp};
 
 /// The answer to a request for permits.
@@ -51,7 +51,7 @@ impl Standing {
     /// Time until the bucket is full.
     #[must_use]
     pub fn full_in(&self) -> Duration {
-        self.bucket().until_holds(&self.policy, self.policy.burst().get())
+        self.bucket().until_full(&self.policy)
     }
 
     /// Time until the day ends.

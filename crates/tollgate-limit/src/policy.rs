@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::state::{Pace, SHARED_BITS};
+use crate::word::{SHARED_BITS, Shape};
 use crate::{Rate, Timestamp};
 
 /// A rate with a burst and, optionally, a daily quota.
@@ -33,8 +33,8 @@ pub struct LimitPolicy {
     burst: NonZeroU32,
     daily: Option<NonZeroU32>,
     day_offset: i32,
-    /// Follows from the rate.
-    pace: Pace,
+    /// Follows from rate and burst.
+    shape: Shape,
 }
 
 /// The numbers are outside of what a policy takes.
@@ -56,7 +56,8 @@ impl LimitPolicy {
     /// A policy without a daily quota.
     #[must_use]
     pub const fn new(rate: Rate, burst: NonZeroU32) -> Self {
-        Self { rate, burst, daily: None, day_offset: 0, pace: Pace::of(rate) }
+        let shape = Shape::of(rate, burst);
+        Self { rate, burst, daily: None, day_offset: 0, shape }
     }
 
     /// This policy with a quota for each calendar day.
@@ -138,8 +139,9 @@ impl LimitPolicy {
         seconds.saturating_add(self.day_offset.into()).div_euclid(86_400)
     }
 
-    pub(crate) const fn pace(&self) -> Pace {
-        self.pace
+    #[inline]
+    pub(crate) const fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// The time in which an empty bucket fills.
