@@ -20,7 +20,7 @@
 //! | to limit | take |
 //! | --- | --- |
 //! | one thing | [`Meter`]: 16 bytes, no lock |
-//! | one thing per key | [`Limiter`]: meters in a bounded map |
+//! | one thing per key | [`Limiter`]: states in a bounded map |
 //! | in a store of your own | [`LimitState`]: a pure function of state, policy and time |
 //!
 //! # What is promised
@@ -46,6 +46,8 @@ mod outcome;
 mod policy;
 mod rate;
 mod state;
+#[cfg(feature = "keyed")]
+mod table;
 mod timestamp;
 mod word;
 

@@ -1,18 +1,21 @@
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
+use crate::table::Table;
 use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 
-/// A [`Meter`] per key, in a concurrent map with a bound on its keys.
+/// A [`LimitState`] per key, in a concurrent map with a bound on its keys.
 ///
 /// A key's state is dropped only when that changes no later answer: its bucket is full and nothing was
 /// spent today. So the map holds the keys of one day at most; where they may exceed the bound, what
-/// happens to one key too many is [`WhenFull`], and never that it goes unlimited.
+/// happens to one key too many is [`WhenFull`], and never that it goes unlimited. A key takes 17 bytes
+/// beside itself, and up to a quarter of all that is taken stays free for new ones.
 ///
 /// Do not use as a key what a stranger can make up: see to it that keys are known first.
 ///
@@ -26,7 +29,8 @@ use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 /// ```
 pub struct Limiter<K> {
     policy: LimitPolicy,
-    callers: DashMap<K, Caller, RandomState>,
+    hasher: RandomState,
+    shards: Box<[Shard<K>]>,
     max_keys: usize,
     when_full: WhenFull,
     shared: Meter,
@@ -47,12 +51,25 @@ pub enum WhenFull {
     Share,
 }
 
-struct Caller {
-    meter: Meter,
-    /// The policy of the last take, where that is not the limiter's own.
-    policy: Option<Box<LimitPolicy>>,
+/// Some of the keys, alone in its lines of the cache.
+#[repr(align(128))]
+struct Shard<K>(Mutex<Callers<K>>);
+
+struct Callers<K> {
+    states: Table<K, Known>,
+    /// The policies of the last takes, where those are not the limiter's own.
+    policies: Table<K, LimitPolicy>,
 }
 
+/// The state of a caller that was seen. No such state has an empty low half, so an empty place in the
+/// table takes no more than it.
+struct Known {
+    high: u64,
+    low: NonZeroU64,
+}
+
+/// So many that threads with different keys rarely meet.
+const SHARDS: usize = 128;
 /// How often keys are looked through at most.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const FIRST_SWEEP: usize = 1_024;
@@ -63,7 +80,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     pub fn new(policy: LimitPolicy) -> Self {
         Self {
             policy,
-            callers: DashMap::with_hasher(RandomState::default()),
+            hasher: RandomState::default(),
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             max_keys: 1_000_000,
             when_full: WhenFull::default(),
             shared: Meter::new(),
@@ -80,12 +98,14 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 
     /// Spends so many permits of this key, under the limiter's policy.
+    #[inline]
     pub fn take(&self, key: &K, now: Timestamp, permits: u32) -> Outcome {
-        self.take_with(key, &self.policy, now, permits)
+        self.take_as(key, &self.policy, true, now, permits)
     }
 
     /// Spends so many permits of this key, under a policy of its own, which may change while the key
     /// is live.
+    #[inline]
     pub fn take_with(
         &self,
         key: &K,
@@ -93,24 +113,15 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         now: Timestamp,
         permits: u32,
     ) -> Outcome {
-        if let Some(caller) = self.callers.get(key)
-            && self.policy_of(&caller) == policy
-        {
-            return caller.meter.take(policy, now, permits);
-        }
-        if let Some(mut caller) = self.callers.get_mut(key) {
-            caller.policy = self.unless_own(policy);
-            return caller.meter.take(policy, now, permits);
-        }
-        self.take_first(key, policy, now, permits)
+        self.take_as(key, policy, *policy == self.policy, now, permits)
     }
 
     /// The answer that [`take`](Self::take) would give now, without spending or noting the key.
     pub fn peek(&self, key: &K, now: Timestamp, permits: u32) -> Outcome {
-        match self.callers.get(key) {
-            Some(caller) => caller.meter.peek(self.policy_of(&caller), now, permits),
-            None => LimitState::default().peek(&self.policy, now, permits),
-        }
+        let hash = self.hasher.hash_one(key);
+        let callers = self.callers(hash);
+        let state = callers.states.get(hash, key).map_or_else(LimitState::default, Known::state);
+        state.peek(callers.policies.get(hash, key).unwrap_or(&self.policy), now, permits)
     }
 
     /// How many keys have a state of their own.
@@ -125,25 +136,56 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         self.len() == 0
     }
 
+    #[inline]
+    fn take_as(
+        &self,
+        key: &K,
+        policy: &LimitPolicy,
+        is_own: bool,
+        now: Timestamp,
+        permits: u32,
+    ) -> Outcome {
+        let hash = self.hasher.hash_one(key);
+        let mut callers = self.callers(hash);
+        match callers.states.get_mut(hash, key) {
+            Some(state) => {
+                let outcome = state.take(policy, now, permits);
+                if !is_own || callers.policies.len() > 0 {
+                    callers.note_policy(hash, key, policy, is_own, &self.hasher);
+                }
+                outcome
+            }
+            None => {
+                drop(callers);
+                self.take_first(key, policy, now, permits)
+            }
+        }
+    }
+
+    #[cold]
     fn take_first(&self, key: &K, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
         let (after, outcome) = LimitState::default().take(policy, now, permits);
-        if after == LimitState::default() {
-            return outcome;
-        }
+        let Some(known) = Known::new(after) else { return outcome };
         self.sweep_if_due(now);
         if self.keys.fetch_add(1, Ordering::Relaxed) >= self.max_keys {
             self.keys.fetch_sub(1, Ordering::Relaxed);
             return self.take_without_room(policy, now, permits);
         }
-        let mut is_new = false;
-        let caller = self.callers.entry(key.clone()).or_insert_with(|| {
-            is_new = true;
-            Caller { meter: Meter::new(), policy: self.unless_own(policy) }
-        });
-        if !is_new {
-            self.keys.fetch_sub(1, Ordering::Relaxed);
-        }
-        caller.meter.take(policy, now, permits)
+        let hash = self.hasher.hash_one(key);
+        let mut callers = self.callers(hash);
+        let outcome = match callers.states.get_mut(hash, key) {
+            // Another thread came first.
+            Some(state) => {
+                self.keys.fetch_sub(1, Ordering::Relaxed);
+                state.take(policy, now, permits)
+            }
+            None => {
+                callers.states.insert(hash, key.clone(), known, &self.hasher);
+                outcome
+            }
+        };
+        callers.note_policy(hash, key, policy, *policy == self.policy, &self.hasher);
+        outcome
     }
 
     fn take_without_room(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
@@ -171,24 +213,84 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             self.swept_at.compare_exchange(swept_at, now, relaxed, relaxed).is_ok()
         };
         if Duration::from_nanos(since) >= SWEEP_EVERY && claim() {
-            self.callers.retain(|_, caller| {
-                let fresh = caller.meter.state().is_fresh(self.policy_of(caller), now);
-                if fresh {
-                    self.keys.fetch_sub(1, Ordering::Relaxed);
-                }
-                !fresh
-            });
+            self.shards.iter().for_each(|shard| self.sweep(&mut shard.lock(), now));
             let twice = self.len().saturating_mul(2);
             self.sweep_above.store(twice.max(FIRST_SWEEP), Ordering::Relaxed);
         }
     }
 
-    fn policy_of<'a>(&'a self, caller: &'a Caller) -> &'a LimitPolicy {
-        caller.policy.as_deref().unwrap_or(&self.policy)
+    fn sweep(&self, callers: &mut Callers<K>, now: Timestamp) {
+        let Callers { states, policies } = callers;
+        let before = states.len();
+        states.retain(&self.hasher, |key, state| {
+            let policy = match policies.len() {
+                0 => &self.policy,
+                _ => policies.get(self.hasher.hash_one(key), key).unwrap_or(&self.policy),
+            };
+            !state.state().is_fresh(policy, now)
+        });
+        policies
+            .retain(&self.hasher, |key, _| states.get(self.hasher.hash_one(key), key).is_some());
+        self.keys.fetch_sub(before - states.len(), Ordering::Relaxed);
     }
 
-    fn unless_own(&self, policy: &LimitPolicy) -> Option<Box<LimitPolicy>> {
-        (*policy != self.policy).then(|| Box::new(*policy))
+    /// A shard is said by bits of the hash that say nothing within its tables.
+    #[inline]
+    fn callers(&self, hash: u64) -> MutexGuard<'_, Callers<K>> {
+        self.shards[(hash >> 8) as usize % SHARDS].lock()
+    }
+}
+
+impl Known {
+    #[inline]
+    fn new(LimitState { high, low }: LimitState) -> Option<Self> {
+        NonZeroU64::new(low).map(|low| Self { high, low })
+    }
+
+    #[inline]
+    const fn state(&self) -> LimitState {
+        LimitState { high: self.high, low: self.low.get() }
+    }
+
+    #[inline]
+    fn take(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+        let mut state = self.state();
+        let outcome = state.spend(policy, now, permits);
+        if let Some(after) = Self::new(state) {
+            *self = after;
+        }
+        outcome
+    }
+}
+
+impl<K> Shard<K> {
+    /// Only a key's own code can panic here, and it runs while all is whole.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Callers<K>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K> Default for Shard<K> {
+    fn default() -> Self {
+        Self(Mutex::new(Callers { states: Table::default(), policies: Table::default() }))
+    }
+}
+
+impl<K: Hash + Eq + Clone> Callers<K> {
+    fn note_policy(
+        &mut self,
+        hash: u64,
+        key: &K,
+        policy: &LimitPolicy,
+        is_own: bool,
+        hasher: &RandomState,
+    ) {
+        match self.policies.get_mut(hash, key) {
+            Some(noted) => *noted = *policy,
+            None if is_own => {}
+            None => self.policies.insert(hash, key.clone(), *policy, hasher),
+        }
     }
 }
 
