@@ -5,6 +5,7 @@
 //! that is half full, for as long as anybody measures.
 
 use std::cell::Cell;
+use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -162,34 +163,50 @@ fn keyed(c: &mut Criterion) {
     group.finish();
 }
 
-/// With the map and the hasher of [`Limiter`].
+/// As its documentation makes it.
 fn keyed_governor(c: &mut Criterion) {
+    keyed_governor_with::<std::hash::RandomState>(c, "keyed");
+}
+
+/// With the hasher of [`Limiter`].
+fn keyed_governor_with_fast_hasher(c: &mut Criterion) {
+    keyed_governor_with::<RandomState>(c, "keyed-fast-hasher");
+}
+
+fn keyed_governor_with<S: BuildHasher + Clone + Default>(c: &mut Criterion, how: &str) {
     let mut group = c.benchmark_group("limit");
     let (clock, mut keys) = (Stepping::new(), Keys(0));
     let keyed = |quota| {
-        let hasher = RandomState::default();
+        let hasher = S::default();
         RateLimiter::<u64, _, _, _>::dashmap_with_clock_and_hasher(quota, clock.clone(), hasher)
     };
     let (burst, day) = (keyed(quota()), keyed(daily()));
     let one = |key: &u64| burst.check_key(key);
     let both = |key: &u64| burst.check_key(key).and_then(|()| day.check_key(key));
-    step(&mut group, "governor/1-limiter/keyed/hot", &clock, STEP, |_| one(black_box(&1)));
-    step(&mut group, "governor/2-limiters/keyed/hot", &clock, STEP, |_| both(black_box(&1)));
+    let name = |limiters: &str, which: &str| format!("governor/{limiters}/{how}/{which}");
+    step(&mut group, &name("1-limiter", "hot"), &clock, STEP, |_| one(black_box(&1)));
+    step(&mut group, &name("2-limiters", "hot"), &clock, STEP, |_| both(black_box(&1)));
 
     for _ in 0..KEYS {
         clock.step(STEP / KEYS);
         let key = keys.next();
         let _ = (burst.check_key_n(&key, HALF), day.check_key(&key));
     }
-    let small = STEP / KEYS;
-    step(&mut group, "governor/1-limiter/keyed/100000-keys", &clock, small, |_| one(&keys.next()));
-    step(&mut group, "governor/2-limiters/keyed/100000-keys", &clock, small, |_| {
-        both(&keys.next())
-    });
+    let (small, which) = (STEP / KEYS, "100000-keys");
+    step(&mut group, &name("1-limiter", which), &clock, small, |_| one(&keys.next()));
+    step(&mut group, &name("2-limiters", which), &clock, small, |_| both(&keys.next()));
     clock.step(STEP);
     assert_eq!(burst.check_key_n(&keys.next(), HALF), Ok(Ok(())));
     group.finish();
 }
 
-criterion_group!(benches, clocks, one_caller, one_caller_of_governor, keyed, keyed_governor);
+criterion_group!(
+    benches,
+    clocks,
+    one_caller,
+    one_caller_of_governor,
+    keyed,
+    keyed_governor,
+    keyed_governor_with_fast_hasher
+);
 criterion_main!(benches);

@@ -1,6 +1,7 @@
-//! `Limiter` with both limits beside two governors, with the same map and the same hasher, and beside
-//! other limiters as their own documentation uses them. Each reads its own clock; that of Tollgate runs
-//! fast, since no policy allows as much as is asked for here. Those that are told the time read none.
+//! `Limiter` with both limits beside two governors, as their documentation makes them and with
+//! Tollgate's hasher, and beside other limiters as their own documentation uses them. Each reads its
+//! own clock; that of Tollgate runs fast, since no policy allows as much as is asked for here. Those
+//! that are told the time read none.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,6 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use foldhash::fast::RandomState;
 use governor::clock::{Clock as _, DefaultClock, FakeRelativeClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use limitador::limit::{Context, Limit};
 use tollgate_benches::{
@@ -20,8 +23,10 @@ use tollgate_limit::{Clock, Limiter, Meter};
 const TOLLGATE: &str = "tollgate_limit::Limiter, both limits";
 const ONE: &str = "governor, one limit";
 const TWO: &str = "two governors";
+const TWO_FAST: &str = "two governors, with Tollgate's hasher";
 const TOLLGATE_TOLD: &str = "tollgate_limit::Limiter, told the time";
 const TWO_TOLD: &str = "two governors, told the time";
+const TWO_TOLD_FAST: &str = "two governors, with Tollgate's hasher, told the time";
 const ROUNDS: usize = 1_001;
 const KEYS: usize = 100_000;
 
@@ -58,21 +63,19 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
     let many = if is_measuring() { many } else { 1 };
     let keys: Vec<K> = (0..many).map(key).collect();
     let (limiter, clock) = (Limiter::new(plenty()), Fast::new());
-    let governor = |quota| {
-        let (quanta, hasher) = (DefaultClock::default(), RandomState::default());
-        RateLimiter::<K, _, _, _>::dashmap_with_clock_and_hasher(quota, quanta, hasher)
-    };
-    let (one, burst, daily) = (governor(rate()), governor(rate()), governor(day()));
+    let [one, burst, daily] = [rate(), rate(), day()].map(RateLimiter::<K, _, _, _>::dashmap);
+    let fast = [rate(), day()].map(|quota| with_fast_hasher(quota, DefaultClock::default()));
     for key in &keys {
         let _ = (one.check_key(key), burst.check_key(key), daily.check_key(key));
+        let _ = (fast[0].check_key(key), fast[1].check_key(key));
         assert!(limiter.take(key, clock.now(), 1).is_allowed());
     }
-    let told = |quota| {
-        let (clock, hasher) = (FakeRelativeClock::default(), RandomState::default());
-        RateLimiter::<K, _, _, _>::dashmap_with_clock_and_hasher(quota, clock, hasher)
-    };
-    let (told_burst, told_daily, told_limiter) =
-        (told(rate()), told(day()), Limiter::new(plenty()));
+    let told_limiter = Limiter::new(plenty());
+    let told = [rate(), day()].map(|quota| {
+        RateLimiter::<K, _, _, _>::dashmap_with_clock(quota, FakeRelativeClock::default())
+    });
+    let told_fast =
+        [rate(), day()].map(|quota| with_fast_hasher(quota, FakeRelativeClock::default()));
     let mut now = clock.now();
     let drawn = || {
         let mut numbers = Numbers::from(5);
@@ -85,23 +88,41 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
         Work::over(TOLLGATE, first(), drawn(), |key| limiter.take(key, clock.now(), 1)),
         Work::over(ONE, first(), drawn(), |key| one.check_key(key)),
         Work::over(TWO, first(), drawn(), |key| both(key)),
+        Work::over(TWO_FAST, first(), drawn(), |key| {
+            fast[0].check_key(key).and_then(|()| fast[1].check_key(key))
+        }),
         Work::over(TOLLGATE_TOLD, first(), drawn(), |key| {
             now = now.saturating_add(Duration::from_micros(10));
             told_limiter.take(key, now, 1)
         }),
         Work::over(TWO_TOLD, first(), drawn(), |key| {
-            told_burst.check_key(key).and_then(|()| told_daily.check_key(key))
+            told[0].check_key(key).and_then(|()| told[1].check_key(key))
+        }),
+        Work::over(TWO_TOLD_FAST, first(), drawn(), |key| {
+            told_fast[0].check_key(key).and_then(|()| told_fast[1].check_key(key))
         }),
     ];
     let samples = interleave(ROUNDS, works);
     assert!(both(&keys[0]).is_ok() && limiter.take(&keys[0], clock.now(), 1).is_allowed());
-    let mut rows = rows(&samples, &[TOLLGATE, ONE, TWO, TOLLGATE_TOLD, TWO_TOLD]);
-    let against = |name, ours, theirs| {
-        Row::new(name).at_most(samples.ratio(ours, theirs), 0.5, "× two governors")
-    };
-    rows.push(against("Tollgate against two governors, clocks read", TOLLGATE, TWO));
-    rows.push(against("Tollgate against two governors, told the time", TOLLGATE_TOLD, TWO_TOLD));
+    let mut rows =
+        rows(&samples, &[TOLLGATE, ONE, TWO, TWO_FAST, TOLLGATE_TOLD, TWO_TOLD, TWO_TOLD_FAST]);
+    for (ours, theirs, fast, how) in [
+        (TOLLGATE, TWO, TWO_FAST, "clocks read"),
+        (TOLLGATE_TOLD, TWO_TOLD, TWO_TOLD_FAST, "told the time"),
+    ] {
+        let against = |theirs| format!("Tollgate against {theirs}, {how}");
+        let (of_theirs, of_fast) = (samples.ratio(ours, theirs), samples.ratio(ours, fast));
+        rows.push(Row::new(&against(TWO)).at_most(of_theirs, 0.5, "× two governors"));
+        rows.push(Row::new(&against(TWO_FAST)).measured(of_fast, "× two governors"));
+    }
     rows
+}
+
+fn with_fast_hasher<K: Hash + Eq + Clone, C: governor::clock::Clock>(
+    quota: Quota,
+    clock: C,
+) -> RateLimiter<K, DashMapStateStore<K, RandomState>, C, NoOpMiddleware<C::Instant>> {
+    RateLimiter::dashmap_with_clock_and_hasher(quota, clock, RandomState::default())
 }
 
 /// limitador is asked as in its own benchmark, with a context at hand; both limits are counters that
