@@ -51,14 +51,14 @@ pub enum WhenFull {
     Share,
 }
 
-/// Some of the keys, alone in its lines of the cache.
-#[repr(align(128))]
+/// Some of the keys, in one line of the cache.
+#[repr(align(64))]
 struct Shard<K>(Mutex<Callers<K>>);
 
 struct Callers<K> {
     states: Table<K, Known>,
-    /// The policies of the last takes, where those are not the limiter's own.
-    policies: Table<K, LimitPolicy>,
+    /// The policies of the last takes, where those are not the limiter's own. Few limiters have any.
+    policies: Option<Box<Table<K, LimitPolicy>>>,
 }
 
 /// The state of a caller that was seen. No such state has an empty low half, so an empty place in the
@@ -69,7 +69,7 @@ struct Known {
 }
 
 /// So many that threads with different keys rarely meet.
-const SHARDS: usize = 128;
+const SHARDS: usize = 64;
 /// How often keys are looked through at most.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const FIRST_SWEEP: usize = 1_024;
@@ -121,7 +121,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let hash = self.hasher.hash_one(key);
         let callers = self.callers(hash);
         let state = callers.states.get(hash, key).map_or_else(LimitState::default, Known::state);
-        state.peek(callers.policies.get(hash, key).unwrap_or(&self.policy), now, permits)
+        state.peek(callers.policy(hash, key).unwrap_or(&self.policy), now, permits)
     }
 
     /// How many keys have a state of their own.
@@ -150,7 +150,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match callers.states.get_mut(hash, key) {
             Some(state) => {
                 let outcome = state.take(policy, now, permits);
-                if !is_own || callers.policies.len() > 0 {
+                if !is_own || callers.policies.is_some() {
                     callers.note_policy(hash, key, policy, is_own, &self.hasher);
                 }
                 outcome
@@ -222,15 +222,14 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn sweep(&self, callers: &mut Callers<K>, now: Timestamp) {
         let Callers { states, policies } = callers;
         let before = states.len();
+        let hash = |key: &K| self.hasher.hash_one(key);
         states.retain(&self.hasher, |key, state| {
-            let policy = match policies.len() {
-                0 => &self.policy,
-                _ => policies.get(self.hasher.hash_one(key), key).unwrap_or(&self.policy),
-            };
-            !state.state().is_fresh(policy, now)
+            let noted = policies.as_ref().and_then(|policies| policies.get(hash(key), key));
+            !state.state().is_fresh(noted.unwrap_or(&self.policy), now)
         });
-        policies
-            .retain(&self.hasher, |key, _| states.get(self.hasher.hash_one(key), key).is_some());
+        if let Some(policies) = policies {
+            policies.retain(&self.hasher, |key, _| states.get(hash(key), key).is_some());
+        }
         self.keys.fetch_sub(before - states.len(), Ordering::Relaxed);
     }
 
@@ -273,11 +272,15 @@ impl<K> Shard<K> {
 
 impl<K> Default for Shard<K> {
     fn default() -> Self {
-        Self(Mutex::new(Callers { states: Table::default(), policies: Table::default() }))
+        Self(Mutex::new(Callers { states: Table::default(), policies: None }))
     }
 }
 
 impl<K: Hash + Eq + Clone> Callers<K> {
+    fn policy(&self, hash: u64, key: &K) -> Option<&LimitPolicy> {
+        self.policies.as_ref()?.get(hash, key)
+    }
+
     fn note_policy(
         &mut self,
         hash: u64,
@@ -286,10 +289,14 @@ impl<K: Hash + Eq + Clone> Callers<K> {
         is_own: bool,
         hasher: &RandomState,
     ) {
-        match self.policies.get_mut(hash, key) {
+        if is_own && self.policies.is_none() {
+            return;
+        }
+        let policies = self.policies.get_or_insert_default();
+        match policies.get_mut(hash, key) {
             Some(noted) => *noted = *policy,
             None if is_own => {}
-            None => self.policies.insert(hash, key.clone(), *policy, hasher),
+            None => policies.insert(hash, key.clone(), *policy, hasher),
         }
     }
 }
