@@ -1,13 +1,12 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::num::NonZeroU64;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use crate::table::Table;
+use crate::shard::{Callers, Known, Shard};
 use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 
 /// A [`LimitState`] per key, in a concurrent map with a bound on its keys.
@@ -49,23 +48,6 @@ pub enum WhenFull {
     Refuse,
     /// It shares one meter, under its policy, with all others for which there is no room.
     Share,
-}
-
-/// Some of the keys, in one line of the cache.
-#[repr(align(64))]
-struct Shard<K>(Mutex<Callers<K>>);
-
-struct Callers<K> {
-    states: Table<K, Known>,
-    /// The policies of the last takes, where those are not the limiter's own. Few limiters have any.
-    policies: Option<Box<Table<K, LimitPolicy>>>,
-}
-
-/// The state of a caller that was seen. No such state has an empty low half, so an empty place in the
-/// table takes no more than it.
-struct Known {
-    high: u64,
-    low: NonZeroU64,
 }
 
 /// So many that threads with different keys rarely meet.
@@ -237,67 +219,6 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     #[inline]
     fn callers(&self, hash: u64) -> MutexGuard<'_, Callers<K>> {
         self.shards[(hash >> 8) as usize % SHARDS].lock()
-    }
-}
-
-impl Known {
-    #[inline]
-    fn new(LimitState { high, low }: LimitState) -> Option<Self> {
-        NonZeroU64::new(low).map(|low| Self { high, low })
-    }
-
-    #[inline]
-    const fn state(&self) -> LimitState {
-        LimitState { high: self.high, low: self.low.get() }
-    }
-
-    #[inline]
-    fn take(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        let mut state = self.state();
-        let outcome = state.spend(policy, now, permits);
-        if let Some(after) = Self::new(state) {
-            *self = after;
-        }
-        outcome
-    }
-}
-
-impl<K> Shard<K> {
-    /// Only a key's own code can panic here, and it runs while all is whole.
-    #[inline]
-    fn lock(&self) -> MutexGuard<'_, Callers<K>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<K> Default for Shard<K> {
-    fn default() -> Self {
-        Self(Mutex::new(Callers { states: Table::default(), policies: None }))
-    }
-}
-
-impl<K: Hash + Eq + Clone> Callers<K> {
-    fn policy(&self, hash: u64, key: &K) -> Option<&LimitPolicy> {
-        self.policies.as_ref()?.get(hash, key)
-    }
-
-    fn note_policy(
-        &mut self,
-        hash: u64,
-        key: &K,
-        policy: &LimitPolicy,
-        is_own: bool,
-        hasher: &RandomState,
-    ) {
-        if is_own && self.policies.is_none() {
-            return;
-        }
-        let policies = self.policies.get_or_insert_default();
-        match policies.get_mut(hash, key) {
-            Some(noted) => *noted = *policy,
-            None if is_own => {}
-            None => policies.insert(hash, key.clone(), *policy, hasher),
-        }
     }
 }
 
