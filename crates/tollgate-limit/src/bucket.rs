@@ -54,7 +54,7 @@ impl Bucket {
         let (took, ready) = refilled(age.into(), level, policy);
         let ready_since = since + took;
         let day = day_of(now, policy);
-        let used = if nanos(since) >= start_of(day, policy) { used } else { 0 };
+        let used = if u128::from(nanos(since)) < start_of(day, policy) { 0 } else { used };
         Some(Self { now, since, level, ready_since, ready, day, used, renewed: false })
     }
 
@@ -64,7 +64,8 @@ impl Bucket {
         }
         let Fields { at, crossed, shape, level, used } = Fields::unpack(state);
         let written_day = day_of(nanos(at), policy) + u64::from(crossed);
-        let written = cmp::max(at, ticks(start_of(written_day, policy)));
+        let day_began = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
+        let written = cmp::max(at, ticks(day_began));
         let now_ticks = ticks(now.as_nanos());
         if written > now_ticks + JITTER {
             let level = cmp::min(level, policy.burst().get());
@@ -124,7 +125,7 @@ impl Bucket {
     #[inline]
     pub(crate) fn write(&self, policy: &LimitPolicy) -> LimitState {
         let at = self.ready_since;
-        let crossed = nanos(at) < start_of(self.day, policy);
+        let crossed = u128::from(nanos(at)) < start_of(self.day, policy);
         let shape = policy.shape();
         Fields { at, crossed, shape, level: self.ready, used: self.used }.pack()
     }
@@ -183,8 +184,7 @@ impl Bucket {
     }
 
     fn nanos_until_day_ends(&self, policy: &LimitPolicy) -> u128 {
-        let end = u128::from(first_second(self.day + 1, policy)) * u128::from(NANOS_PER_SECOND);
-        end.saturating_sub(self.now.into())
+        start_of(self.day + 1, policy).saturating_sub(self.now.into())
     }
 }
 
@@ -255,17 +255,11 @@ fn day_of(nanos: u64, policy: &LimitPolicy) -> u64 {
     (nanos / NANOS_PER_SECOND + before_epoch(policy)) / SECONDS_PER_DAY
 }
 
-/// The first nanosecond of this day: the epoch if the day began before it, or the last that a clock
-/// shows if it begins later.
+/// The first nanosecond of this day, or the epoch if the day began before it.
 #[inline]
-fn start_of(day: u64, policy: &LimitPolicy) -> u64 {
-    first_second(day, policy).saturating_mul(NANOS_PER_SECOND)
-}
-
-/// The same in seconds, however late.
-#[inline]
-fn first_second(day: u64, policy: &LimitPolicy) -> u64 {
-    (day * SECONDS_PER_DAY).saturating_sub(before_epoch(policy))
+fn start_of(day: u64, policy: &LimitPolicy) -> u128 {
+    let seconds = (day * SECONDS_PER_DAY).saturating_sub(before_epoch(policy));
+    u128::from(seconds) * u128::from(NANOS_PER_SECOND)
 }
 
 /// Seconds from the beginning of day 0 to the epoch.

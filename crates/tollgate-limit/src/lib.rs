@@ -45,6 +45,8 @@ mod meter;
 mod outcome;
 mod policy;
 mod rate;
+#[cfg(feature = "keyed")]
+mod shard;
 mod state;
 #[cfg(feature = "keyed")]
 mod table;

@@ -1,13 +1,12 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::num::NonZeroU64;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use crate::table::Table;
+use crate::shard::{Callers, Known, Shard};
 use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 
 /// A [`LimitState`] per key, in a concurrent map with a bound on its keys.
@@ -51,25 +50,8 @@ pub enum WhenFull {
     Share,
 }
 
-/// Some of the keys, alone in its lines of the cache.
-#[repr(align(128))]
-struct Shard<K>(Mutex<Callers<K>>);
-
-struct Callers<K> {
-    states: Table<K, Known>,
-    /// The policies of the last takes, where those are not the limiter's own.
-    policies: Table<K, LimitPolicy>,
-}
-
-/// The state of a caller that was seen. No such state has an empty low half, so an empty place in the
-/// table takes no more than it.
-struct Known {
-    high: u64,
-    low: NonZeroU64,
-}
-
 /// So many that threads with different keys rarely meet.
-const SHARDS: usize = 128;
+const SHARDS: usize = 64;
 /// How often keys are looked through at most.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const FIRST_SWEEP: usize = 1_024;
@@ -121,7 +103,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let hash = self.hasher.hash_one(key);
         let callers = self.callers(hash);
         let state = callers.states.get(hash, key).map_or_else(LimitState::default, Known::state);
-        state.peek(callers.policies.get(hash, key).unwrap_or(&self.policy), now, permits)
+        state.peek(callers.policy(hash, key).unwrap_or(&self.policy), now, permits)
     }
 
     /// How many keys have a state of their own.
@@ -150,7 +132,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match callers.states.get_mut(hash, key) {
             Some(state) => {
                 let outcome = state.take(policy, now, permits);
-                if !is_own || callers.policies.len() > 0 {
+                if !is_own || callers.policies.is_some() {
                     callers.note_policy(hash, key, policy, is_own, &self.hasher);
                 }
                 outcome
@@ -222,15 +204,14 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn sweep(&self, callers: &mut Callers<K>, now: Timestamp) {
         let Callers { states, policies } = callers;
         let before = states.len();
+        let hash = |key: &K| self.hasher.hash_one(key);
         states.retain(&self.hasher, |key, state| {
-            let policy = match policies.len() {
-                0 => &self.policy,
-                _ => policies.get(self.hasher.hash_one(key), key).unwrap_or(&self.policy),
-            };
-            !state.state().is_fresh(policy, now)
+            let noted = policies.as_ref().and_then(|policies| policies.get(hash(key), key));
+            !state.state().is_fresh(noted.unwrap_or(&self.policy), now)
         });
-        policies
-            .retain(&self.hasher, |key, _| states.get(self.hasher.hash_one(key), key).is_some());
+        if let Some(policies) = policies {
+            policies.retain(&self.hasher, |key, _| states.get(hash(key), key).is_some());
+        }
         self.keys.fetch_sub(before - states.len(), Ordering::Relaxed);
     }
 
@@ -238,59 +219,6 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     #[inline]
     fn callers(&self, hash: u64) -> MutexGuard<'_, Callers<K>> {
         self.shards[(hash >> 8) as usize % SHARDS].lock()
-    }
-}
-
-impl Known {
-    #[inline]
-    fn new(LimitState { high, low }: LimitState) -> Option<Self> {
-        NonZeroU64::new(low).map(|low| Self { high, low })
-    }
-
-    #[inline]
-    const fn state(&self) -> LimitState {
-        LimitState { high: self.high, low: self.low.get() }
-    }
-
-    #[inline]
-    fn take(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        let mut state = self.state();
-        let outcome = state.spend(policy, now, permits);
-        if let Some(after) = Self::new(state) {
-            *self = after;
-        }
-        outcome
-    }
-}
-
-impl<K> Shard<K> {
-    /// Only a key's own code can panic here, and it runs while all is whole.
-    #[inline]
-    fn lock(&self) -> MutexGuard<'_, Callers<K>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<K> Default for Shard<K> {
-    fn default() -> Self {
-        Self(Mutex::new(Callers { states: Table::default(), policies: Table::default() }))
-    }
-}
-
-impl<K: Hash + Eq + Clone> Callers<K> {
-    fn note_policy(
-        &mut self,
-        hash: u64,
-        key: &K,
-        policy: &LimitPolicy,
-        is_own: bool,
-        hasher: &RandomState,
-    ) {
-        match self.policies.get_mut(hash, key) {
-            Some(noted) => *noted = *policy,
-            None if is_own => {}
-            None => self.policies.insert(hash, key.clone(), *policy, hasher),
-        }
     }
 }
 

@@ -176,6 +176,19 @@ fn a_clock_that_came_back_locks_nobody_out_and_carries_the_days_count_over() {
 }
 
 #[test]
+fn a_saved_word_of_the_last_day_there_is_is_kept_as_it_was_read() {
+    let policy = LimitPolicy::new(Rate::per_day(number(2)), number(2))
+        .with_daily(number(2))
+        .and_then(|policy| policy.with_day_offset(-11_777))
+        .unwrap();
+    let now = Timestamp::from_nanos(18_446_744_073_701_163_007);
+    let word = LimitState::from_bits(340_282_366_683_253_975_920_581_594_613_739_945_983);
+    let (kept, refused) = word.take(&policy, now, 1);
+    assert!(matches!(refused, Outcome::QuotaExceeded(_)));
+    assert_eq!(kept.take(&policy, now, 1), (kept, refused));
+}
+
+#[test]
 fn threads_that_read_one_clock_in_another_order_gain_nothing() {
     let mut state = LimitState::default().take(&policy(1000, 1), millis(1_000), 1).0;
     // Two threads whose readings lie 1 ms apart keep taking turns; only the later readings advance.
