@@ -273,16 +273,20 @@ impl Grants {
         self.used_today = self.used_today.min((1 << bits) - 1);
     }
 
-    /// With the largest burst and the fastest rate of the window, should the policy change in it.
+    /// With the largest burst and the fastest rate of the window, should the policy change in it. At each
+    /// change, the time in which a part of a permit came counts at the new rate, as documented.
     fn windows_are_within_the_bound(&self, now: u128) {
         let (mut granted, mut burst, mut rate) = (0, 0, Rate::per_day(NonZeroU32::MIN));
+        let (mut changes, mut later) = (0, None);
         for (policy, then, permits) in self.takes.iter().rev() {
             granted += u128::from(*permits);
             burst = burst.max(policy.burst().get());
             if came(policy.rate(), DAY) > came(rate, DAY) {
                 rate = policy.rate();
             }
-            assert!(granted <= u128::from(burst) + came(rate, now - then));
+            changes += u128::from(later.is_some_and(|later| later != policy.rate()));
+            later = Some(policy.rate());
+            assert!(granted <= u128::from(burst) + came(rate, now - then) + changes);
         }
     }
 }
