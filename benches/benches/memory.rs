@@ -84,7 +84,7 @@ fn parts(partners: usize, tokens: usize) -> Vec<(String, f64)> {
     let segments = |entries: usize, bytes: usize| (entries * bytes).div_ceil(SEGMENT);
     let (organizations, pages) = (tokens / 10, pages(tokens));
     let addresses = segments(tokens / 24 + 8, 4_096)
-        + segments(tokens, 128)
+        + segments(tokens, 64)
         + segments(1 << 20, 128)
         + segments(1 << 20, 32);
     let of_pages = format!("{pages} pages of tokens, 4,096 bytes each");
@@ -96,7 +96,7 @@ fn parts(partners: usize, tokens: usize) -> Vec<(String, f64)> {
         ("their index", index(partners)),
         (&of_pages, segments(pages, 4_096) * SEGMENT),
         ("the directory of pages", 2 * 8 * pages.next_power_of_two()),
-        ("organizations with scopes, 80 bytes each", organizations.div_ceil(1_024) * 1_024 * 80),
+        ("organizations with scopes, 56 bytes each", organizations.div_ceil(2_048) * 2_048 * 56),
         ("their index", index(organizations)),
     ];
     parts.map(|(name, bytes)| (name.to_owned(), bytes as f64)).into()

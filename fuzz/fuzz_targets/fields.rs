@@ -148,14 +148,14 @@ impl Answer {
 
     fn is_daily(&self, (name, quota, window, remaining, effective): &Told) {
         let standing = self.outcome.standing();
-        let left = standing.daily_remaining.map(u128::from).expect("there is a quota");
+        let left = standing.daily_remaining().map(u128::from).expect("there is a quota");
         let day_ends_in = standing.day_ends_in().as_nanos();
         let is = (name.as_str(), Some(*quota), *window, *effective);
         let daily = self.policy.daily().map(|daily| u128::from(daily.get()));
         assert_eq!(is, ("daily", daily, 86_400, seconds(day_ends_in)));
         // The bucket may hold a part of a permit beside the whole ones.
         let (permits, period) = self.rate();
-        let reach = u128::from(standing.burst_remaining) + day_ends_in * permits / period;
+        let reach = u128::from(standing.burst_remaining()) + day_ends_in * permits / period;
         assert!(
             (left.min(reach)..=left.min(reach + 1)).contains(remaining),
             "{remaining} of {reach}"

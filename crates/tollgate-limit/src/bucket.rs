@@ -97,6 +97,11 @@ impl Bucket {
         Self { now, since, level, ready_since, ready, day, used, renewed }
     }
 
+    /// With nothing left in it, and nothing spent today.
+    pub(crate) fn empty(policy: &LimitPolicy, now: Timestamp) -> Self {
+        Self::since_now(now, policy, 0, 0, true)
+    }
+
     #[inline]
     pub(crate) fn allows(&self, policy: &LimitPolicy, permits: u32) -> bool {
         let left = self.daily_remaining(policy);
@@ -132,13 +137,11 @@ impl Bucket {
 
     #[inline]
     pub(crate) fn standing(&self, state: LimitState, policy: &LimitPolicy) -> Standing {
-        Standing {
-            burst_remaining: self.ready,
-            daily_remaining: self.daily_remaining(policy),
-            state,
-            policy: *policy,
-            now: Timestamp::from_nanos(self.now),
-        }
+        Standing { state, policy: *policy, now: Timestamp::from_nanos(self.now) }
+    }
+
+    pub(crate) fn standing_anew(&self, policy: &LimitPolicy) -> Standing {
+        self.standing(self.write(policy), policy)
     }
 
     /// What to answer where not all of so many permits are there, and `state` is kept.
@@ -149,7 +152,7 @@ impl Bucket {
             return Outcome::Unsatisfiable(standing);
         }
         let refill = self.nanos_until_holds(policy, permits);
-        let midnight = match standing.daily_remaining {
+        let midnight = match self.daily_remaining(policy) {
             Some(left) if left < permits => self.nanos_until_day_ends(policy),
             _ => 0,
         };
@@ -170,7 +173,7 @@ impl Bucket {
     }
 
     #[inline]
-    fn daily_remaining(&self, policy: &LimitPolicy) -> Option<u32> {
+    pub(crate) fn daily_remaining(&self, policy: &LimitPolicy) -> Option<u32> {
         policy.daily().map(|daily| daily.get().saturating_sub(self.used))
     }
 

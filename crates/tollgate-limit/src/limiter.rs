@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use crate::bucket::Bucket;
 use crate::shard::{Callers, Known, Shard};
 use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 
@@ -174,8 +175,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match self.when_full {
             WhenFull::Share => self.shared.take(policy, now, permits),
             WhenFull::Refuse => {
-                let mut standing = *LimitState::default().peek(policy, now, 0).standing();
-                standing.burst_remaining = 0;
+                let standing = Bucket::empty(policy, now).standing_anew(policy);
                 Outcome::BurstExceeded(Refusal { standing, retry_after: SWEEP_EVERY })
             }
         }

@@ -18,15 +18,10 @@ pub enum Outcome {
     Unsatisfiable(Standing),
 }
 
-/// Where a caller stands after a decision. What takes a division is worked out when it is asked for.
-/// Two are equal that tell the same.
+/// Where a caller stands after a decision, worked out when it is asked for: most callers of a decision
+/// ask for nothing. Two are equal that tell the same.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct Standing {
-    /// Permits left in the bucket.
-    pub burst_remaining: u32,
-    /// Permits left today; none where no daily quota is set.
-    pub daily_remaining: Option<u32>,
     pub(crate) state: LimitState,
     pub(crate) policy: LimitPolicy,
     pub(crate) now: Timestamp,
@@ -49,6 +44,18 @@ impl Standing {
         &self.policy
     }
 
+    /// Permits left in the bucket.
+    #[must_use]
+    pub fn burst_remaining(&self) -> u32 {
+        self.bucket().ready
+    }
+
+    /// Permits left today; none where no daily quota is set.
+    #[must_use]
+    pub fn daily_remaining(&self) -> Option<u32> {
+        self.bucket().daily_remaining(&self.policy)
+    }
+
     /// Time until the bucket is full.
     #[must_use]
     pub fn full_in(&self) -> Duration {
@@ -69,8 +76,9 @@ impl Standing {
 /// A state that was dropped tells the same as the one that follows it, in another word.
 impl PartialEq for Standing {
     fn eq(&self, other: &Self) -> bool {
-        let told =
-            |it: &Self| (it.burst_remaining, it.daily_remaining, it.full_in(), it.day_ends_in());
+        let told = |it: &Self| {
+            (it.burst_remaining(), it.daily_remaining(), it.full_in(), it.day_ends_in())
+        };
         self.policy == other.policy && told(self) == told(other)
     }
 }
@@ -106,13 +114,13 @@ impl Outcome {
 
     /// Permits left in the bucket.
     #[must_use]
-    pub const fn burst_remaining(&self) -> u32 {
-        self.standing().burst_remaining
+    pub fn burst_remaining(&self) -> u32 {
+        self.standing().burst_remaining()
     }
 
     /// Permits left today; none where no daily quota is set.
     #[must_use]
-    pub const fn daily_remaining(&self) -> Option<u32> {
-        self.standing().daily_remaining
+    pub fn daily_remaining(&self) -> Option<u32> {
+        self.standing().daily_remaining()
     }
 }

@@ -80,8 +80,8 @@ proptest! {
                 Outcome::Allowed(standing) => {
                     prop_assert!(naive.bucket_holds(permits) && naive.day_allows(&policy, permits));
                     naive.spend(permits);
-                    prop_assert!(naive.bucket_holds(standing.burst_remaining));
-                    prop_assert!(!naive.bucket_surely_holds(standing.burst_remaining + 1));
+                    prop_assert!(naive.bucket_holds(standing.burst_remaining()));
+                    prop_assert!(!naive.bucket_surely_holds(standing.burst_remaining() + 1));
                 }
                 Outcome::Unsatisfiable(_) => {
                     let daily = policy.daily().map_or(u32::MAX, NonZeroU32::get);
@@ -143,12 +143,12 @@ proptest! {
                 Some((stands(then - 1), stands(then)))
             };
             if standing.full_in() > Duration::ZERO && let Some((early, then)) = after(standing.full_in()) {
-                prop_assert!(early.burst_remaining < policy.burst().get());
-                prop_assert_eq!(then.burst_remaining, policy.burst().get());
+                prop_assert!(early.burst_remaining() < policy.burst().get());
+                prop_assert_eq!(then.burst_remaining(), policy.burst().get());
             }
             if let Some((early, then)) = after(standing.day_ends_in()) {
-                prop_assert_eq!(early.daily_remaining, standing.daily_remaining);
-                prop_assert_eq!(then.daily_remaining, policy.daily().map(NonZeroU32::get));
+                prop_assert_eq!(early.daily_remaining(), standing.daily_remaining());
+                prop_assert_eq!(then.daily_remaining(), policy.daily().map(NonZeroU32::get));
             }
         }
     }

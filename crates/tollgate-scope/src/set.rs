@@ -6,25 +6,27 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScopeSet {
     catalogue: u64,
-    bits: u128,
+    /// The lower half first: in halves, the set takes 24 bytes instead of 32.
+    bits: [u64; 2],
 }
 
 impl ScopeSet {
+    #[expect(clippy::cast_possible_truncation, reason = "a half has as many bits")]
     pub(crate) const fn new(catalogue: u64, bits: u128) -> Self {
-        Self { catalogue, bits }
+        Self { catalogue, bits: [bits as u64, (bits >> 64) as u64] }
     }
 
     /// Whether the set grants nothing. Such a token still meets
     /// [`Requirement::NONE`](crate::Requirement::NONE).
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.bits == 0
+        self.to_bits() == 0
     }
 
     /// How many scopes the set grants, implied ones included.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.bits.count_ones() as usize
+        self.to_bits().count_ones() as usize
     }
 
     /// A bit for each scope of the catalogue, in the order of declaration, lowest first: to be kept
@@ -32,12 +34,13 @@ impl ScopeSet {
     /// outlives the process is the names.
     #[must_use]
     pub const fn to_bits(&self) -> u128 {
-        self.bits
+        let [low, high] = self.bits;
+        (high as u128) << 64 | low as u128
     }
 
     /// The bits if the set is of this catalogue, else none.
     pub(crate) const fn bits_of(&self, catalogue: u64) -> u128 {
-        if self.catalogue == catalogue { self.bits } else { 0 }
+        if self.catalogue == catalogue { self.to_bits() } else { 0 }
     }
 }
 

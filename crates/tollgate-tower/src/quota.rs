@@ -35,17 +35,18 @@ impl Quota {
 
 impl Left {
     pub(crate) fn of(standing: &Standing) -> [Option<Self>; 2] {
-        [Some(burst(standing)), daily(standing)]
+        let ready = standing.burst_remaining();
+        [Some(burst(standing, ready)), daily(standing, ready)]
     }
 }
 
-fn burst(standing: &Standing) -> Left {
-    let (policy, remaining) = (standing.policy(), standing.burst_remaining);
-    let effective = match remaining {
+fn burst(standing: &Standing, ready: u32) -> Left {
+    let policy = standing.policy();
+    let effective = match ready {
         0 => whole_seconds(until_one(standing)),
-        _ => seconds_for(policy.rate(), remaining),
+        _ => seconds_for(policy.rate(), ready),
     };
-    Left { name: "burst", quota: policy.burst().get(), remaining: remaining.into(), effective }
+    Left { name: "burst", quota: policy.burst().get(), remaining: ready.into(), effective }
 }
 
 /// The time until an empty bucket holds a permit, at most a nanosecond too long.
@@ -58,28 +59,27 @@ fn until_one(standing: &Standing) -> Duration {
 }
 
 /// What remains is cut to what bucket and rate allow until the day ends.
-fn daily(standing: &Standing) -> Option<Left> {
+fn daily(standing: &Standing, ready: u32) -> Option<Left> {
     let quota = standing.policy().daily()?.get();
-    let (left, day_ends_in) = (standing.daily_remaining?, standing.day_ends_in());
-    let remaining = match is_in_reach(left, standing, day_ends_in) {
+    let (left, day_ends_in) = (standing.daily_remaining()?, standing.day_ends_in());
+    let remaining = match is_in_reach(left.saturating_sub(ready), standing, day_ends_in) {
         true => left.into(),
-        false => reachable(standing, day_ends_in).min(left.into()),
+        false => reachable(standing, ready, day_ends_in).min(left.into()),
     };
     Some(Left { name: "daily", quota, remaining, effective: whole_seconds(day_ends_in) })
 }
 
-/// Whether whole seconds suffice for so many permits, as they mostly do: no division tells.
-fn is_in_reach(permits: u32, standing: &Standing, day_ends_in: Duration) -> bool {
+/// Whether whole seconds suffice for so many permits to come, as they mostly do: no division tells.
+fn is_in_reach(missing: u32, standing: &Standing, day_ends_in: Duration) -> bool {
     let rate = standing.policy().rate();
-    let missing = u64::from(permits.saturating_sub(standing.burst_remaining));
     let coming = day_ends_in.as_secs().saturating_mul(rate.permits().get().into());
-    missing * rate.period().as_secs() <= coming
+    u64::from(missing) * rate.period().as_secs() <= coming
 }
 
 /// What bucket and rate allow until the day ends, the part of a permit that is in the bucket included.
-fn reachable(standing: &Standing, day_ends_in: Duration) -> u64 {
+fn reachable(standing: &Standing, ready: u32, day_ends_in: Duration) -> u64 {
     let (policy, rate) = (standing.policy(), standing.policy().rate());
-    let coming = rate.permits_in(day_ends_in).saturating_add(standing.burst_remaining.into());
+    let coming = rate.permits_in(day_ends_in).saturating_add(ready.into());
     let held_for = policy.fill_time().saturating_sub(standing.full_in());
     coming.max(rate.permits_in(day_ends_in.saturating_add(held_for)))
 }

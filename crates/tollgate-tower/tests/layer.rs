@@ -192,8 +192,8 @@ fn the_grant_is_in_the_extensions() {
         let names: Vec<_> = gate.registry.catalogue().names(&grant.scopes).collect();
         assert_eq!(names, ["reservations:read"]);
         assert_eq!(*grant.standing.policy(), LimitPolicy::default());
-        let used = 10 - grant.standing.burst_remaining;
-        assert_eq!(grant.standing.daily_remaining, Some(10_000 - used));
+        let used = 10 - grant.standing.burst_remaining();
+        assert_eq!(grant.standing.daily_remaining(), Some(10_000 - used));
     }
 }
 

@@ -34,8 +34,8 @@ fn a_good_request_is_granted() {
     assert_eq!(grant.token, setting.token.record.id);
     assert_eq!(grant.organization.as_str(), "acme");
     assert_eq!(Vec::from_iter(setting.registry.catalogue().names(&grant.scopes)), ["a:read"]);
-    assert_eq!(grant.standing.burst_remaining, 9);
-    assert_eq!(grant.standing.daily_remaining, Some(9_999));
+    assert_eq!(grant.standing.burst_remaining(), 9);
+    assert_eq!(grant.standing.daily_remaining(), Some(9_999));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_token_that_lacks_a_scope() {
     assert_eq!((denial.code(), denial.status().as_u16()), ("scope_insufficient", 403));
     let Denial::ScopeInsufficient { required, standing, .. } = denial else { unreachable!() };
     assert_eq!(required.to_string(), "b:read");
-    assert_eq!(standing.burst_remaining, 9, "the request is charged");
+    assert_eq!(standing.burst_remaining(), 9, "the request is charged");
 
     let of_others = catalogue().require_all(["a:read"]).unwrap();
     let denial = block_on(setting.verifier.verify(&headers, &of_others)).unwrap_err();
@@ -152,7 +152,7 @@ fn a_burst_that_is_used_up() {
     let denial = setting.present(setting.secret()).unwrap_err();
     assert_eq!((denial.code(), denial.status().as_u16()), ("rate_limited", 429));
     assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
-    assert_eq!(denial.standing().unwrap().daily_remaining, Some(9_990));
+    assert_eq!(denial.standing().unwrap().daily_remaining(), Some(9_990));
     setting.clock.advance(Duration::from_millis(200));
     assert_eq!(setting.code(setting.secret()), "granted");
 }
@@ -242,8 +242,8 @@ fn strangers_who_know_the_key_spend_nothing_of_the_partners_limits() {
     assert_eq!(setting.code(setting.secret()), "attempts_exceeded");
     setting.clock.advance(Duration::from_millis(200));
     let grant = setting.present(setting.secret()).unwrap();
-    assert_eq!(grant.standing.daily_remaining, Some(9_999));
-    assert_eq!(grant.standing.burst_remaining, 9);
+    assert_eq!(grant.standing.daily_remaining(), Some(9_999));
+    assert_eq!(grant.standing.burst_remaining(), 9);
     assert_eq!(setting.code(&stranger()), "token_invalid", "that look-up was no failure");
     for _ in 0..5 {
         assert_eq!(setting.code(&stranger()), "attempts_exceeded");
@@ -272,7 +272,7 @@ fn refusals_by_limits_cost_nothing() {
     }
     setting.clock.advance(Duration::from_secs(2));
     let grant = setting.present(setting.secret()).unwrap();
-    assert_eq!(grant.standing.daily_remaining, Some(10_000 - 11));
+    assert_eq!(grant.standing.daily_remaining(), Some(10_000 - 11));
 }
 
 #[test]
@@ -305,8 +305,8 @@ fn limits_change_live_and_keep_what_was_spent() {
     assert_eq!(setting.code(setting.secret()), "rate_limited", "the bucket is as empty as before");
     setting.clock.advance(Duration::from_secs(2));
     let grant = setting.present(setting.secret()).unwrap();
-    assert_eq!(grant.standing.burst_remaining, 99);
-    assert_eq!(grant.standing.daily_remaining, Some(489));
+    assert_eq!(grant.standing.burst_remaining(), 99);
+    assert_eq!(grant.standing.daily_remaining(), Some(489));
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_route_can_cost_more_and_never_more_than_all() {
     let headers = bearer(KEY, setting.secret());
     let verify = |cost| {
         let verifying = setting.verifier.verify_costing(&headers, &Requirement::NONE, number(cost));
-        block_on(verifying).map(|grant| grant.standing.burst_remaining)
+        block_on(verifying).map(|grant| grant.standing.burst_remaining())
     };
     assert_eq!(verify(4).unwrap(), 6);
     assert_eq!(verify(7).unwrap_err().retry_after(), Some(Duration::from_millis(200)));
@@ -387,7 +387,7 @@ proptest! {
                 Err(denial) => denial.standing().copied(),
             };
             if let Some(standing) = standing {
-                prop_assert_eq!(standing.daily_remaining, Some(10_000 - charged));
+                prop_assert_eq!(standing.daily_remaining(), Some(10_000 - charged));
             }
         }
     }

@@ -362,7 +362,7 @@ fn usage_outlives_the_process_and_processes_add_up() {
 
     let restarted = Verifier::new(setting.registry.clone());
     let grant = block_on(restarted.verify(&headers, &Requirement::NONE)).unwrap();
-    assert_eq!(grant.standing.daily_remaining, Some(10_000 - 7));
+    assert_eq!(grant.standing.daily_remaining(), Some(10_000 - 7));
     block_on(restarted.write_behind()).unwrap();
     assert_eq!(used(), 7, "what was read is not added again");
 }

@@ -117,7 +117,7 @@ async fn registry_verifier_and_layer() {
     headers.insert("authorization", bearer.parse().unwrap());
     let grant = verifier.verify(&headers, &Requirement::NONE).await.unwrap();
     assert_eq!((grant.partner, &grant.organization), (partner.unwrap().id, &acme));
-    assert_eq!((grant.token, grant.scopes.len(), grant.standing.burst_remaining), (id, 1, 9));
+    assert_eq!((grant.token, grant.scopes.len(), grant.standing.burst_remaining()), (id, 1, 9));
 
     let layer = Tollgate::new(verifier).require(Requirement::NONE);
     let _router: axum::Router = axum::Router::new().layer(layer);

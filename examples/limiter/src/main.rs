@@ -37,7 +37,9 @@ fn answer_all(
 
 fn in_words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Allowed(standing) => format!("allowed, {} left at once", standing.burst_remaining),
+        Outcome::Allowed(standing) => {
+            format!("allowed, {} left at once", standing.burst_remaining())
+        }
         Outcome::BurstExceeded(refusal) => format!("wait {:?}", refusal.retry_after),
         Outcome::QuotaExceeded(refusal) => {
             format!("nothing left today, wait {:?}", refusal.retry_after)
