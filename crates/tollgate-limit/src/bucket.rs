@@ -97,11 +97,6 @@ impl Bucket {
         Self { now, since, level, ready_since, ready, day, used, renewed }
     }
 
-    /// With nothing left in it, and nothing spent today.
-    pub(crate) fn empty(policy: &LimitPolicy, now: Timestamp) -> Self {
-        Self::since_now(now, policy, 0, 0, true)
-    }
-
     #[inline]
     pub(crate) fn allows(&self, policy: &LimitPolicy, permits: u32) -> bool {
         let left = self.daily_remaining(policy);
@@ -140,8 +135,11 @@ impl Bucket {
         Standing { state, policy: *policy, now: Timestamp::from_nanos(self.now) }
     }
 
-    pub(crate) fn standing_anew(&self, policy: &LimitPolicy) -> Standing {
-        self.standing(self.write(policy), policy)
+    /// Where a caller stands that has an empty bucket, and spent nothing today.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn empty_standing(policy: &LimitPolicy, now: Timestamp) -> Standing {
+        let empty = Self::since_now(now, policy, 0, 0, true);
+        empty.standing(empty.write(policy), policy)
     }
 
     /// What to answer where not all of so many permits are there, and `state` is kept.

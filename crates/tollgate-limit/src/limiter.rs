@@ -175,7 +175,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match self.when_full {
             WhenFull::Share => self.shared.take(policy, now, permits),
             WhenFull::Refuse => {
-                let standing = Bucket::empty(policy, now).standing_anew(policy);
+                let standing = Bucket::empty_standing(policy, now);
                 Outcome::BurstExceeded(Refusal { standing, retry_after: SWEEP_EVERY })
             }
         }

@@ -153,6 +153,20 @@ fn the_hot_path_asks_nobody() {
 }
 
 #[test]
+fn a_token_in_memory_expires_to_the_nanosecond_and_its_store_is_asked_in_the_last_moment() {
+    let setting = Setting::new();
+    let expiry = START.saturating_add(Duration::from_millis(1_030));
+    let token = issue(&setting.registry, Some(expiry)).secret;
+    for (before, asked) in [(1_030_000_000, 1), (100_000_000, 1), (1, 2)] {
+        setting.clock.set(expiry.saturating_sub(Duration::from_nanos(before)));
+        assert_eq!(setting.code(token.expose_secret()), "granted");
+        assert_eq!(setting.asked(), (1, asked), "{before} ns before");
+    }
+    setting.clock.set(expiry);
+    assert_eq!(setting.code(token.expose_secret()), "token_invalid");
+}
+
+#[test]
 fn an_entry_is_served_for_so_long_after_it_was_confirmed_and_no_longer() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
