@@ -57,6 +57,7 @@ pub fn swapped(token: &[u8]) -> Vec<u8> {
 /// # Panics
 ///
 /// If it waits.
+#[inline]
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,

@@ -116,6 +116,7 @@ impl World {
     /// # Errors
     ///
     /// The request may not pass.
+    #[inline]
     pub fn verify(&self, headers: &HeaderMap) -> Result<Grant, Denial> {
         at_once(self.verifier.verify(headers, &self.requirement))
     }
