@@ -24,8 +24,11 @@ impl Program {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let log = child.stderr.take().map(|stderr| thread::spawn(|| read(stderr)));
-        let calls = [(); 2].map(|()| parse(&lines.next().unwrap().unwrap()));
+        let mut log = child.stderr.take().map(|stderr| thread::spawn(|| read(stderr)));
+        let calls = [(); 2].map(|()| match lines.next() {
+            Some(line) => parse(&line.unwrap()),
+            None => panic!("the server did not start: {}", log.take().unwrap().join().unwrap()),
+        });
         Self { child, log, calls }
     }
 
