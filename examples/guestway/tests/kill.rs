@@ -127,7 +127,7 @@ impl Trial {
         let load = Load::start(2, &self.calls(&program));
         sleep(Duration::from_millis(match end {
             End::Soon => below(100),
-            End::Late => 1_100 + below(1_000),
+            End::Late => 3_000 + below(1_000),
             End::Clean => 300,
         }))
         .await;
@@ -138,7 +138,8 @@ impl Trial {
 
         let counted = self.used().await - used_before;
         let loss = answered.loss(counted, stopped_at);
-        assert!(loss <= Duration::from_millis(1_500), "{loss:?} of usage were lost");
+        // A tick of a second, and what the database takes where the disk is busy otherwise.
+        assert!(loss <= Duration::from_millis(2_500), "{loss:?} of usage were lost");
         assert!(end != End::Clean || answered.lost(counted) == 0, "a clean stop loses nothing");
         self.measured.changes += ledger.acknowledged();
         self.measured.under_way[0] += usize::from(ledger.has_attempt());
