@@ -132,8 +132,7 @@ impl Page {
     fn keep(&self, stays: impl Fn(&Contents) -> bool) -> Vec<Contents> {
         let taken: Vec<Contents> = self.taken().map(Slot::contents).collect();
         self.taken().for_each(Slot::free);
-        let (staying, leaving) = taken.into_iter().partition(|contents| stays(contents));
-        let staying: Vec<_> = staying;
+        let (staying, leaving): (Vec<_>, Vec<_>) = taken.into_iter().partition(stays);
         staying.iter().for_each(|contents| self.put(contents));
         leaving
     }

@@ -114,8 +114,11 @@ impl Tokens {
         }
         let Some(rights) = self.rights.get(contents.rights) else { return Heard::LongAgo };
         let slot = Some((slot, contents.turn()));
-        let is_over = || self.ticks(moment.now()).cmp(&expires_at);
-        match if expires_at == NEVER { Less } else { is_over() } {
+        let now_to_expiry = match expires_at {
+            NEVER => Less,
+            _ => self.ticks(moment.now()).cmp(&expires_at),
+        };
+        match now_to_expiry {
             Less => Heard::Of(Token { key, id, rights, slot }),
             Equal => Heard::LongAgo,
             Greater => Heard::Absent,
@@ -185,8 +188,7 @@ impl Tokens {
 
     /// When the token was last used, if this is still known.
     pub(crate) fn last_use(&self, used: Used) -> Option<Timestamp> {
-        let slot = self.pages.read(used.key, |slot| (slot.id(), slot.last_use()))?;
-        let (id, second) = slot;
+        let (id, second) = self.pages.read(used.key, |slot| (slot.id(), slot.last_use()))?;
         let last = self.since.saturating_add(Duration::from_secs(second.into()));
         (id == word(used.token)).then_some(last)
     }

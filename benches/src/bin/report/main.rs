@@ -98,13 +98,20 @@ fn named<'a>(table: &'a Table, works: &[&str]) -> Vec<&'a Row> {
     works.iter().filter_map(|work| table.rows.iter().find(|row| row.work == *work)).collect()
 }
 
+/// The lines of these names of one table, under a heading of their own.
+fn group(
+    heading: &'static str,
+    table: Option<Table>,
+    works: &[&str],
+    length: impl Fn(&Row) -> Option<f64>,
+) -> Option<Group> {
+    Some(Group { heading, bars: bars(named(&table?, works), length) })
+}
+
 /// The one that matters, for the README of the repository.
 fn decision() -> Option<Chart> {
     let works = ["Tollgate", "by hand, lean", "by hand, plain"];
-    let group = |heading, title| {
-        let table = table("decision", title)?;
-        Some(Group { heading, bars: bars(named(&table, &works), |row| row.hashes) })
-    };
+    let group = |heading, title| group(heading, table("decision", title), &works, |row| row.hashes);
     Some(Chart {
         title: "The whole decision: partner key, token, scopes and both limits",
         subtitle: "in units of one SHA-256 of the token; shorter is better",
@@ -118,10 +125,7 @@ fn decision() -> Option<Chart> {
 
 fn limiter() -> Option<Chart> {
     let works = ["tollgate_limit::Limiter, both limits", "two governors", "governor, one limit"];
-    let group = |heading, title| {
-        let table = table("limiter", title)?;
-        Some(Group { heading, bars: bars(named(&table, &works), |row| row.nanos) })
-    };
+    let group = |heading, title| group(heading, table("limiter", title), &works, |row| row.nanos);
     Some(Chart {
         title: "Taking a permit: burst and daily quota of a key of 16 bytes",
         subtitle: "in nanoseconds, clocks read; shorter is better",
