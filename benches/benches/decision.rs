@@ -1,26 +1,26 @@
 //! What a decision costs in units of the one thing that it cannot avoid, SHA-256 of the token, and
 //! beside the same decision written by hand, twice: lean, and plain.
 //!
-//! `TOLLGATE_BENCH_10M=1` adds 10 million tokens: that takes a minute and 3 GB.
+//! `DUALKEY_BENCH_10M=1` adds 10 million tokens: that takes a minute and 3 GB.
 
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use http::HeaderMap;
-use sha2::{Digest as _, Sha256};
-use tollgate_benches::{
+use dualkey_benches::{
     Lean, Numbers, PREFIX, Plain, Report, Requests, Row, SCOPE, Samples, Work, World, at_once,
     catalogue, interleave, is_measuring, partner_key, request, rewrite, speed_up, swapped,
     token_text,
 };
-use tollgate_store::{NewToken, Registry};
-use tollgate_token::PlainToken;
-use tollgate_verify::Verifier;
+use dualkey_store::{NewToken, Registry};
+use dualkey_token::PlainToken;
+use dualkey_verify::Verifier;
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
 
 const HASH: &str = "sha2, one digest of the token";
-const TOLLGATE: &str = "Tollgate";
+const DUALKEY: &str = "Dualkey";
 const LEAN: &str = "by hand, lean";
 const PLAIN: &str = "by hand, plain";
 const ROUNDS: usize = 1_001;
@@ -29,7 +29,7 @@ fn main() {
     let report = Report::new("decision");
     report.table("one partner and token, hot", hot);
     report.table("100,000 partners and tokens at random", || at_random(100_000));
-    if !is_measuring() || env::var_os("TOLLGATE_BENCH_10M").is_some() {
+    if !is_measuring() || env::var_os("DUALKEY_BENCH_10M").is_some() {
         report.table("10,000,000 tokens at random", ten_million);
     }
     report.table("refusals", refusals);
@@ -48,14 +48,14 @@ fn row(samples: &Samples, work: &str) -> Row {
 
 /// The lines that hot and cold decisions share.
 fn decisions(samples: &Samples, most_hashes: f64) -> Vec<Row> {
-    let (hashes, lean) = (samples.ratio(TOLLGATE, HASH), samples.ratio(TOLLGATE, LEAN));
+    let (hashes, lean) = (samples.ratio(DUALKEY, HASH), samples.ratio(DUALKEY, LEAN));
     vec![
         row(samples, HASH),
-        row(samples, TOLLGATE).at_most(hashes, most_hashes, "hashes"),
+        row(samples, DUALKEY).at_most(hashes, most_hashes, "hashes"),
         row(samples, LEAN),
         row(samples, PLAIN),
-        Row::new("Tollgate against lean").at_most(lean, 0.5, "× lean"),
-        Row::new("Tollgate against plain").measured(samples.ratio(TOLLGATE, PLAIN), "× plain"),
+        Row::new("Dualkey against lean").at_most(lean, 0.5, "× lean"),
+        Row::new("Dualkey against plain").measured(samples.ratio(DUALKEY, PLAIN), "× plain"),
     ]
 }
 
@@ -65,7 +65,7 @@ fn hot() -> Vec<Row> {
     assert!(lean.decide(&headers, 1).is_some() && plain.decide(&headers, 1).is_some());
     let works = vec![
         hash(),
-        Work::new(TOLLGATE, || world.verify(black_box(&headers))),
+        Work::new(DUALKEY, || world.verify(black_box(&headers))),
         Work::new(LEAN, || lean.decide(black_box(&headers), 1)),
         Work::new(PLAIN, || plain.decide(black_box(&headers), 1)),
     ];
@@ -81,7 +81,7 @@ fn at_random(many: usize) -> Vec<Row> {
     let requests = RefCell::new(Requests::to(&world));
     let works = vec![
         hash(),
-        drawn(TOLLGATE, &requests, |headers| world.verify(headers)),
+        drawn(DUALKEY, &requests, |headers| world.verify(headers)),
         drawn(LEAN, &requests, |headers| lean.decide(headers, 1)),
         drawn(PLAIN, &requests, |headers| plain.decide(headers, 1)),
     ];
@@ -111,7 +111,7 @@ fn ten_million() -> Vec<Row> {
     };
     let first = vec![request(&partner_key(0), &token_text(0)); 32];
     let ask = |headers: &mut HeaderMap| world.verify(headers);
-    let samples = interleave(ROUNDS, vec![hash(), Work::over(TOLLGATE, first, renew, ask)]);
+    let samples = interleave(ROUNDS, vec![hash(), Work::over(DUALKEY, first, renew, ask)]);
     for _ in 0..2 {
         at_once(world.verifier.write_behind()).expect("a computed store is there");
         // On a clock that is fast, more than the minute in which a use is not written again.
@@ -120,7 +120,7 @@ fn ten_million() -> Vec<Row> {
     let idle_bytes = (resident_bytes() - before) / tokens as f64;
     vec![
         row(&samples, HASH),
-        row(&samples, TOLLGATE).at_most(samples.ratio(TOLLGATE, HASH), 10.0, "hashes"),
+        row(&samples, DUALKEY).at_most(samples.ratio(DUALKEY, HASH), 10.0, "hashes"),
         Row::new("memory, while uses are to be written").measured(bytes, "bytes a token"),
         Row::new("memory, idle").at_most(idle_bytes, 100.0, "bytes a token"),
     ]

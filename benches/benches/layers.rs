@@ -1,4 +1,4 @@
-//! A guarded route of axum, in process, less what the bare route costs: Tollgate's layer, which writes
+//! A guarded route of axum, in process, less what the bare route costs: Dualkey's layer, which writes
 //! the `RateLimit` fields, beside two layers of tower_governor and the usual hand-written middleware.
 
 use std::collections::HashMap;
@@ -10,11 +10,11 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
-use sha2::{Digest as _, Sha256};
-use tollgate_benches::{
+use dualkey_benches::{
     Report, Row, Work, World, at_once, interleave, partner_key, request, token_text,
 };
-use tollgate_tower::Tollgate;
+use dualkey_tower::Gate;
+use sha2::{Digest as _, Sha256};
 use tower_governor::GovernorLayer;
 use tower_governor::errors::GovernorError;
 use tower_governor::governor::GovernorConfigBuilder;
@@ -22,7 +22,7 @@ use tower_governor::key_extractor::KeyExtractor;
 use tower_service::Service as _;
 
 const BARE: &str = "axum, bare";
-const TOLLGATE: &str = "Tollgate's layer, RateLimit fields included";
+const DUALKEY: &str = "Dualkey's layer, RateLimit fields included";
 const SILENT: &str = "two tower_governor layers and a middleware, without fields";
 const TELLING: &str = "the same, one of them telling what is left";
 
@@ -32,7 +32,7 @@ fn main() {
 
 fn layers() -> Vec<Row> {
     let (world, key) = (World::new(1, 1), partner_key(0));
-    let tollgate = Tollgate::new(world.verifier.clone()).require(world.requirement.clone());
+    let gate = Gate::new(world.verifier.clone()).require(world.requirement.clone());
     let routes = || Router::new().route("/guests", get(async || "guests"));
     let known = Arc::new(Known::with(&key, &token_text(0)));
     let by_hand = || routes().layer(from_fn_with_state(Arc::clone(&known), authenticate));
@@ -44,7 +44,7 @@ fn layers() -> Vec<Row> {
 
     let works = vec![
         work(BARE, routes()),
-        work(TOLLGATE, routes().route_layer(tollgate)),
+        work(DUALKEY, routes().route_layer(gate)),
         work(SILENT, by_hand().layer(day.clone()).layer(GovernorLayer::new(burst))),
         work(TELLING, by_hand().layer(day).layer(GovernorLayer::new(telling))),
     ];
@@ -53,11 +53,11 @@ fn layers() -> Vec<Row> {
     let row =
         |name: &str| Row::new(name).nanos(samples.nanos(name)).measured(over(name), "ns over bare");
     let against = |name: &str| {
-        let ratio = over(TOLLGATE) / over(name);
-        Row::new(&format!("Tollgate against {name}")).at_most(ratio, 0.167, "× its overhead")
+        let ratio = over(DUALKEY) / over(name);
+        Row::new(&format!("Dualkey against {name}")).at_most(ratio, 0.167, "× its overhead")
     };
     let bare = Row::new(BARE).nanos(samples.nanos(BARE));
-    vec![bare, row(TOLLGATE), row(SILENT), row(TELLING), against(SILENT), against(TELLING)]
+    vec![bare, row(DUALKEY), row(SILENT), row(TELLING), against(SILENT), against(TELLING)]
 }
 
 /// Layers are put around routes once, as a server does, and not at each request. Requests are made

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use dualkey_limit::{
+    Clock as _, LimitPolicy, LimitState, Limiter, Meter, Rate, SystemClock, Timestamp,
+};
 use foldhash::fast::RandomState;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::nanos::Nanos;
 use governor::{Quota, RateLimiter};
-use tollgate_limit::{
-    Clock as _, LimitPolicy, LimitState, Limiter, Meter, Rate, SystemClock, Timestamp,
-};
 
 const fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).expect("not zero")

@@ -1,6 +1,6 @@
 //! `Limiter` with both limits beside two governors, as their documentation makes them and with
-//! Tollgate's hasher, and beside other limiters as their own documentation uses them. Each reads its
-//! own clock; that of Tollgate runs fast, since no policy allows as much as is asked for here. Those
+//! Dualkey's hasher, and beside other limiters as their own documentation uses them. Each reads its
+//! own clock; that of Dualkey runs fast, since no policy allows as much as is asked for here. Those
 //! that are told the time read none.
 
 use std::collections::HashMap;
@@ -9,24 +9,24 @@ use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
+use dualkey_benches::{
+    Fast, Numbers, Report, Row, Samples, Work, interleave, is_measuring, plenty,
+};
+use dualkey_limit::{Clock, Limiter, Meter};
 use foldhash::fast::RandomState;
 use governor::clock::{Clock as _, DefaultClock, FakeRelativeClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use limitador::limit::{Context, Limit};
-use tollgate_benches::{
-    Fast, Numbers, Report, Row, Samples, Work, interleave, is_measuring, plenty,
-};
-use tollgate_limit::{Clock, Limiter, Meter};
 
-const TOLLGATE: &str = "tollgate_limit::Limiter, both limits";
+const DUALKEY: &str = "dualkey_limit::Limiter, both limits";
 const ONE: &str = "governor, one limit";
 const TWO: &str = "two governors";
-const TWO_FAST: &str = "two governors, with Tollgate's hasher";
-const TOLLGATE_TOLD: &str = "tollgate_limit::Limiter, told the time";
+const TWO_FAST: &str = "two governors, with Dualkey's hasher";
+const DUALKEY_TOLD: &str = "dualkey_limit::Limiter, told the time";
 const TWO_TOLD: &str = "two governors, told the time";
-const TWO_TOLD_FAST: &str = "two governors, with Tollgate's hasher, told the time";
+const TWO_TOLD_FAST: &str = "two governors, with Dualkey's hasher, told the time";
 const ROUNDS: usize = 1_001;
 const KEYS: usize = 100_000;
 
@@ -85,13 +85,13 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
     let first = || vec![keys[0].clone(); 256];
     let both = |key: &K| burst.check_key(key).and_then(|()| daily.check_key(key));
     let works = vec![
-        Work::over(TOLLGATE, first(), drawn(), |key| limiter.take(key, clock.now(), 1)),
+        Work::over(DUALKEY, first(), drawn(), |key| limiter.take(key, clock.now(), 1)),
         Work::over(ONE, first(), drawn(), |key| one.check_key(key)),
         Work::over(TWO, first(), drawn(), |key| both(key)),
         Work::over(TWO_FAST, first(), drawn(), |key| {
             fast[0].check_key(key).and_then(|()| fast[1].check_key(key))
         }),
-        Work::over(TOLLGATE_TOLD, first(), drawn(), |key| {
+        Work::over(DUALKEY_TOLD, first(), drawn(), |key| {
             now = now.saturating_add(Duration::from_micros(10));
             told_limiter.take(key, now, 1)
         }),
@@ -105,12 +105,12 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
     let samples = interleave(ROUNDS, works);
     assert!(both(&keys[0]).is_ok() && limiter.take(&keys[0], clock.now(), 1).is_allowed());
     let mut rows =
-        rows(&samples, &[TOLLGATE, ONE, TWO, TWO_FAST, TOLLGATE_TOLD, TWO_TOLD, TWO_TOLD_FAST]);
+        rows(&samples, &[DUALKEY, ONE, TWO, TWO_FAST, DUALKEY_TOLD, TWO_TOLD, TWO_TOLD_FAST]);
     for (ours, theirs, fast, how) in [
-        (TOLLGATE, TWO, TWO_FAST, "clocks read"),
-        (TOLLGATE_TOLD, TWO_TOLD, TWO_TOLD_FAST, "told the time"),
+        (DUALKEY, TWO, TWO_FAST, "clocks read"),
+        (DUALKEY_TOLD, TWO_TOLD, TWO_TOLD_FAST, "told the time"),
     ] {
-        let against = |theirs| format!("Tollgate against {theirs}, {how}");
+        let against = |theirs| format!("Dualkey against {theirs}, {how}");
         let (of_theirs, of_fast) = (samples.ratio(ours, theirs), samples.ratio(ours, fast));
         rows.push(Row::new(&against(TWO)).at_most(of_theirs, 0.5, "× two governors"));
         rows.push(Row::new(&against(TWO_FAST)).measured(of_fast, "× two governors"));
@@ -147,18 +147,18 @@ fn keyed_peers() -> Vec<Row> {
 
     let mut crab = throttlecrab::RateLimiter::new(throttlecrab::AdaptiveStore::new());
     let works = vec![
-        Work::new(TOLLGATE, || limiter.take(black_box(&key), clock.now(), 1)),
+        Work::new(DUALKEY, || limiter.take(black_box(&key), clock.now(), 1)),
         Work::new(THROTTLECRAB, || {
             let now = SystemTime::now();
             crab.rate_limit(black_box(&key), 1_000_000_000, 1_000_000_000, 1, 1, now).is_ok()
         }),
         Work::new(LIMITADOR, || ask().is_ok()),
     ];
-    rows(&interleave(ROUNDS, works), &[TOLLGATE, THROTTLECRAB, LIMITADOR])
+    rows(&interleave(ROUNDS, works), &[DUALKEY, THROTTLECRAB, LIMITADOR])
 }
 
 fn one_caller() -> Vec<Row> {
-    const METER: &str = "tollgate_limit::Meter, both limits";
+    const METER: &str = "dualkey_limit::Meter, both limits";
     const CLOCK: &str = "of which the system's clock";
     const QUANTA: &str = "governor's clock, read once";
     const LEAKY: &str = "leaky-bucket, one limit";

@@ -8,17 +8,17 @@ use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use dualkey_benches::{
+    Report, Row, World, at_once, is_measuring, partner_key, rewrite, token_text,
+};
+use dualkey_limit::{FakeClock, LimitPolicy, Limiter, Timestamp};
+use dualkey_token::TokenDigest;
 use foldhash::fast::RandomState;
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::HeaderMap;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tollgate_benches::{
-    Report, Row, World, at_once, is_measuring, partner_key, rewrite, token_text,
-};
-use tollgate_limit::{FakeClock, LimitPolicy, Limiter, Timestamp};
-use tollgate_token::TokenDigest;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -127,7 +127,7 @@ fn divided(keys: &[u32], bits: u32) -> usize {
 fn keys<K: Hash + Eq + Clone>(key: impl Fn(u64) -> K) -> Vec<Row> {
     let many = if is_measuring() { 1_000_000 } else { 100 };
     let now = Timestamp::from_secs(1_700_000_000);
-    let (limiter, tollgate) = held(|| {
+    let (limiter, ours) = held(|| {
         let limiter = Limiter::new(LimitPolicy::default());
         for number in 0..many {
             assert!(limiter.take(&key(number), now, 1).is_allowed());
@@ -143,12 +143,12 @@ fn keys<K: Hash + Eq + Clone>(key: impl Fn(u64) -> K) -> Vec<Row> {
     let each = |bytes: f64| bytes / many as f64;
     let unit = "× two governors";
     vec![
-        Row::new("tollgate_limit::Limiter, both limits").measured(each(tollgate), "bytes"),
+        Row::new("dualkey_limit::Limiter, both limits").measured(each(ours), "bytes"),
         Row::new("two governors").measured(each(two), "bytes"),
-        Row::new("two governors, with Tollgate's hasher").measured(each(fast), "bytes"),
-        Row::new("Tollgate against two governors").at_most(tollgate / two, 0.5, unit),
-        Row::new("Tollgate against two governors, with Tollgate's hasher")
-            .measured(tollgate / fast, unit),
+        Row::new("two governors, with Dualkey's hasher").measured(each(fast), "bytes"),
+        Row::new("Dualkey against two governors").at_most(ours / two, 0.5, unit),
+        Row::new("Dualkey against two governors, with Dualkey's hasher")
+            .measured(ours / fast, unit),
     ]
 }
 

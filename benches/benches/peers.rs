@@ -13,18 +13,18 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use biscuit_auth::builder::{Algorithm as BiscuitAlgorithm, AuthorizerBuilder};
 use biscuit_auth::builder_ext::AuthorizerExt as _;
 use biscuit_auth::{AuthorizerLimits, Biscuit, KeyPair, PrivateKey};
+use dualkey_benches::{
+    PREFIX, Report, Row, Work, World, interleave, is_measuring, partner_key, request, token_text,
+};
+use dualkey_token::PlainToken;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use prefixed_api_key::{PrefixedApiKey, PrefixedApiKeyController};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tollgate_benches::{
-    PREFIX, Report, Row, Work, World, interleave, is_measuring, partner_key, request, token_text,
-};
-use tollgate_token::PlainToken;
 
 const HASH: &str = "sha2, one digest of the token";
-const TOLLGATE: &str = "Tollgate: parse and digest";
-const DECISION: &str = "Tollgate: the whole decision, limits included";
+const DUALKEY: &str = "Dualkey: parse and digest";
+const DECISION: &str = "Dualkey: the whole decision, limits included";
 const BY_HAND: &str = "by hand: SHA-256, RwLock<HashMap>";
 const PREFIXED: &str = "prefixed-api-key: parse and check";
 const HS256: &str = "jsonwebtoken, HS256";
@@ -50,7 +50,7 @@ fn peers() -> Vec<Row> {
     let (mut hs256, mut eddsa) = (hs256(), eddsa());
     let works = vec![
         Work::new(HASH, || Sha256::digest(black_box(text))),
-        Work::new(TOLLGATE, parse),
+        Work::new(DUALKEY, parse),
         Work::new(DECISION, || world.verify(black_box(&headers))),
         Work::new(BY_HAND, by_hand),
         Work::new(PREFIXED, &mut prefixed),
@@ -61,7 +61,7 @@ fn peers() -> Vec<Row> {
     let samples = interleave(501, works);
     let row =
         |name: &&str| Row::new(name).nanos(samples.nanos(name)).hashes(samples.ratio(name, HASH));
-    let names = [HASH, TOLLGATE, DECISION, BY_HAND, PREFIXED, HS256, EDDSA, BISCUIT];
+    let names = [HASH, DUALKEY, DECISION, BY_HAND, PREFIXED, HS256, EDDSA, BISCUIT];
     let mut rows: Vec<Row> = names.iter().map(row).collect();
 
     let hash = Work::new(HASH, || Sha256::digest(black_box(text)));

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use tollgate_scope::{Catalogue, CatalogueError, Requirement};
+use dualkey_scope::{Catalogue, CatalogueError, Requirement};
 
 const RESOURCES: [&str; 10] = [
     "conversations",

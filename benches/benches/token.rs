@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use dualkey_benches::swapped;
+use dualkey_token::{Digester, Pepper, PlainToken, Prefix};
 use sha2::{Digest as _, Sha256};
-use tollgate_benches::swapped;
-use tollgate_token::{Digester, Pepper, PlainToken, Prefix};
 
 const PREFIX: Prefix = Prefix::new("gw");
 

@@ -7,14 +7,14 @@ use std::hint::black_box;
 use std::num::NonZeroU32;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use dualkey_benches::{at_once, request, swapped};
+use dualkey_limit::{LimitPolicy, Rate};
+use dualkey_scope::{Catalogue, Requirement};
+use dualkey_store::{NewPartner, NewToken, Registry};
+use dualkey_token::{PlainToken, Prefix};
+use dualkey_verify::{Grant, Verifier};
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
-use tollgate_benches::{at_once, request, swapped};
-use tollgate_limit::{LimitPolicy, Rate};
-use tollgate_scope::{Catalogue, Requirement};
-use tollgate_store::{NewPartner, NewToken, Registry};
-use tollgate_token::{PlainToken, Prefix};
-use tollgate_verify::{Grant, Verifier};
 
 const KEY: &[u8] = b"partner-of-the-benchmark";
 const SPENT_KEY: &[u8] = b"partner-without-permits";

@@ -1,14 +1,14 @@
 use std::convert::Infallible;
 use std::future::ready;
 
-use rand::{TryCryptoRng, TryRng};
-use tollgate_limit::{LimitPolicy, Timestamp};
-use tollgate_store::{
+use dualkey_limit::{LimitPolicy, Timestamp};
+use dualkey_store::{
     AuditEntry, AuditId, AuditStore, Changes, Insertion, LimitStore, OrganizationId, Page, Partner,
     PartnerId, PartnerStore, Revocation, Rotation, Store, StoreFuture, StoredToken, Succession,
     TokenId, TokenRecord, TokenStore, TokenUse, Usage,
 };
-use tollgate_token::{PlainToken, TokenDigest, TokenHint};
+use dualkey_token::{PlainToken, TokenDigest, TokenHint};
+use rand::{TryCryptoRng, TryRng};
 
 use crate::{Numbers, PREFIX, SCOPE, TOKEN_LEN, plenty};
 

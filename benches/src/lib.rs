@@ -1,5 +1,5 @@
 //! What the benchmarks share: works that take turns, tables with targets, requests, and the servers
-//! that decide on them, Tollgate's and two written by hand.
+//! that decide on them, Dualkey's and two written by hand.
 
 mod by_hand;
 mod computed;
@@ -18,4 +18,4 @@ pub use world::{Fast, Requests, SCOPE, World, catalogue, plenty};
 /// A token's text: `gw_` and 48 characters.
 pub const TOKEN_LEN: usize = 51;
 /// What the tokens of the benchmarks begin with.
-pub const PREFIX: tollgate_token::Prefix = tollgate_token::Prefix::new("gw");
+pub const PREFIX: dualkey_token::Prefix = dualkey_token::Prefix::new("gw");

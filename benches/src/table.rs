@@ -194,7 +194,7 @@ fn load() -> f64 {
 }
 
 fn path(bench: &str) -> PathBuf {
-    target_dir().join(format!("tollgate/{bench}.json"))
+    target_dir().join(format!("dualkey/{bench}.json"))
 }
 
 /// Where cargo and criterion leave what they make.

@@ -1,11 +1,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use dualkey_limit::{Clock, LimitPolicy, Rate, SystemClock, Timestamp};
+use dualkey_scope::{Catalogue, Requirement};
+use dualkey_store::{NewPartner, Registry};
+use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
-use tollgate_limit::{Clock, LimitPolicy, Rate, SystemClock, Timestamp};
-use tollgate_scope::{Catalogue, Requirement};
-use tollgate_store::{NewPartner, Registry};
-use tollgate_verify::{Denial, Grant, Verifier};
 
 use crate::{
     Computed, Numbers, PREFIX, TOKEN_LEN, at_once, partner_key, request, rewrite, token_text,

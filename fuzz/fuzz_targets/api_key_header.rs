@@ -2,9 +2,9 @@
 //! looks at each byte once; and it is never taken for the field of the bearer token.
 #![no_main]
 
+use dualkey_fuzz::{field_lines, request};
+use dualkey_verify::{Credentials, HeaderNames, Unreadable};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use tollgate_fuzz::{field_lines, request};
-use tollgate_verify::{Credentials, HeaderNames, Unreadable};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let (lines, names) = (field_lines(data), HeaderNames::default());

@@ -7,15 +7,15 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use dualkey_fuzz::Numbers;
+use dualkey_limit::{LimitPolicy, LimitState, Outcome, Timestamp};
+use dualkey_scope::{Catalogue, Requirement};
+use dualkey_store::Registry;
+use dualkey_token::Prefix;
+use dualkey_tower::{Denial, Gate, RateLimitFields, Verifier};
 use http::HeaderMap;
 use libfuzzer_sys::fuzz_target;
 use sfv::{BareItem, Dictionary, Item, List, ListEntry, Parser};
-use tollgate_fuzz::Numbers;
-use tollgate_limit::{LimitPolicy, LimitState, Outcome, Timestamp};
-use tollgate_scope::{Catalogue, Requirement};
-use tollgate_store::Registry;
-use tollgate_token::Prefix;
-use tollgate_tower::{Denial, RateLimitFields, Tollgate, Verifier};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -53,9 +53,9 @@ enum Permits {
     Ready,
 }
 
-static TOLLGATE: LazyLock<Tollgate> = LazyLock::new(|| {
+static GATE: LazyLock<Gate> = LazyLock::new(|| {
     let catalogue = Catalogue::builder().build().expect("a catalogue may be empty");
-    Tollgate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))))
+    Gate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))))
 });
 
 fuzz_target!(|input: Input| {
@@ -127,8 +127,8 @@ impl Answer {
             Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
             _ => Denial::ScopeInsufficient { required: Requirement::NOBODY, standing },
         };
-        let tollgate = TOLLGATE.clone().with_rate_limit_fields(fields);
-        tollgate.refusal(&denial).into_parts().0.headers
+        let gate = GATE.clone().with_rate_limit_fields(fields);
+        gate.refusal(&denial).into_parts().0.headers
     }
 
     fn is_burst(&self, (name, quota, window, remaining, effective): &Told) {

@@ -9,17 +9,17 @@
 #![no_main]
 
 #[expect(dead_code, reason = "another test asks it more")]
-#[path = "../../crates/tollgate-limit/tests/naive/mod.rs"]
+#[path = "../../crates/dualkey-limit/tests/naive/mod.rs"]
 mod naive;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use dualkey_fuzz::Numbers;
+use dualkey_limit::{LimitPolicy, LimitState, Limiter, Meter, Outcome, Rate, Timestamp};
 use libfuzzer_sys::fuzz_target;
 use naive::Naive;
-use tollgate_fuzz::Numbers;
-use tollgate_limit::{LimitPolicy, LimitState, Limiter, Meter, Outcome, Rate, Timestamp};
 
 #[derive(Arbitrary, Debug)]
 struct Input {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use dualkey_fuzz::Numbers;
+use dualkey_limit::{LimitState, Limiter, Outcome, Timestamp, WhenFull};
 use libfuzzer_sys::fuzz_target;
-use tollgate_fuzz::Numbers;
-use tollgate_limit::{LimitState, Limiter, Outcome, Timestamp, WhenFull};
 
 #[derive(Arbitrary, Debug)]
 struct Input {

@@ -7,10 +7,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use dualkey_fuzz::Per;
+use dualkey_limit::{InvalidPolicy, LimitPolicy};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use tollgate_fuzz::Per;
-use tollgate_limit::{InvalidPolicy, LimitPolicy};
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Numbers {

@@ -7,16 +7,16 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use dualkey_fuzz::Numbers;
+use dualkey_limit::{LimitState, Outcome, Timestamp};
+use dualkey_scope::{Catalogue, Requirement};
+use dualkey_store::Registry;
+use dualkey_token::Prefix;
+use dualkey_tower::{Denial, Gate, GrpcStatus, Verifier};
+use dualkey_verify::Field;
 use http::Response;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use tollgate_fuzz::Numbers;
-use tollgate_limit::{LimitState, Outcome, Timestamp};
-use tollgate_scope::{Catalogue, Requirement};
-use tollgate_store::Registry;
-use tollgate_token::Prefix;
-use tollgate_tower::{Denial, GrpcStatus, Tollgate, Verifier};
-use tollgate_verify::Field;
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -52,15 +52,15 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     scopes.build().expect("all of them are scopes")
 });
 
-static TOLLGATE: LazyLock<Tollgate> = LazyLock::new(|| {
-    Tollgate::new(Verifier::new(Registry::in_memory(CATALOGUE.clone(), Prefix::new("gw"))))
+static GATE: LazyLock<Gate> = LazyLock::new(|| {
+    Gate::new(Verifier::new(Registry::in_memory(CATALOGUE.clone(), Prefix::new("gw"))))
 });
 
 fuzz_target!(|input: Input<'_>| {
     let denial = input.denied.denial();
     let (realm, base) = input.texts.split_once('\n').unwrap_or((input.texts, "about:blank"));
-    let tollgate = TOLLGATE.clone().with_realm(realm).with_problem_base(base);
-    let refusal = tollgate.refusal(&denial);
+    let gate = GATE.clone().with_realm(realm).with_problem_base(base);
+    let refusal = gate.refusal(&denial);
 
     assert_eq!(refusal.status(), denial.status());
     assert_eq!(field(&refusal, "content-type"), Some("application/problem+json"));
@@ -72,7 +72,7 @@ fuzz_target!(|input: Input<'_>| {
     assert_eq!(challenge, input.denied.challenge(realm));
     waits_long_enough(&refusal, denial.retry_after());
     if input.grpc {
-        is_told_as_grpc_does(&tollgate.with_refusals(GrpcStatus).refusal(&denial), &denial);
+        is_told_as_grpc_does(&gate.with_refusals(GrpcStatus).refusal(&denial), &denial);
     }
 });
 

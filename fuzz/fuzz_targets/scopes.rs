@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::Arbitrary;
+use dualkey_scope::{Catalogue, CatalogueError, Requirement};
 use libfuzzer_sys::fuzz_target;
-use tollgate_scope::{Catalogue, CatalogueError, Requirement};
 
 #[derive(Arbitrary, Debug)]
 struct Input {

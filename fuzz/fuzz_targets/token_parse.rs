@@ -6,11 +6,11 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
+use dualkey_token::{ParseTokenErrorKind as Kind, PlainToken, Prefix};
 use libfuzzer_sys::fuzz_target;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use sha2::{Digest as _, Sha256};
-use tollgate_token::{ParseTokenErrorKind as Kind, PlainToken, Prefix};
 
 const PREFIXES: [Prefix; 6] = [
     Prefix::new("g"),

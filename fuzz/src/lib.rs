@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use arbitrary::Arbitrary;
+use dualkey_limit::{LimitPolicy, Rate};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_limit::{LimitPolicy, Rate};
 
 /// The field lines that these bytes write, one a line; so a seed is a field's value as it stands.
 #[must_use]

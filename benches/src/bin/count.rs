@@ -4,9 +4,9 @@
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
-use tollgate_benches::{PREFIX, World, partner_key, request, swapped, token_text};
-use tollgate_limit::{FakeClock, LimitPolicy, Limiter, Meter, Rate, Timestamp};
-use tollgate_token::PlainToken;
+use dualkey_benches::{PREFIX, World, partner_key, request, swapped, token_text};
+use dualkey_limit::{FakeClock, LimitPolicy, Limiter, Meter, Rate, Timestamp};
+use dualkey_token::PlainToken;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -25,7 +25,7 @@ type Ask = Box<dyn FnMut(u64)>;
 
 fn work_named(name: &str) -> Option<Ask> {
     let text = token_text(0);
-    let policy = tollgate_benches::plenty();
+    let policy = dualkey_benches::plenty();
     Some(match name {
         "parse" => Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(text)))),
         "parse-refused" => {

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
-use tollgate::{
-    Catalogue, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix, Registry,
-    RegistryError, Tollgate, Verifier,
+use dualkey::{
+    Catalogue, Gate, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix, Registry,
+    RegistryError, Verifier,
 };
-use tollgate_actix::{Gate, Granted};
+use dualkey_actix::{Granted, Guard};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -47,14 +47,14 @@ async fn let_in(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryE
     Ok((registry.register_partner(partner).await?, registry.issue_token(token).await?))
 }
 
-/// All workers share the tollgate, so a partner's limits hold for the server as a whole.
+/// All workers share the gate, so a partner's limits hold for the server as a whole.
 fn bind(registry: Registry) -> Result<(SocketAddr, Server), Box<dyn Error>> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;
 
-    let tollgate = Tollgate::new(Verifier::new(registry));
-    let read_guests = Gate::new(tollgate.clone(), guests_read);
-    let read_reservations = Gate::new(tollgate, reservations_read);
+    let gate = Gate::new(Verifier::new(registry));
+    let read_guests = Guard::new(gate.clone(), guests_read);
+    let read_reservations = Guard::new(gate, reservations_read);
     let app = move || {
         App::new().service(web::resource("/guests").wrap(read_guests.clone()).get(guests)).service(
             web::resource("/reservations").wrap(read_reservations.clone()).get(reservations),

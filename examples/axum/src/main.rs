@@ -5,12 +5,12 @@ use std::error::Error;
 use axum::http::Method;
 use axum::routing::get;
 use axum::{Json, Router};
+use dualkey::{
+    Catalogue, Gate, Grant, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix,
+    Registry, RegistryError, RouteTable, UnknownScopes, Verifier,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tollgate::{
-    Catalogue, Grant, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix, Registry,
-    RegistryError, RouteTable, Tollgate, UnknownScopes, Verifier,
-};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -56,7 +56,7 @@ fn app(registry: Registry) -> Result<Router, UnknownScopes> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;
 
-    let table = RouteTable::new(Tollgate::new(Verifier::new(registry)))
+    let table = RouteTable::new(Gate::new(Verifier::new(registry)))
         .require(Method::GET, "/guests", guests_read)
         .require(Method::GET, "/reservations", reservations_read);
     Ok(Router::new()

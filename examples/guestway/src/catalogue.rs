@@ -1,4 +1,4 @@
-use tollgate::{Catalogue, Prefix};
+use dualkey::{Catalogue, Prefix};
 
 /// What the tokens of the Open API begin with.
 pub const PREFIX: Prefix = Prefix::new("gw");

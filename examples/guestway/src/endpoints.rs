@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use tollgate::{Catalogue, Requirement, RouteTable, Tollgate, UnknownScopes, Verifier};
+use dualkey::{Catalogue, Gate, Requirement, RouteTable, UnknownScopes, Verifier};
 
 use crate::body::MAX_BODY;
 use crate::handlers::{
@@ -27,9 +27,9 @@ pub fn router(verifier: Verifier, catalogue: &Catalogue) -> Result<Router, Unkno
     const PATCH: Method = Method::PATCH;
     const POST: Method = Method::POST;
     let needs = |scope| catalogue.require_all([scope]);
-    let tollgate = Tollgate::new(verifier).with_realm("guestway").removing_credentials();
+    let gate = Gate::new(verifier).with_realm("guestway").removing_credentials();
 
-    Ok(Endpoints::new(tollgate)
+    Ok(Endpoints::new(gate)
         .open(GET, "/healthz", health)
         .guarded(GET, "/v1/organization", Requirement::NONE, organization)
         .guarded(GET, "/v1/organization/users", needs("organization-users:read")?, list(|of| &of.users))
@@ -61,8 +61,8 @@ struct Endpoints {
 }
 
 impl Endpoints {
-    fn new(tollgate: Tollgate) -> Self {
-        Self { router: Router::new(), table: RouteTable::new(tollgate) }
+    fn new(gate: Gate) -> Self {
+        Self { router: Router::new(), table: RouteTable::new(gate) }
     }
 
     /// An endpoint for everybody.

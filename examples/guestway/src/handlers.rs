@@ -3,9 +3,9 @@ use std::future::{Ready, ready};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use dualkey::Grant;
 use jiff::Timestamp;
 use serde::Serialize;
-use tollgate::Grant;
 
 use crate::body::{Body, Id};
 use crate::model::{

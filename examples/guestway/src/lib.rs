@@ -1,14 +1,14 @@
-//! The Guestway Open API, rebuilt on [`tollgate`]: what a program with two headers, a catalogue of
+//! The Guestway Open API, rebuilt on [`dualkey`]: what a program with two headers, a catalogue of
 //! scopes and a table of endpoints looks like.
 //!
 //! ```
 //! use guestway::{PREFIX, catalogue, router};
-//! use tollgate::{Registry, Verifier};
+//! use dualkey::{Registry, Verifier};
 //!
 //! let catalogue = catalogue();
 //! let registry = Registry::in_memory(catalogue.clone(), PREFIX);
 //! let api = router(Verifier::new(registry), &catalogue)?;
-//! # Ok::<(), tollgate::UnknownScopes>(())
+//! # Ok::<(), dualkey::UnknownScopes>(())
 //! ```
 //!
 //! `endpoints.rs` is the table of endpoints with what each requires, `catalogue.rs` the scopes.

@@ -3,7 +3,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use tollgate::Denial;
+use dualkey::Denial;
 
 /// Logs each request with its outcome: its route and not its path, since callers put secrets where
 /// they do not belong.

@@ -1,9 +1,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dualkey::OrganizationId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tollgate::OrganizationId;
 
 use crate::records::Records;
 use crate::sample;

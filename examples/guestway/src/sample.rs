@@ -5,8 +5,8 @@ mod places;
 mod stays;
 mod words;
 
+use dualkey::OrganizationId;
 use jiff::civil::Date;
-use tollgate::OrganizationId;
 
 use crate::model::{
     Content, CustomField, Guest, Organization, OrganizationUser, Role, Target, WhatsAppTemplate,

@@ -15,6 +15,11 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use dualkey::{
+    LimitPolicy, NewPartner, NewToken, OrganizationId, Partner, Rate, Registry, TokenId,
+    TokenStatus,
+};
+use dualkey_test_postgres::Server;
 use ledger::Ledger;
 use load::Load;
 use serde_json::Value;
@@ -24,11 +29,6 @@ use support::program::Program;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tollgate::{
-    LimitPolicy, NewPartner, NewToken, OrganizationId, Partner, Rate, Registry, TokenId,
-    TokenStatus,
-};
-use tollgate_test_postgres::Server;
 use writer::Writer;
 
 /// These tests load the machine, and one measures time.

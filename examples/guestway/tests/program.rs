@@ -131,7 +131,7 @@ async fn no_secret_is_in_the_log_at_level_trace_or_in_the_database() {
     send_secrets_where_they_do_not_belong(&call).await;
     let database = desk.files();
     let (_, log) = program.stop("TERM").await;
-    assert!(log.contains("TRACE") && log.contains("answered") && log.contains("tollgate_tokens"));
+    assert!(log.contains("TRACE") && log.contains("answered") && log.contains("dualkey_tokens"));
     assert!(database.iter().any(|(name, bytes)| name == "guestway.db-wal" && !bytes.is_empty()));
     for token in tokens {
         assert_absent(token, log.as_bytes(), "the log");

@@ -6,6 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use dualkey_test_postgres::Server;
 use serde_json::{Value, json};
 use support::client::{Call, Client};
 use support::desk::{Desk, text};
@@ -13,7 +14,6 @@ use support::program::Program;
 use support::secret::assert_absent;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
-use tollgate_test_postgres::Server;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -196,7 +196,7 @@ async fn without_room_for_the_demonstration_the_api_is_served_all_the_same() {
     let desk = Desk::new();
     let registry = desk.registry().await;
     for _ in 0..100 {
-        let issued = registry.issue_token(tollgate::NewToken {
+        let issued = registry.issue_token(dualkey::NewToken {
             organization: "harbour-stays".into(),
             name: "Tests".to_owned(),
             scopes: vec!["full:read".to_owned()],

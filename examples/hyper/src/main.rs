@@ -3,6 +3,10 @@
 use std::convert::Infallible;
 use std::error::Error;
 
+use dualkey::{
+    Catalogue, Gate, Grant, GuardLayer, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner,
+    Prefix, Registry, Verifier,
+};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -10,10 +14,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tollgate::{
-    Catalogue, Grant, GuardLayer, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix,
-    Registry, Tollgate, Verifier,
-};
 use tower::{Layer as _, service_fn};
 
 #[tokio::main]
@@ -44,7 +44,7 @@ async fn guard() -> Result<(GuardLayer, Partner, IssuedToken), Box<dyn Error>> {
     };
     let partner = registry.register_partner(partner).await?;
     let issued = registry.issue_token(token).await?;
-    Ok((Tollgate::new(Verifier::new(registry)).require(guests_read), partner, issued))
+    Ok((Gate::new(Verifier::new(registry)).require(guests_read), partner, issued))
 }
 
 async fn serve(listener: TcpListener, layer: GuardLayer) -> std::io::Result<()> {

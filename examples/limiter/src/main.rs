@@ -3,12 +3,12 @@
 use std::io::{self, BufRead, Write};
 use std::num::NonZeroU32;
 
-use tollgate_limit::{Clock, InvalidPolicy, LimitPolicy, Limiter, Outcome, Rate, SystemClock};
+use dualkey_limit::{Clock, InvalidPolicy, LimitPolicy, Limiter, Outcome, Rate, SystemClock};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = policy()?;
     println!("Each caller has {policy}. Type names, or try:");
-    println!("  yes ada | head -12 | cargo run -p tollgate-example-limiter\n");
+    println!("  yes ada | head -12 | cargo run -p dualkey-example-limiter\n");
     answer_all(io::stdin().lock(), io::stdout(), &Limiter::new(policy), &SystemClock)?;
     Ok(())
 }

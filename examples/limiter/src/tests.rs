@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tollgate_limit::{FakeClock, Timestamp};
+use dualkey_limit::{FakeClock, Timestamp};
 
 use super::*;
 

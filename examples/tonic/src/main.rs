@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use tokio::net::TcpListener;
-use tollgate::{
-    Catalogue, Grant, GrpcStatus, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix,
-    Registry, RegistryError, Requirement, Tollgate, Verifier,
+use dualkey::{
+    Catalogue, Gate, Grant, GrpcStatus, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner,
+    Prefix, Registry, RegistryError, Requirement, Verifier,
 };
+use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -54,9 +54,9 @@ async fn serve(
     registry: Registry,
     requirement: Requirement,
 ) -> Result<(), tonic::transport::Error> {
-    let tollgate = Tollgate::new(Verifier::new(registry)).with_refusals(GrpcStatus);
+    let gate = Gate::new(Verifier::new(registry)).with_refusals(GrpcStatus);
     Server::builder()
-        .layer(tollgate.require(requirement))
+        .layer(gate.require(requirement))
         .add_service(GuestsServer::new(Hotel))
         .serve_with_incoming(TcpIncoming::from(listener))
         .await

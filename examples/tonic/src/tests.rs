@@ -1,8 +1,8 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use tollgate::{FakeClock, MemoryStore, Rate, Store, Timestamp};
-use tollgate_store::{Fault, FaultyStore};
+use dualkey::{FakeClock, MemoryStore, Rate, Store, Timestamp};
+use dualkey_store::{Fault, FaultyStore};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;

@@ -1,8 +1,8 @@
 use std::fs;
 use std::path::Path;
 
+use dualkey_benches::target_dir;
 use serde_json::Value;
-use tollgate_benches::target_dir;
 
 /// The groups, with the line that each is to be read beside.
 const GROUPS: [(&str, Option<&str>); 4] = [

@@ -16,7 +16,7 @@ const PEERS: [&str; 13] = [
     "sha2",
     "throttlecrab",
     "tower_governor",
-    "tollgate",
+    "dualkey",
 ];
 
 /// What the numbers belong to: the machine, the compiler, and the versions of what was measured.

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::{error, fs};
 
 use chart::{Bar, Chart, DARK, Group, LIGHT};
-use tollgate_benches::{Record, Row, Table};
+use dualkey_benches::{Record, Row, Table};
 
-const BEGIN: &str = "<!-- results: made by `cargo run -p tollgate-benches` -->";
+const BEGIN: &str = "<!-- results: made by `cargo run -p dualkey-benches` -->";
 const END: &str = "<!-- end of results -->";
 const BENCHES: [&str; 5] = ["decision", "limiter", "layers", "peers", "memory"];
 
@@ -110,7 +110,7 @@ fn group(
 
 /// The one that matters, for the README of the repository.
 fn decision() -> Option<Chart> {
-    let works = ["Tollgate", "by hand, lean", "by hand, plain"];
+    let works = ["Dualkey", "by hand, lean", "by hand, plain"];
     let group = |heading, title| group(heading, table("decision", title), &works, |row| row.hashes);
     Some(Chart {
         title: "The whole decision: partner key, token, scopes and both limits",
@@ -124,7 +124,7 @@ fn decision() -> Option<Chart> {
 }
 
 fn limiter() -> Option<Chart> {
-    let works = ["tollgate_limit::Limiter, both limits", "two governors", "governor, one limit"];
+    let works = ["dualkey_limit::Limiter, both limits", "two governors", "governor, one limit"];
     let group = |heading, title| group(heading, table("limiter", title), &works, |row| row.nanos);
     Some(Chart {
         title: "Taking a permit: burst and daily quota of a key of 16 bytes",

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
-use tollgate::{AuditAction, AuditEntry, Clock as _, OrganizationId, Page, Registry, SystemClock};
-use tollgate::{TokenId, TokenRecord, TokenStatus};
+use dualkey::{AuditAction, AuditEntry, Clock as _, OrganizationId, Page, Registry, SystemClock};
+use dualkey::{TokenId, TokenRecord, TokenStatus};
 
 /// What a writer said of its organization's tokens before it was killed.
 pub(crate) struct Ledger {

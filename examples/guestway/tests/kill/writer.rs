@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tollgate::{IssuedToken, NewToken, OrganizationId, Registry, TokenId};
+use dualkey::{IssuedToken, NewToken, OrganizationId, Registry, TokenId};
 
 use crate::ledger::Ledger;
 use crate::support::desk::{Desk, registry};

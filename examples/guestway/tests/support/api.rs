@@ -1,10 +1,10 @@
 use std::num::NonZeroU32;
 
+use dualkey::{LimitPolicy, NewPartner, NewToken, Rate, Registry, Verifier};
 use guestway::{PREFIX, catalogue, router};
 use hyper::Method;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tollgate::{LimitPolicy, NewPartner, NewToken, Rate, Registry, Verifier};
 
 use super::client::{Answer, Call, Client};
 

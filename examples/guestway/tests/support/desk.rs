@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dualkey::SqlOptions;
+use dualkey::{Registry, SystemClock};
 use guestway::{PREFIX, catalogue};
 use serde_json::Value;
 use tempfile::TempDir;
-use tollgate::SqlOptions;
-use tollgate::{Registry, SystemClock};
 
 use super::program::Program;
 

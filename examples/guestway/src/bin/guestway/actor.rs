@@ -1,6 +1,6 @@
 use std::env;
 
-use tollgate::Registry;
+use dualkey::Registry;
 
 use crate::failure::Failure;
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use tollgate::{InvalidPolicy, LimitPolicy, OrganizationId, Rate};
+use dualkey::{InvalidPolicy, LimitPolicy, OrganizationId, Rate};
 
 /// Whose tokens.
 #[derive(Args)]

@@ -1,9 +1,9 @@
 use clap::Args;
-use jiff::Timestamp;
-use serde::Serialize;
-use tollgate::{
+use dualkey::{
     AuditAction, AuditEntry, AuditId, AuditSubject, OrganizationId, Page, PartnerId, TokenId,
 };
+use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::arguments::organization;
 use crate::cli::Keeping;

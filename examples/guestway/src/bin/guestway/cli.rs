@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use tollgate::Registry;
+use dualkey::Registry;
 use tracing::level_filters::LevelFilter;
 
 use crate::actor;

@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dualkey::SqlOptions;
+use dualkey::{MemoryStore, Registry, Store, SystemClock};
 use guestway::{PREFIX, catalogue};
-use tollgate::SqlOptions;
-use tollgate::{MemoryStore, Registry, Store, SystemClock};
 
 use crate::failure::{Failure, with_causes};
 
@@ -39,7 +39,7 @@ impl Database {
         Ok(Registry::new(catalogue(), PREFIX, store, Arc::new(SystemClock)))
     }
 
-    fn cannot_open(&self, error: &tollgate::SqlError) -> Failure {
+    fn cannot_open(&self, error: &dualkey::SqlError) -> Failure {
         let message = format!("cannot open {self}: {}", with_causes(error));
         Failure::new(message).and("see to it, or name another database with --database")
     }

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tollgate::{
+use dualkey::{
     IssuedToken, LimitPolicy, NewPartner, NewToken, OrganizationId, Partner, Registry,
     RegistryError, TokenRecord,
 };

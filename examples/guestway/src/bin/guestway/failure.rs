@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use tollgate::{RegistryError, StoreError};
+use dualkey::{RegistryError, StoreError};
 
 /// Why a command did not do what was asked, in one line that says what to do next.
 #[derive(Debug)]

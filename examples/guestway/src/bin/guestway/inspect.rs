@@ -1,9 +1,9 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, stdin};
 
 use clap::Args;
+use dualkey::{PlainToken, RegistryError};
 use guestway::PREFIX;
 use serde::Serialize;
-use tollgate::{PlainToken, RegistryError};
 
 use crate::cli::Keeping;
 use crate::failure::Failure;

@@ -28,8 +28,8 @@ fn holds_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use dualkey::PlainToken;
     use guestway::PREFIX;
-    use tollgate::PlainToken;
 
     use super::holds_token;
 

@@ -1,7 +1,7 @@
 mod view;
 
 use clap::{ArgGroup, Args, Subcommand};
-use tollgate::{LimitPolicy, NewPartner, RegistryError};
+use dualkey::{LimitPolicy, NewPartner, RegistryError};
 
 use crate::arguments::Limits;
 use crate::cli::Keeping;

@@ -3,10 +3,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
+use dualkey::{Registry, RegistryError, Verifier};
 use guestway::router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tollgate::{Registry, RegistryError, Verifier};
 
 use crate::cli::Keeping;
 use crate::demonstration::Demonstration;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand};
+use dualkey::{NewToken, OrganizationId, RegistryError, TokenId};
 use guestway::catalogue;
-use tollgate::{NewToken, OrganizationId, RegistryError, TokenId};
 
 pub(crate) use self::view::TokenView;
 use self::view::{IssuedView, Revoked, views};

@@ -1,7 +1,7 @@
+use dualkey::{Partner, PartnerId, Rate, Registry, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use tollgate::{Partner, PartnerId, Rate, Registry, StoreError};
 
 use crate::output::Show;
 use crate::times::{brief, shown};

@@ -1,8 +1,6 @@
+use dualkey::{Catalogue, IssuedToken, OrganizationId, PlainToken, Registry, TokenId, TokenRecord};
 use jiff::Timestamp;
 use serde::Serialize;
-use tollgate::{
-    Catalogue, IssuedToken, OrganizationId, PlainToken, Registry, TokenId, TokenRecord,
-};
 
 use crate::failure::Failure;
 use crate::output::{Output, Show};
@@ -33,7 +31,7 @@ struct Permission {
 }
 
 impl TokenView {
-    pub(crate) fn new(token: TokenRecord, catalogue: &Catalogue, now: tollgate::Timestamp) -> Self {
+    pub(crate) fn new(token: TokenRecord, catalogue: &Catalogue, now: dualkey::Timestamp) -> Self {
         let status = token.status(now).as_str();
         let permission = |name: String| {
             let label = catalogue.scope(&name).map(|scope| scope.label().to_owned());

@@ -1,0 +1,48 @@
+use std::fmt;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
+use dualkey_tower::Grant;
+
+/// Extracts the [`Grant`] of a request that passed a [`Guard`](crate::Guard).
+#[derive(Clone, Debug)]
+pub struct Granted(pub Grant);
+
+/// A handler asked for a [`Grant`] behind no [`Guard`](crate::Guard): a mistake of the program, which the
+/// caller learns as status 500 and the log in words.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct NotGuarded;
+
+impl FromRequest for Granted {
+    type Error = NotGuarded;
+    type Future = Ready<Result<Self, NotGuarded>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let grant = request.extensions().get().cloned();
+        ready(grant.map(Self).ok_or_else(|| {
+            tracing::error!(
+                method = %request.method(),
+                path = request.path(),
+                "a handler asks for a Grant, but no Guard guards it",
+            );
+            NotGuarded
+        }))
+    }
+}
+
+impl fmt::Display for NotGuarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no Guard guards this handler")
+    }
+}
+
+impl std::error::Error for NotGuarded {}
+
+impl ResponseError for NotGuarded {
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}

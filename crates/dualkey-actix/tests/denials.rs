@@ -1,0 +1,157 @@
+//! Each denial over a socket: the answer is that of the tower layer, to the byte.
+
+mod world;
+
+use dualkey_actix::Gate;
+use dualkey_limit::LimitPolicy;
+use dualkey_store::{Fault, FaultyStore};
+use world::{KEY, World, bearer, policy, stranger};
+
+#[actix_web::test]
+async fn a_missing_partner_key_is_asked_for() {
+    let world = World::new();
+    let refusal = world.last_refusal("guests:read", &[&[]]).await;
+    refusal.assert_refused(401, "api_key_missing");
+    let challenge = r#"ApiKey realm="api", in="header", name="X-Api-Key""#;
+    assert_eq!(refusal.field("www-authenticate"), Some(challenge));
+}
+
+#[actix_web::test]
+async fn an_unknown_partner_key_is_refused() {
+    let world = World::new();
+    let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY)]]).await;
+    refusal.assert_refused(401, "api_key_invalid");
+}
+
+#[actix_web::test]
+async fn a_missing_token_is_asked_for() {
+    let world = World::new();
+    world.partner(LimitPolicy::default()).await;
+    let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY)]]).await;
+    refusal.assert_refused(401, "token_missing");
+    assert_eq!(refusal.field("www-authenticate"), Some(r#"Bearer realm="api""#));
+}
+
+#[actix_web::test]
+async fn a_repeated_partner_key_is_refused_even_if_both_are_right() {
+    let world = World::new();
+    world.partner(LimitPolicy::default()).await;
+    let token = bearer(&world.token().await);
+    let request = [("x-api-key", KEY), ("authorization", &token), ("X-Api-Key", KEY)];
+    let refusal = world.last_refusal("guests:read", &[&request]).await;
+    refusal.assert_refused(400, "header_repeated");
+    assert!(refusal.body.contains(r#""field":"X-Api-Key""#), "{}", refusal.body);
+}
+
+#[actix_web::test]
+async fn a_repeated_token_is_refused_even_if_both_are_right() {
+    let world = World::new();
+    world.partner(LimitPolicy::default()).await;
+    let token = bearer(&world.token().await);
+    let field = ("authorization", token.as_str());
+    let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY), field, field]]).await;
+    refusal.assert_refused(400, "header_repeated");
+    let challenge = r#"Bearer realm="api", error="invalid_request""#;
+    assert_eq!(refusal.field("www-authenticate"), Some(challenge));
+}
+
+#[actix_web::test]
+async fn an_unknown_token_is_invalid() {
+    let world = World::new();
+    world.partner(LimitPolicy::default()).await;
+    let request = [("x-api-key", KEY), ("authorization", &bearer(&stranger()))];
+    let refusal = world.last_refusal("guests:read", &[&request]).await;
+    refusal.assert_refused(401, "token_invalid");
+    let challenge = r#"Bearer realm="api", error="invalid_token""#;
+    assert_eq!(refusal.field("www-authenticate"), Some(challenge));
+}
+
+#[actix_web::test]
+async fn bytes_that_are_no_text_are_an_invalid_token() {
+    let world = World::new();
+    world.partner(LimitPolicy::default()).await;
+    let request = [("x-api-key", KEY), ("authorization", "Bearer gw_\u{e9}")];
+    let refusal = world.last_refusal("guests:read", &[&request]).await;
+    refusal.assert_refused(401, "token_invalid");
+}
+
+#[actix_web::test]
+async fn a_token_that_lacks_a_scope_is_told_which() {
+    let world = World::new();
+    world.partner(LimitPolicy::default()).await;
+    let request = [("x-api-key", KEY), ("authorization", &bearer(&world.token().await))];
+    let refusal = world.last_refusal("guests:edit", &[&request]).await;
+    refusal.assert_refused(403, "scope_insufficient");
+    assert_eq!(
+        refusal.field("www-authenticate"),
+        Some(r#"Bearer realm="api", error="insufficient_scope", scope="guests:edit""#)
+    );
+    assert_eq!(
+        refusal.limits(),
+        [
+            Some(r#""burst";q=10;w=2, "daily";q=10000;w=86400"#),
+            Some(r#""burst";r=9;t=2, "daily";r=9999;t=43200"#)
+        ]
+    );
+}
+
+#[actix_web::test]
+async fn a_used_up_burst_is_told_when_to_come_back() {
+    let world = World::new();
+    world.partner(policy(1, 100)).await;
+    let request = [("x-api-key", KEY), ("authorization", &bearer(&world.token().await))];
+    let refusal = world.last_refusal("guests:read", &[&request, &request]).await;
+    refusal.assert_refused(429, "rate_limited");
+    assert_eq!(refusal.field("retry-after"), Some("60"));
+    assert_eq!(refusal.limits()[1], Some(r#""burst";r=0;t=60, "daily";r=99;t=43200"#));
+}
+
+#[actix_web::test]
+async fn a_used_up_day_is_told_when_it_ends() {
+    let world = World::new();
+    world.partner(policy(10, 1)).await;
+    let request = [("x-api-key", KEY), ("authorization", &bearer(&world.token().await))];
+    let refusal = world.last_refusal("guests:read", &[&request, &request]).await;
+    refusal.assert_refused(429, "quota_exceeded");
+    assert_eq!(refusal.field("retry-after"), Some("43200"));
+}
+
+#[actix_web::test]
+async fn strangers_who_guess_are_told_to_stop() {
+    let world = World::new();
+    world.partner(policy(1, 1)).await;
+    let (one, other) = (bearer(&stranger()), bearer(&stranger()));
+    let guesses: [&[_]; 2] = [
+        &[("x-api-key", KEY), ("authorization", &one)],
+        &[("x-api-key", KEY), ("authorization", &other)],
+    ];
+    let refusal = world.last_refusal("guests:read", &guesses).await;
+    refusal.assert_refused(429, "attempts_exceeded");
+    assert_eq!(refusal.field("retry-after"), Some("60"));
+}
+
+#[actix_web::test]
+async fn a_store_that_is_down_lets_nobody_pass() {
+    let world = World::on(FaultyStore::with_fault(Fault::Fails));
+    let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY)]]).await;
+    refusal.assert_refused(503, "unavailable");
+    assert_eq!(refusal.field("retry-after"), Some("1"));
+}
+
+#[actix_web::test]
+async fn a_rewritten_refusal_replaces_all_of_it() {
+    let world = World::new();
+    let teapot = |world: &World| -> Gate {
+        world.gate().with_refusals(|denial: &_, _: http::Response<bytes::Bytes>| {
+            let denial: &dualkey_actix::Denial = denial;
+            let answer = http::Response::builder().status(418);
+            let answer = answer.header("x-why", "one").header("x-why", "two");
+            answer.body(denial.code().into()).unwrap()
+        })
+    };
+    let refusal = world.last_refusal_of(teapot, "guests:read", &[&[]]).await;
+    assert_eq!((refusal.status, refusal.body.as_str()), (418, "api_key_missing"));
+    let whys = refusal.fields.iter().filter(|(name, _)| name == "x-why");
+    assert_eq!(whys.map(|(_, why)| why.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(refusal.field("content-type"), None);
+}

@@ -1,0 +1,284 @@
+//! Single decisions, by hand: published tables, boundaries, days, clocks.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use dualkey_limit::{InvalidPolicy, LimitPolicy, LimitState, Outcome, Rate, Timestamp};
+
+fn number(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap()
+}
+
+fn policy(rate: u32, burst: u32) -> LimitPolicy {
+    LimitPolicy::new(Rate::per_second(number(rate)), number(burst))
+}
+
+fn millis(ms: u64) -> Timestamp {
+    Timestamp::from_nanos(ms * 1_000_000)
+}
+
+const MIDNIGHT: u64 = 1_700_006_400;
+
+/// The table that redis-cell and throttled share: 1 a second, 5 in the bucket. Time in ms, permits,
+/// whether refused, what is left, time until full, time to wait.
+const REDIS_CELL: [(u64, u32, bool, u32, u64, Option<u64>); 15] = [
+    (0, 6, true, 5, 0, None),
+    (0, 1, false, 4, 1000, None),
+    (0, 1, false, 3, 2000, None),
+    (0, 1, false, 2, 3000, None),
+    (0, 1, false, 1, 4000, None),
+    (0, 1, false, 0, 5000, None),
+    (0, 1, true, 0, 5000, Some(1000)),
+    (3000, 1, false, 2, 3000, None),
+    (3100, 1, false, 1, 3900, None),
+    (4000, 1, false, 1, 4000, None),
+    (8000, 1, false, 4, 1000, None),
+    (9500, 1, false, 4, 1000, None),
+    (9500, 0, false, 4, 1000, None),
+    (9500, 2, false, 2, 3000, None),
+    (9500, 5, true, 2, 3000, Some(3000)),
+];
+
+#[test]
+fn the_table_of_redis_cell_and_throttled_holds() {
+    let mut state = LimitState::default();
+    for (at, permits, refused, left, full_in, wait) in REDIS_CELL {
+        let (after, outcome) = state.take(&policy(1, 5), millis(at), permits);
+        state = after;
+        assert_eq!(!outcome.is_allowed(), refused, "at {at}");
+        assert_eq!(outcome.burst_remaining(), left, "at {at}");
+        assert_eq!(outcome.standing().full_in(), Duration::from_millis(full_in), "at {at}");
+        assert_eq!(outcome.retry_after(), wait.map(Duration::from_millis), "at {at}");
+    }
+}
+
+#[test]
+fn five_a_second_with_a_burst_of_ten() {
+    let default = LimitPolicy::default();
+    let mut state = LimitState::default();
+    for left in (0..10).rev() {
+        let (after, outcome) = state.take(&default, millis(0), 1);
+        state = after;
+        assert_eq!(outcome.burst_remaining(), left);
+        assert_eq!(outcome.daily_remaining(), Some(9_990 + left));
+    }
+    for (at, wait) in [(0, 200), (199, 1)] {
+        let outcome = state.peek(&default, millis(at), 1);
+        assert!(matches!(outcome, Outcome::BurstExceeded(_)));
+        assert_eq!(outcome.retry_after(), Some(Duration::from_millis(wait)));
+    }
+    assert!(state.peek(&default, millis(200), 1).is_allowed());
+    assert_eq!(state.peek(&default, millis(1000), 0).burst_remaining(), 5);
+    assert_eq!(state.peek(&default, millis(2000), 0).burst_remaining(), 10);
+}
+
+#[test]
+fn a_third_of_a_second_is_not_333_milliseconds() {
+    let mut state = LimitState::default().take(&policy(3, 3), millis(0), 3).0;
+    for second in 1..=3_600 {
+        for _ in 0..3 {
+            let (after, outcome) = state.take(&policy(3, 3), millis(second * 1000 + 1), 1);
+            state = after;
+            assert!(outcome.is_allowed(), "second {second}");
+        }
+    }
+}
+
+#[test]
+fn the_day_ends_at_midnight_for_all_and_a_bucket_does_not() {
+    let daily = policy(5, 10).with_daily(number(10)).unwrap();
+    let before = Timestamp::from_secs(MIDNIGHT - 1);
+    let (state, spent) = LimitState::default().take(&daily, before, 10);
+    assert_eq!(spent.daily_remaining(), Some(0));
+
+    // The bucket would give again after 200 ms, the day after a second: the later counts.
+    let refused = state.peek(&daily, before, 1);
+    assert!(matches!(refused, Outcome::QuotaExceeded(_)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
+
+    // Half past the last second, the day alone refuses.
+    let later = before.saturating_add(Duration::from_millis(500));
+    assert_eq!(state.peek(&daily, later, 1).retry_after(), Some(Duration::from_millis(500)));
+
+    let next_day = Timestamp::from_secs(MIDNIGHT);
+    let (_, granted) = state.take(&daily, next_day, 5);
+    assert!(granted.is_allowed());
+    assert_eq!(granted.daily_remaining(), Some(5));
+    assert_eq!(granted.burst_remaining(), 0);
+}
+
+#[test]
+fn a_bucket_that_fills_after_midnight_is_the_later_of_two() {
+    let slow =
+        LimitPolicy::new(Rate::per_hour(number(1)), number(2)).with_daily(number(2)).unwrap();
+    let before = Timestamp::from_secs(MIDNIGHT - 60);
+    let (state, _) = LimitState::default().take(&slow, before, 2);
+    let refused = state.peek(&slow, before, 1);
+    assert!(matches!(refused, Outcome::BurstExceeded(_)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(3_600)));
+}
+
+#[test]
+fn a_day_can_begin_elsewhere_than_at_midnight_utc() {
+    let daily = policy(5, 10).with_daily(number(10)).unwrap();
+    let east = daily.with_day_offset(3_600).unwrap();
+    let west = daily.with_day_offset(-3_600).unwrap();
+    let midnight = Timestamp::from_secs(MIDNIGHT);
+    let ends_in =
+        |policy| LimitState::default().peek(&policy, midnight, 0).standing().day_ends_in();
+    assert_eq!(ends_in(daily), Duration::from_secs(86_400));
+    assert_eq!(ends_in(east), Duration::from_secs(82_800));
+    assert_eq!(ends_in(west), Duration::from_secs(3_600));
+}
+
+#[test]
+fn a_permit_a_day_is_counted_on_the_day_on_which_it_was_spent() {
+    let daily =
+        LimitPolicy::new(Rate::per_day(number(1)), number(3)).with_daily(number(2)).unwrap();
+    let evening = Timestamp::from_secs(MIDNIGHT - 10);
+    let state = LimitState::default().take(&daily, evening, 2).0;
+    // The bucket's time stays in the evening, the second permit belongs to the morning.
+    let morning = Timestamp::from_secs(MIDNIGHT + 10);
+    let (state, outcome) = state.take(&daily, morning, 1);
+    assert_eq!(outcome.daily_remaining(), Some(1));
+    assert_eq!(state.used_today(&daily, Timestamp::from_secs(MIDNIGHT + 80_000)), 1);
+    assert_eq!(state.used_today(&daily, Timestamp::from_secs(MIDNIGHT + 86_400)), 0);
+}
+
+#[test]
+fn more_than_there_ever_is_has_no_time_to_wait() {
+    let daily = policy(5, 10).with_daily(number(8)).unwrap();
+    for permits in [9, 10, 11, u32::MAX] {
+        let (state, outcome) = LimitState::default().take(&daily, millis(5), permits);
+        assert!(matches!(outcome, Outcome::Unsatisfiable(_)));
+        assert_eq!(outcome.retry_after(), None);
+        assert_eq!(state, LimitState::default());
+    }
+}
+
+#[test]
+fn a_clock_that_came_back_locks_nobody_out_and_carries_the_days_count_over() {
+    let daily = policy(5, 10).with_daily(number(100)).unwrap();
+    let ahead = Timestamp::from_secs(MIDNIGHT + 10 * 86_400);
+    let state = LimitState::default().take(&daily, ahead, 10).0;
+
+    let back = Timestamp::from_secs(MIDNIGHT + 100);
+    let (state, refused) = state.take(&daily, back, 1);
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(200)));
+    assert_eq!(refused.daily_remaining(), Some(90));
+
+    // Taken as written now, and kept so: the wait does not start anew with each refusal.
+    let later = back.saturating_add(Duration::from_millis(200));
+    let (_, granted) = state.take(&daily, later, 1);
+    assert!(granted.is_allowed());
+    assert_eq!(granted.daily_remaining(), Some(89));
+}
+
+#[test]
+fn a_saved_word_of_the_last_day_there_is_is_kept_as_it_was_read() {
+    let policy = LimitPolicy::new(Rate::per_day(number(2)), number(2))
+        .with_daily(number(2))
+        .and_then(|policy| policy.with_day_offset(-11_777))
+        .unwrap();
+    let now = Timestamp::from_nanos(18_446_744_073_701_163_007);
+    let word = LimitState::from_bits(340_282_366_683_253_975_920_581_594_613_739_945_983);
+    let (kept, refused) = word.take(&policy, now, 1);
+    assert!(matches!(refused, Outcome::QuotaExceeded(_)));
+    assert_eq!(kept.take(&policy, now, 1), (kept, refused));
+}
+
+#[test]
+fn threads_that_read_one_clock_in_another_order_gain_nothing() {
+    let mut state = LimitState::default().take(&policy(1000, 1), millis(1_000), 1).0;
+    // Two threads whose readings lie 1 ms apart keep taking turns; only the later readings advance.
+    let mut granted = 0;
+    for turn in 0..100 {
+        for offset in [1, 0] {
+            let now = Timestamp::from_nanos(1_000_000_000 + turn * 10_000 + offset * 1_000_000);
+            let (after, outcome) = state.take(&policy(1000, 1), now, 1);
+            state = after;
+            granted += u32::from(outcome.is_allowed());
+        }
+    }
+    assert!(
+        granted <= 1 + 2,
+        "1 ms of inversion and 1 ms of progress bring two permits: {granted}"
+    );
+}
+
+#[test]
+fn a_wait_is_exact_right_after_the_rate_changed() {
+    let (before, after) = (policy(5, 10), policy(3, 10));
+    let state = LimitState::default().take(&before, millis(0), 10).0;
+    let (state, refused) = state.take(&after, millis(535), 3);
+    let then = millis(535).saturating_add(refused.retry_after().unwrap());
+    assert!(state.peek(&after, then, 3).is_allowed());
+    let a_nanosecond_before = then.saturating_sub(Duration::from_nanos(1));
+    assert!(!state.peek(&after, a_nanosecond_before, 3).is_allowed());
+}
+
+#[test]
+fn a_restart_does_not_hand_out_a_fresh_day() {
+    let default = LimitPolicy::default();
+    let now = Timestamp::from_secs(MIDNIGHT + 5);
+    let restored = LimitState::default().with_used_today(&default, now, 9_999);
+    let (state, outcome) = restored.take(&default, now, 1);
+    assert_eq!(outcome.daily_remaining(), Some(0));
+    assert!(matches!(state.peek(&default, now, 1), Outcome::QuotaExceeded(_)));
+}
+
+#[test]
+fn counting_goes_on_where_no_quota_is_set() {
+    let state = LimitState::default().take(&policy(5, 10), millis(0), 7).0;
+    assert_eq!(state.used_today(&policy(5, 10), millis(0)), 7);
+    assert_eq!(state.peek(&policy(5, 10), millis(0), 1).daily_remaining(), None);
+    let quota = policy(5, 10).with_daily(number(9)).unwrap();
+    assert_eq!(state.peek(&quota, millis(0), 0).daily_remaining(), Some(2));
+}
+
+#[test]
+fn a_state_is_fresh_when_full_and_unused_today() {
+    let default = LimitPolicy::default();
+    let now = Timestamp::from_secs(MIDNIGHT);
+    assert!(LimitState::default().is_fresh(&default, now));
+    let state = LimitState::default().take(&default, now, 1).0;
+    assert!(!state.is_fresh(&default, now));
+    assert!(!state.is_fresh(&default, Timestamp::from_secs(MIDNIGHT + 86_399)));
+    assert!(state.is_fresh(&default, Timestamp::from_secs(MIDNIGHT + 86_400)));
+}
+
+#[test]
+fn policies_that_cannot_be_kept_are_errors() {
+    let fast = LimitPolicy::new(Rate::per_second(number(1_000_001)), number(1));
+    assert_eq!(fast.checked(), Err(InvalidPolicy::Rate));
+    assert_eq!(fast.with_daily(number(1)), Err(InvalidPolicy::Rate));
+    let fast = LimitPolicy::new(Rate::per_minute(number(60_000_001)), number(1));
+    assert_eq!(fast.checked(), Err(InvalidPolicy::Rate));
+    assert!(policy(1_000_000, 1).checked().is_ok());
+
+    let pairs = [(u32::MAX, 127), (32_767, 16_777_215), (127, u32::MAX), (524_287, 1_048_575)];
+    for (burst, daily) in pairs {
+        assert!(policy(1, burst).with_daily(number(daily)).is_ok());
+        let size = Err(InvalidPolicy::Size);
+        if daily < u32::MAX {
+            assert_eq!(policy(1, burst).with_daily(number(daily + 1)), size);
+        }
+        if burst < u32::MAX {
+            assert_eq!(policy(1, burst + 1).with_daily(number(daily)), size);
+        }
+    }
+
+    assert_eq!(policy(1, 1).with_day_offset(86_400), Err(InvalidPolicy::DayOffset));
+    assert_eq!(policy(1, 1).with_day_offset(i32::MIN), Err(InvalidPolicy::DayOffset));
+}
+
+#[test]
+fn times_of_a_rate_are_rounded_away_from_the_caller() {
+    let three = Rate::per_second(number(3));
+    assert_eq!(three.time_for(3), Duration::from_secs(1));
+    assert_eq!(three.time_for(1), Duration::from_nanos(333_333_334));
+    assert_eq!(three.permits_in(Duration::from_nanos(333_333_333)), 0);
+    assert_eq!(three.permits_in(Duration::from_secs(2)), 6);
+    assert_eq!(LimitPolicy::default().fill_time(), Duration::from_secs(2));
+}

@@ -1,0 +1,130 @@
+//! The keyed limiter: its bound, what it forgets, and what it never does.
+#![cfg(feature = "keyed")]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use dualkey_limit::{LimitPolicy, LimitState, Limiter, Outcome, Rate, Timestamp, WhenFull};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+fn number(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap()
+}
+
+#[test]
+fn each_key_has_a_bucket_of_its_own() {
+    let limiter = Limiter::<String>::new(LimitPolicy::default());
+    let (one, other) = ("one".to_owned(), "other".to_owned());
+    assert!(limiter.take(&one, NOW, 10).is_allowed());
+    assert!(!limiter.take(&one, NOW, 1).is_allowed());
+    assert_eq!(limiter.take(&other, NOW, 1).burst_remaining(), 9);
+    assert_eq!(limiter.len(), 2);
+}
+
+#[test]
+fn peeking_and_asking_for_too_much_note_no_key() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default());
+    assert!(limiter.peek(&1, NOW, 10).is_allowed());
+    assert!(limiter.take(&1, NOW, 0).is_allowed());
+    assert!(matches!(limiter.take(&1, NOW, 11), Outcome::Unsatisfiable(_)));
+    assert!(limiter.is_empty());
+}
+
+#[test]
+fn at_the_bound_a_new_key_is_refused_and_known_ones_go_on() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, WhenFull::Refuse);
+    assert!(limiter.take(&1, NOW, 1).is_allowed());
+    assert!(limiter.take(&2, NOW, 1).is_allowed());
+    let refused = limiter.take(&3, NOW, 1);
+    assert!(matches!(refused, Outcome::BurstExceeded(_)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
+    assert!(limiter.take(&1, NOW, 1).is_allowed());
+    assert_eq!(limiter.len(), 2);
+}
+
+#[test]
+fn at_the_bound_new_keys_can_share_one_bucket_and_are_never_unlimited() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(1, WhenFull::Share);
+    assert!(limiter.take(&0, NOW, 1).is_allowed());
+    let admitted = (1..100).filter(|key| limiter.take(key, NOW, 1).is_allowed()).count();
+    assert_eq!(admitted, 10);
+    assert_eq!(limiter.len(), 1);
+}
+
+#[test]
+fn room_is_made_of_keys_that_are_fresh_again_and_of_no_others() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, WhenFull::Refuse);
+    assert!(limiter.take(&1, NOW, 1).is_allowed());
+    assert!(limiter.take(&2, NOW, 1).is_allowed());
+    let next_day = NOW.saturating_add(Duration::from_secs(86_400));
+    assert!(limiter.take(&2, next_day, 1).is_allowed());
+    assert!(limiter.take(&3, next_day, 1).is_allowed());
+    assert_eq!(limiter.len(), 2);
+    assert_eq!(limiter.peek(&2, next_day, 0).daily_remaining(), Some(9_999));
+}
+
+#[test]
+fn a_key_is_fresh_under_its_own_policy_not_the_limiters() {
+    let fast = LimitPolicy::new(Rate::per_second(number(1_000)), number(10));
+    let slow = LimitPolicy::new(Rate::per_day(number(1)), number(10));
+    let limiter = Limiter::<u64>::new(fast).with_max_keys(1, WhenFull::Refuse);
+    assert!(limiter.take_with(&1, &slow, NOW, 10).is_allowed());
+    // A day later under the fast policy the bucket would be full and forgotten; it holds one permit.
+    let later = NOW.saturating_add(Duration::from_secs(86_400));
+    assert!(!limiter.take(&2, later, 1).is_allowed());
+    assert_eq!(limiter.take_with(&1, &slow, later, 1).burst_remaining(), 0);
+}
+
+#[test]
+fn a_keys_policy_can_change_while_it_is_live() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default());
+    assert!(limiter.take(&1, NOW, 3).is_allowed());
+    let wider = LimitPolicy::new(Rate::per_second(number(5)), number(20));
+    assert_eq!(limiter.take_with(&1, &wider, NOW, 1).burst_remaining(), 6);
+    assert_eq!(limiter.take(&1, NOW, 1).burst_remaining(), 5);
+}
+
+#[test]
+fn many_threads_with_many_keys_stay_within_the_bound() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(100, WhenFull::Refuse);
+    let admitted: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| (0..1_000).filter(|k| limiter.take(k, NOW, 1).is_allowed()).count())
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(limiter.len() <= 100);
+    assert!(admitted <= 400);
+}
+
+proptest! {
+    /// A limiter with hardly any room answers as one state per key would, or refuses for lack of room;
+    /// so forgetting changed no answer.
+    #[test]
+    fn forgetting_changes_no_answer(
+        requests in vec((0..6_u64, 0..50_000_u64, 1..4_u32), 1..200),
+    ) {
+        let policy = LimitPolicy::default();
+        let limiter = Limiter::<u64>::new(policy).with_max_keys(3, WhenFull::Refuse);
+        let mut states = [LimitState::default(); 6];
+        let mut now = NOW;
+        for (key, seconds, permits) in requests {
+            now = now.saturating_add(Duration::from_secs(seconds));
+            let outcome = limiter.take(&key, now, permits);
+            if outcome.retry_after() == Some(Duration::from_secs(1)) {
+                continue; // no room: with 5 a second, no bucket asks for a whole second
+            }
+            let state = &mut states[usize::try_from(key).unwrap()];
+            let (after, expected) = state.take(&policy, now, permits);
+            *state = after;
+            prop_assert_eq!(outcome, expected);
+            prop_assert!(limiter.len() <= 3);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The limiter against a naive model in exact arithmetic.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
+
+mod naive;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use dualkey_limit::{LimitPolicy, LimitState, Outcome, Rate, Timestamp};
+use naive::Naive;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn number(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap()
+}
+
+fn rates() -> impl Strategy<Value = Rate> {
+    let small = || prop_oneof![1..20_u32, 1..=1_000_000_u32].prop_map(number);
+    prop_oneof![
+        small().prop_map(Rate::per_second),
+        small().prop_map(Rate::per_minute),
+        small().prop_map(Rate::per_hour),
+        small().prop_map(Rate::per_day),
+        (999_000..=1_000_000_u32).prop_map(|n| Rate::per_second(number(n))),
+    ]
+}
+
+fn policies() -> impl Strategy<Value = LimitPolicy> {
+    let burst = prop_oneof![1..20_u32, 1..100_000_u32, 1..=u32::MAX];
+    let daily = prop_oneof![Just(None), (1..50_u32).prop_map(Some), (1..=u32::MAX).prop_map(Some)];
+    let offset = prop_oneof![Just(0), -86_399..86_400_i32];
+    (rates(), burst, daily, offset).prop_filter_map("too large", |(rate, burst, daily, offset)| {
+        let policy = LimitPolicy::new(rate, number(burst)).with_day_offset(offset).unwrap();
+        match daily {
+            Some(daily) => policy.with_daily(number(daily)).ok(),
+            None => Some(policy),
+        }
+    })
+}
+
+/// Steps of time that matter to a policy: around one permit's time, a filling, a day.
+fn steps() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        3 => Just(0),
+        2 => 0..2_000_u64,
+        4 => 0..2_000_000_000_u64,
+        2 => 0..200_000_000_000_000_u64,
+        1 => Just(86_400_000_000_000),
+    ]
+}
+
+fn amounts() -> impl Strategy<Value = u32> {
+    prop_oneof![5 => Just(1), 3 => 0..12_u32, 1 => any::<u32>()]
+}
+
+fn starts() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 0..u64::MAX / 4, Just(1_700_000_000_000_000_000)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Never more than exact arithmetic allows, so never above `burst + rate × T` in any window; and
+    /// never less, but for a millionth. The day's count is the model's to the permit.
+    #[test]
+    fn every_decision_is_the_models(
+        policy in policies(),
+        start in starts(),
+        requests in vec((steps(), amounts()), 1..80),
+    ) {
+        let mut now = Timestamp::from_nanos(start);
+        let mut state = LimitState::default();
+        let mut naive = Naive::new(&policy, now);
+        for (step, permits) in requests {
+            now = now.saturating_add(Duration::from_nanos(step));
+            naive.advance(&policy, now);
+            let (after, outcome) = state.take(&policy, now, permits);
+            match outcome {
+                Outcome::Allowed(standing) => {
+                    prop_assert!(naive.bucket_holds(permits) && naive.day_allows(&policy, permits));
+                    naive.spend(permits);
+                    prop_assert!(naive.bucket_holds(standing.burst_remaining()));
+                    prop_assert!(!naive.bucket_surely_holds(standing.burst_remaining() + 1));
+                }
+                Outcome::Unsatisfiable(_) => {
+                    let daily = policy.daily().map_or(u32::MAX, NonZeroU32::get);
+                    prop_assert!(permits > policy.burst().get() || permits > daily);
+                }
+                Outcome::BurstExceeded(_) => prop_assert!(!naive.bucket_surely_holds(permits)),
+                Outcome::QuotaExceeded(_) => prop_assert!(!naive.day_allows(&policy, permits)),
+                _ => unreachable!(),
+            }
+            if !outcome.is_allowed() {
+                prop_assert_eq!(after, state, "a refusal changes nothing");
+            }
+            if let Some(daily) = policy.daily() {
+                let left = u64::from(daily.get()).saturating_sub(naive.used);
+                prop_assert_eq!(outcome.daily_remaining().map(u64::from), Some(left));
+            }
+            state = after;
+        }
+    }
+
+    #[test]
+    fn a_wait_is_exact_to_the_nanosecond(
+        policy in policies(),
+        start in starts(),
+        requests in vec((steps(), amounts()), 1..40),
+    ) {
+        let mut now = Timestamp::from_nanos(start);
+        let mut state = LimitState::default();
+        for (step, permits) in requests {
+            now = now.saturating_add(Duration::from_nanos(step));
+            let (after, outcome) = state.take(&policy, now, permits);
+            state = after;
+            let Some(wait) = outcome.retry_after() else { continue };
+            let then = u128::from(now.as_nanos()) + wait.as_nanos();
+            let Ok(then) = u64::try_from(then) else { continue };
+            let early = Timestamp::from_nanos(then - 1);
+            prop_assert!(state.peek(&policy, Timestamp::from_nanos(then), permits).is_allowed());
+            prop_assert!(!state.peek(&policy, early, permits).is_allowed());
+        }
+    }
+
+    /// The bucket is full after exactly `full_in`, and a new day begins after exactly `day_ends_in`.
+    #[test]
+    fn what_a_standing_foretells_comes_true(
+        policy in policies(),
+        start in starts(),
+        requests in vec((steps(), 1..12_u32), 1..40),
+    ) {
+        let mut now = Timestamp::from_nanos(start);
+        let mut state = LimitState::default();
+        for (step, permits) in requests {
+            now = now.saturating_add(Duration::from_nanos(step));
+            let (after, outcome) = state.take(&policy, now, permits);
+            state = after;
+            let standing = *outcome.standing();
+            let after = |wait: Duration| {
+                let then = u64::try_from(u128::from(now.as_nanos()) + wait.as_nanos()).ok()?;
+                let stands = |at| *state.peek(&policy, Timestamp::from_nanos(at), 0).standing();
+                Some((stands(then - 1), stands(then)))
+            };
+            if standing.full_in() > Duration::ZERO && let Some((early, then)) = after(standing.full_in()) {
+                prop_assert!(early.burst_remaining() < policy.burst().get());
+                prop_assert_eq!(then.burst_remaining(), policy.burst().get());
+            }
+            if let Some((early, then)) = after(standing.day_ends_in()) {
+                prop_assert_eq!(early.daily_remaining(), standing.daily_remaining());
+                prop_assert_eq!(then.daily_remaining(), policy.daily().map(NonZeroU32::get));
+            }
+        }
+    }
+
+    /// Over an hour of asking for whatever there is, a caller gets the rate, less a millionth.
+    #[test]
+    fn nobody_starves(rate in rates(), step in 1_000_000..60_000_000_000_u64) {
+        let policy = LimitPolicy::new(rate, number(u32::MAX));
+        let start = Timestamp::from_secs(1_700_000_000);
+        let (mut state, _) = LimitState::default().take(&policy, start, u32::MAX);
+        let (mut granted, mut now) = (0_u64, start);
+        let hour = Duration::from_secs(3_600);
+        let step = step.max(u64::try_from(hour.as_nanos()).unwrap() / 20_000);
+        while now < start.saturating_add(hour) {
+            now = now.saturating_add(Duration::from_nanos(step));
+            let ready = state.peek(&policy, now, 0).burst_remaining();
+            granted += u64::from(ready);
+            state = state.take(&policy, now, ready).0;
+        }
+        let due = rate.permits_in(now.saturating_duration_since(start));
+        prop_assert!(granted <= due);
+        prop_assert!(granted + due.div_ceil(1_000_000) + 1 >= due, "{granted} of {due}");
+    }
+
+    /// Whatever the clock does, the permits granted are within the burst and what came while it ran
+    /// forwards; nobody is locked out; nothing panics.
+    #[test]
+    fn a_clock_that_jumps_grants_nothing_beyond_the_bound(
+        policy in policies(),
+        times in vec((any::<u64>(), amounts()), 1..60),
+        word: u128,
+    ) {
+        let mut state = LimitState::default();
+        let mut granted = 0_u128;
+        let mut progress = 0_u128;
+        let mut last: Option<u64> = None;
+        for (nanos, permits) in times {
+            let now = Timestamp::from_nanos(nanos);
+            progress += u128::from(last.map_or(0, |last| nanos.saturating_sub(last)));
+            last = Some(nanos);
+            let (after, outcome) = state.take(&policy, now, permits);
+            state = after;
+            if outcome.is_allowed() {
+                granted += u128::from(permits);
+            }
+            let rate = policy.rate();
+            let came = progress * u128::from(rate.permits().get()) / rate.period().as_nanos();
+            prop_assert!(granted <= u128::from(policy.burst().get()) + came);
+            prop_assert!(outcome.burst_remaining() <= policy.burst().get());
+            if matches!(outcome, Outcome::BurstExceeded(_)) {
+                let longest = policy.fill_time() * 2 + Duration::from_millis(101);
+                prop_assert!(outcome.retry_after().unwrap() <= longest.max(Duration::from_secs(86_400)));
+            }
+            let _ = LimitState::from_bits(word).take(&policy, now, permits);
+            let _ = LimitState::from_bits(word).with_used_today(&policy, now, permits);
+        }
+    }
+
+    /// A policy that changes while its caller is live: whole permits are kept, cut to the new burst,
+    /// and so is the day's count.
+    #[test]
+    fn a_changed_policy_keeps_permits_and_count(
+        first in policies(),
+        second in policies(),
+        start in starts(),
+        before in vec((steps(), 1..12_u32), 1..20),
+    ) {
+        let second = second.with_day_offset(first.day_offset()).unwrap();
+        let mut now = Timestamp::from_nanos(start);
+        let mut state = LimitState::default();
+        for (step, permits) in before {
+            now = now.saturating_add(Duration::from_nanos(step));
+            state = state.take(&first, now, permits).0;
+        }
+        let held = state.peek(&first, now, 1);
+        prop_assume!(held.is_allowed());
+        let (state, held) = state.take(&first, now, 1);
+        let used = state.used_today(&first, now);
+        let after = state.peek(&second, now, 0);
+        let kept = held.burst_remaining().min(second.burst().get());
+        prop_assert_eq!(after.burst_remaining(), kept);
+        prop_assert_eq!(state.used_today(&second, now), used);
+        let left = second.daily().map(|daily| daily.get().saturating_sub(used));
+        prop_assert_eq!(after.daily_remaining(), left);
+    }
+
+    #[test]
+    fn a_saved_state_is_restored_to_the_bit(policy in policies(), start in starts(), n in 1..9_u32) {
+        let (state, _) = LimitState::default().take(&policy, Timestamp::from_nanos(start), n);
+        prop_assert_eq!(LimitState::from_bits(state.to_bits()), state);
+    }
+}

@@ -1,0 +1,75 @@
+//! The promise in its plainest form: a bucket in exact fractions and a counter per calendar day.
+
+use dualkey_limit::{LimitPolicy, Timestamp};
+
+/// One permit is `period` units, and each nanosecond brings `permits` of them: no rounding anywhere.
+#[derive(Debug)]
+pub(crate) struct Naive {
+    rate: u128,
+    period: u128,
+    capacity: u128,
+    units: u128,
+    /// How many decisions have rounded since the bucket was last full, their losses included.
+    roundings: u128,
+    at: u64,
+    day: i128,
+    pub(crate) used: u64,
+}
+
+impl Naive {
+    pub(crate) fn new(policy: &LimitPolicy, now: Timestamp) -> Self {
+        let period = policy.rate().period().as_nanos();
+        let capacity = u128::from(policy.burst().get()) * period;
+        Self {
+            rate: policy.rate().permits().get().into(),
+            period,
+            capacity,
+            units: capacity,
+            roundings: 0,
+            at: now.as_nanos(),
+            day: day(policy, now),
+            used: 0,
+        }
+    }
+
+    /// Lets time pass, which must not run backwards.
+    pub(crate) fn advance(&mut self, policy: &LimitPolicy, now: Timestamp) {
+        let came = u128::from(now.as_nanos().checked_sub(self.at).unwrap()) * self.rate;
+        self.units += came;
+        if self.units >= self.capacity + self.lost() {
+            self.roundings = 0;
+        }
+        self.units = self.units.min(self.capacity);
+        self.at = now.as_nanos();
+        if day(policy, now) > self.day {
+            (self.day, self.used) = (day(policy, now), 0);
+        }
+    }
+
+    pub(crate) fn bucket_holds(&self, permits: u32) -> bool {
+        self.units >= u128::from(permits) * self.period
+    }
+
+    /// Whether the bucket would hold this many even if each decision had lost a millionth of a permit.
+    pub(crate) fn bucket_surely_holds(&self, permits: u32) -> bool {
+        self.units >= u128::from(permits) * self.period + self.lost()
+    }
+
+    fn lost(&self) -> u128 {
+        self.roundings * self.period / 1_000_000
+    }
+
+    pub(crate) fn day_allows(&self, policy: &LimitPolicy, permits: u32) -> bool {
+        policy.daily().is_none_or(|d| self.used + u64::from(permits) <= u64::from(d.get()))
+    }
+
+    pub(crate) fn spend(&mut self, permits: u32) {
+        self.units -= u128::from(permits) * self.period;
+        self.used += u64::from(permits);
+        self.roundings += 1;
+    }
+}
+
+fn day(policy: &LimitPolicy, now: Timestamp) -> i128 {
+    (i128::from(now.as_secs()) + i128::from(policy.day_offset())).div_euclid(86_400)
+}

@@ -1,0 +1,60 @@
+//! Masks against the plain meaning of scopes: sets of names, closed by walking.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+
+use std::collections::BTreeSet;
+
+use dualkey_scope::Catalogue;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn name(at: usize) -> String {
+    format!("scope:{at}")
+}
+
+fn closed(start: &[usize], edges: &[(usize, usize)]) -> BTreeSet<usize> {
+    let mut held: BTreeSet<_> = start.iter().copied().collect();
+    loop {
+        let next = edges.iter().find(|(from, to)| held.contains(from) && !held.contains(to));
+        match next {
+            Some((_, to)) => held.insert(*to),
+            None => return held,
+        };
+    }
+}
+
+proptest! {
+    #[test]
+    fn masks_mean_what_walking_means(
+        count in 1..=128_usize,
+        edges in vec((0..128_usize, 0..128_usize), 0..60),
+        granted in vec(0..128_usize, 0..6),
+        asked in vec(0..128_usize, 1..5),
+    ) {
+        // An edge from a lower to a higher number never closes a circle.
+        let edges: Vec<_> = edges
+            .into_iter()
+            .map(|(a, b)| (a % count, b % count))
+            .filter(|(a, b)| a < b)
+            .collect();
+        let granted: Vec<_> = granted.into_iter().map(|at| at % count).collect();
+        let asked: Vec<_> = asked.into_iter().map(|at| at % count).collect();
+
+        let mut builder = Catalogue::builder();
+        for (from, to) in &edges {
+            builder = builder.implies(&name(*from), [name(*to)]);
+        }
+        let builder = (0..count).fold(builder, |builder, at| builder.scope(name(at), "label"));
+        let catalogue = builder.build().unwrap();
+
+        let model = closed(&granted, &edges);
+        let set = catalogue.grant(granted.iter().map(|at| name(*at))).unwrap();
+        let names: Vec<_> = model.iter().map(|at| name(*at)).collect();
+        prop_assert_eq!(catalogue.names(&set).collect::<Vec<_>>(), names);
+
+        let names = || asked.iter().map(|at| name(*at));
+        let all = asked.iter().all(|at| model.contains(at));
+        let any = asked.iter().any(|at| model.contains(at));
+        prop_assert_eq!(catalogue.require_all(names()).unwrap().is_met_by(&set), all);
+        prop_assert_eq!(catalogue.require_any(names()).unwrap().is_met_by(&set), any);
+    }
+}

@@ -1,0 +1,31 @@
+//! Sets travel as names, catalogues as lists of scopes.
+#![cfg(feature = "serde")]
+
+use dualkey_scope::Catalogue;
+use serde::de::DeserializeSeed as _;
+use serde_json::json;
+
+#[test]
+fn a_catalogue_comes_from_configuration() {
+    let declared = json!([
+        {"name": "a:edit", "label": "A - Edit", "implies": ["a:read"]},
+        {"name": "a:read", "label": "A - Read", "implies": []},
+    ]);
+    let catalogue: Catalogue = serde_json::from_value(declared.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&catalogue).unwrap(), declared);
+    assert_eq!(catalogue.grant(["a:edit"]).unwrap().len(), 2);
+
+    let circle = json!([{"name": "a", "label": "A", "implies": ["a"]}]);
+    let error = serde_json::from_value::<Catalogue>(circle).unwrap_err();
+    assert!(error.to_string().contains("circle: a → a"));
+}
+
+#[test]
+fn a_set_is_its_names_and_an_unknown_name_is_an_error() {
+    let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build().unwrap();
+    let set = catalogue.grant(["b", "a"]).unwrap();
+    let names = serde_json::to_value(catalogue.names(&set)).unwrap();
+    assert_eq!(names, json!(["a", "b"]));
+    assert_eq!(catalogue.seed().deserialize(names).unwrap(), set);
+    assert!(catalogue.seed().deserialize(json!(["a", "c"])).is_err());
+}

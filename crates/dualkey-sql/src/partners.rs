@@ -1,0 +1,105 @@
+use dualkey_limit::LimitPolicy;
+use dualkey_store::{AuditEntry, Insertion, Partner, PartnerId, PartnerStore, StoreFuture};
+
+use crate::SqlError;
+use crate::SqlStore;
+use crate::mutation::Mutation;
+use crate::row::Row;
+use crate::shared::Shared;
+use crate::statement::Statement;
+use crate::value::{Value, values};
+
+impl PartnerStore for SqlStore {
+    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion> {
+        self.change(async move |shared| insert(&shared, &partner, &entry).await)
+    }
+
+    fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
+        let api_key = api_key.to_owned();
+        self.ask(async move |shared| {
+            let rows = shared.ask(Statement::PartnerByKey, values![&api_key]).await?;
+            rows.first().map(Row::partner).transpose()
+        })
+    }
+
+    fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
+        self.ask(async move |shared| {
+            let rows = shared.ask(Statement::Partners, values![]).await?;
+            rows.iter().map(Row::partner).collect()
+        })
+    }
+
+    fn set_limits(
+        &self,
+        partner: PartnerId,
+        policy: LimitPolicy,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>> {
+        self.change(async move |shared| {
+            let [permits, period, burst, daily, offset] = columns(policy)?;
+            let values = values![partner, permits, period, burst, daily, offset];
+            update(&shared, Statement::SetLimits, values, &entry).await
+        })
+    }
+
+    fn set_enabled(
+        &self,
+        partner: PartnerId,
+        enabled: bool,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>> {
+        self.change(async move |shared| {
+            update(&shared, Statement::SetEnabled, values![partner, enabled], &entry).await
+        })
+    }
+}
+
+async fn insert(
+    shared: &Shared,
+    partner: &Partner,
+    entry: &AuditEntry,
+) -> Result<Insertion, SqlError> {
+    let Partner { id, name, api_key, policy, enabled, created_at } = partner;
+    let [permits, period, burst, daily, offset] = columns(*policy)?;
+    let values =
+        values![*id, name, api_key, *enabled, permits, period, burst, daily, offset, *created_at];
+    let mut mutation = Mutation::begin(shared).await?;
+    if mutation.execute(Statement::InsertPartner, values).await? == 0 {
+        mutation.undo().await?;
+        return Ok(Insertion::Refused);
+    }
+    mutation.partner_changed(api_key).await?;
+    mutation.commit(entry).await?;
+    Ok(Insertion::Inserted)
+}
+
+async fn update(
+    shared: &Shared,
+    statement: Statement,
+    values: &[Value<'_>],
+    entry: &AuditEntry,
+) -> Result<Option<Partner>, SqlError> {
+    let mut mutation = Mutation::begin(shared).await?;
+    let rows = mutation.fetch(statement, values).await?;
+    let Some(row) = rows.first() else {
+        mutation.undo().await?;
+        return Ok(None);
+    };
+    let partner = row.partner()?;
+    mutation.partner_changed(&partner.api_key).await?;
+    mutation.commit(entry).await?;
+    Ok(Some(partner))
+}
+
+/// Only limits that can be read again are kept.
+fn columns(policy: LimitPolicy) -> Result<[Value<'static>; 5], SqlError> {
+    let policy =
+        policy.checked().map_err(|_| SqlError::Unstorable("limits that cannot be kept"))?;
+    Ok([
+        policy.rate().permits().get().into(),
+        i64::try_from(policy.rate().period().as_secs()).unwrap_or(i64::MAX).into(),
+        policy.burst().get().into(),
+        policy.daily().map(std::num::NonZeroU32::get).into(),
+        i64::from(policy.day_offset()).into(),
+    ])
+}

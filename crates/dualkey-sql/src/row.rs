@@ -1,0 +1,184 @@
+use std::num::NonZeroU32;
+
+use dualkey_limit::{LimitPolicy, Rate, Timestamp};
+use dualkey_store::{
+    AuditAction, AuditEntry, AuditId, AuditSubject, Change, OrganizationId, Partner, PartnerId,
+    StoredToken, TokenId, TokenRecord, Usage,
+};
+use dualkey_token::{TokenDigest, TokenHint};
+use sqlx::Row as _;
+
+use crate::SqlError;
+use crate::value::{Id, Time};
+
+/// A row of either database. One that is not as it was written is an error, and no panic.
+pub(crate) enum Row {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::sqlite::SqliteRow),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::postgres::PgRow),
+}
+
+/// A column, of the type that is asked for.
+macro_rules! get {
+    ($row:expr, $column:expr) => {
+        match $row {
+            #[cfg(feature = "sqlite")]
+            Row::Sqlite(row) => row.try_get($column)?,
+            #[cfg(feature = "postgres")]
+            Row::Postgres(row) => row.try_get($column)?,
+        }
+    };
+}
+
+impl Row {
+    pub(crate) fn int(&self, column: &str) -> Result<i64, SqlError> {
+        Ok(get!(self, column))
+    }
+
+    pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, SqlError> {
+        Ok(get!(self, column))
+    }
+
+    fn maybe_int(&self, column: &str) -> Result<Option<i64>, SqlError> {
+        Ok(get!(self, column))
+    }
+
+    fn bool(&self, column: &str) -> Result<bool, SqlError> {
+        Ok(get!(self, column))
+    }
+
+    fn text(&self, column: &str) -> Result<String, SqlError> {
+        Ok(get!(self, column))
+    }
+
+    fn maybe_text(&self, column: &str) -> Result<Option<String>, SqlError> {
+        Ok(get!(self, column))
+    }
+
+    fn id(&self, column: &str) -> Result<[u8; 16], SqlError> {
+        let id: Id = get!(self, column);
+        Ok(id.0)
+    }
+
+    fn maybe_id(&self, column: &str) -> Result<Option<[u8; 16]>, SqlError> {
+        let id: Option<Id> = get!(self, column);
+        Ok(id.map(|id| id.0))
+    }
+
+    fn time(&self, column: &str) -> Result<Timestamp, SqlError> {
+        let time: Time = get!(self, column);
+        Ok(time.0)
+    }
+
+    fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, SqlError> {
+        let time: Option<Time> = get!(self, column);
+        Ok(time.map(|time| time.0))
+    }
+
+    pub(crate) fn digest(&self) -> Result<TokenDigest, SqlError> {
+        let bytes = self.bytes("digest")?.try_into().map_err(|_| unreadable("digest"))?;
+        Ok(TokenDigest::from_bytes(bytes))
+    }
+
+    pub(crate) fn token(&self) -> Result<StoredToken, SqlError> {
+        Ok(StoredToken { digest: self.digest()?, record: self.record()? })
+    }
+
+    pub(crate) fn record(&self) -> Result<TokenRecord, SqlError> {
+        let hint = self.text("hint")?;
+        let scopes = self.text("scopes")?;
+        Ok(TokenRecord {
+            id: TokenId::from_bytes(self.id("id")?),
+            organization: OrganizationId::from(self.text("organization")?),
+            name: self.text("name")?,
+            hint: TokenHint::try_from(hint.as_str()).map_err(|_| unreadable("hint"))?,
+            scopes: scopes.split_terminator(' ').map(Into::into).collect(),
+            created_at: self.time("created_at")?,
+            expires_at: self.maybe_time("expires_at")?,
+            first_used_at: self.maybe_time("first_used_at")?,
+            last_used_at: self.maybe_time("last_used_at")?,
+            replaces: self.maybe_id("replaces")?.map(TokenId::from_bytes),
+            replaced_by: self.maybe_id("replaced_by")?.map(TokenId::from_bytes),
+        })
+    }
+
+    pub(crate) fn partner(&self) -> Result<Partner, SqlError> {
+        Ok(Partner {
+            id: PartnerId::from_bytes(self.id("id")?),
+            name: self.text("name")?,
+            api_key: self.text("api_key")?,
+            policy: self.policy()?,
+            enabled: self.bool("enabled")?,
+            created_at: self.time("created_at")?,
+        })
+    }
+
+    fn policy(&self) -> Result<LimitPolicy, SqlError> {
+        let permits = self.positive("rate_permits")?;
+        let rate = match self.int("rate_period")? {
+            1 => Rate::per_second(permits),
+            60 => Rate::per_minute(permits),
+            3_600 => Rate::per_hour(permits),
+            86_400 => Rate::per_day(permits),
+            _ => return Err(unreadable("rate_period")),
+        };
+        let policy = LimitPolicy::new(rate, self.positive("burst")?);
+        let policy = match self.maybe_int("daily")? {
+            Some(_) => policy.with_daily(self.positive("daily")?),
+            None => policy.checked(),
+        };
+        let offset = self.int("day_offset")?.try_into().map_err(|_| unreadable("day_offset"))?;
+        let policy = policy.map_err(|_| unreadable("burst"))?.with_day_offset(offset);
+        policy.map_err(|_| unreadable("day_offset"))
+    }
+
+    fn positive(&self, column: &str) -> Result<NonZeroU32, SqlError> {
+        let number = u32::try_from(self.int(column)?).ok().and_then(NonZeroU32::new);
+        number.ok_or_else(|| unreadable(column))
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage, SqlError> {
+        let partner = PartnerId::from_bytes(self.id("partner")?);
+        Ok(Usage { partner, day: self.int("day")?, permits: self.permits()? })
+    }
+
+    pub(crate) fn permits(&self) -> Result<u64, SqlError> {
+        self.int("permits")?.try_into().map_err(|_| unreadable("permits"))
+    }
+
+    pub(crate) fn audit_entry(&self) -> Result<AuditEntry, SqlError> {
+        let subject = self.id("subject")?;
+        let action = AuditAction::from_name(&self.text("action")?);
+        Ok(AuditEntry {
+            id: AuditId::from_bytes(self.id("id")?),
+            at: self.time("done_at")?,
+            actor: self.text("actor")?,
+            action: action.ok_or_else(|| unreadable("action"))?,
+            subject: match self.maybe_text("organization")? {
+                Some(organization) => AuditSubject::Token {
+                    organization: organization.into(),
+                    id: TokenId::from_bytes(subject),
+                },
+                None => AuditSubject::Partner { id: PartnerId::from_bytes(subject) },
+            },
+            detail: self.text("detail")?,
+        })
+    }
+
+    /// A row of the change log; there may be none beside the current revision.
+    pub(crate) fn change(&self) -> Result<Option<(i64, Change)>, SqlError> {
+        let Some(revision) = self.maybe_int("revision")? else { return Ok(None) };
+        let (kind, key) = (self.text("kind")?, self.bytes("key")?);
+        let change = match kind.as_str() {
+            "partner" => String::from_utf8(key).ok().map(Change::Partner),
+            "token" => key.try_into().ok().map(TokenDigest::from_bytes).map(Change::Token),
+            _ => None, // a newer program's
+        };
+        Ok(Some((revision, change.unwrap_or(Change::All))))
+    }
+}
+
+fn unreadable(column: &str) -> SqlError {
+    SqlError::Unreadable(column.to_owned())
+}

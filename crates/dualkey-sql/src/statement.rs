@@ -1,0 +1,213 @@
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+use crate::dialect::Dialect;
+
+/// The text of a statement: one where the databases agree, else one for each.
+#[derive(Clone, Copy)]
+enum Text {
+    Same(&'static str),
+    #[cfg_attr(not(all(feature = "sqlite", feature = "postgres")), expect(dead_code))]
+    Each {
+        sqlite: &'static str,
+        postgres: &'static str,
+    },
+}
+
+use Text::{Each, Same};
+
+macro_rules! statements {
+    ($($name:ident: $text:expr,)*) => {
+        /// Each statement that a verb or the change feed runs. There are no others.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Statement {
+            $($name,)*
+        }
+
+        impl Statement {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            const fn text(self) -> Text {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+statements! {
+    InsertPartner: Same("
+        insert into {schema}dualkey_partners ({partner})
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        on conflict (api_key) do nothing
+    "),
+    PartnerByKey: Same("
+        select {partner} from {schema}dualkey_partners where api_key = $1
+    "),
+    Partners: Same("
+        select {partner} from {schema}dualkey_partners order by id
+    "),
+    SetLimits: Same("
+        update {schema}dualkey_partners
+        set rate_permits = $2, rate_period = $3, burst = $4, daily = $5, day_offset = $6
+        where id = $1
+        returning {partner}
+    "),
+    SetEnabled: Same("
+        update {schema}dualkey_partners set enabled = $2 where id = $1 returning {partner}
+    "),
+
+    InsertToken: Same("
+        insert into {schema}dualkey_tokens ({token})
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    "),
+    CountTokens: Same("
+        select count(*) as count from {schema}dualkey_tokens where organization = $1
+    "),
+    TokenByDigest: Same("
+        select {token} from {schema}dualkey_tokens where digest = $1
+    "),
+    TokenOf: Same("
+        select {token} from {schema}dualkey_tokens where organization = $1 and id = $2
+    "),
+    TokensPage: Same("
+        select {token} from {schema}dualkey_tokens where organization = $1 and id < $2
+        order by id desc limit $3
+    "),
+    EndToken: Same("
+        update {schema}dualkey_tokens set expires_at = $2, replaced_by = $3 where id = $1
+    "),
+    DeleteToken: Same("
+        delete from {schema}dualkey_tokens where organization = $1 and id = $2 returning digest
+    "),
+    // In PostgreSQL, rows are locked in the order of their ids, so that two processes cannot wait for
+    // one another. The arrays come out of a `select` so that their length is hidden: for a long one,
+    // the whole table would be read.
+    NoteUses: Each {
+        sqlite: "
+            update dualkey_tokens set
+                first_used_at = coalesce(first_used_at, uses.first_at),
+                last_used_at = uses.last_at
+            from (
+                select value ->> 0 as id, value ->> 1 as first_at, value ->> 2 as last_at
+                from json_each($1)
+            ) as uses
+            where dualkey_tokens.id = uses.id
+                and (last_used_at is null or last_used_at < uses.last_at)
+        ",
+        postgres: "
+            with held as (
+                select token.id, uses.first_at, uses.last_at
+                from unnest(
+                    (select $1::uuid[]), (select $2::timestamptz[]), (select $3::timestamptz[])
+                ) as uses (id, first_at, last_at)
+                join {schema}dualkey_tokens as token on token.id = uses.id
+                where token.last_used_at is null or token.last_used_at < uses.last_at
+                order by token.id for no key update of token
+            )
+            update {schema}dualkey_tokens as token set
+                first_used_at = coalesce(token.first_used_at, held.first_at),
+                last_used_at = held.last_at
+            from held
+            where token.id = held.id
+                and (token.last_used_at is null or token.last_used_at < held.last_at)
+        ",
+    },
+
+    UsageOf: Same("
+        select permits from {schema}dualkey_usage where partner = $1 and day = $2
+    "),
+    Usages: Same("
+        select partner, day, permits from {schema}dualkey_usage
+    "),
+    // Partners come in the order of their ids, so that two processes cannot wait for one another.
+    AddUsage: Each {
+        sqlite: "
+            insert into dualkey_usage as kept (partner, day, permits)
+            select value ->> 0, value ->> 1, value ->> 2 from json_each($1) where true
+            on conflict (partner) do update set
+                day = excluded.day,
+                permits = case
+                    when kept.day < excluded.day then excluded.permits
+                    else excluded.permits + min(kept.permits, 9223372036854775807 - excluded.permits)
+                end
+            where kept.day <= excluded.day
+        ",
+        postgres: "
+            insert into {schema}dualkey_usage as kept (partner, day, permits)
+            select * from unnest($1::uuid[], $2::bigint[], $3::bigint[])
+            on conflict (partner) do update set
+                day = excluded.day,
+                permits = case
+                    when kept.day < excluded.day then excluded.permits
+                    else excluded.permits + least(kept.permits, 9223372036854775807 - excluded.permits)
+                end
+            where kept.day <= excluded.day
+        ",
+    },
+
+    InsertAudit: Same("
+        insert into {schema}dualkey_audit
+            (id, organization, done_at, actor, action, subject, detail)
+        values ($1, $2, $3, $4, $5, $6, $7)
+    "),
+    AuditOfOrganization: Same("
+        select id, organization, done_at, actor, action, subject, detail
+        from {schema}dualkey_audit where organization = $1 and id < $2
+        order by id desc limit $3
+    "),
+    // Ordered by both columns of the index: that one of them is null tells PostgreSQL no order.
+    AuditOfPartners: Same("
+        select id, organization, done_at, actor, action, subject, detail
+        from {schema}dualkey_audit where organization is null and id < $1
+        order by organization desc, id desc limit $2
+    "),
+
+    NextRevision: Same("
+        update {schema}dualkey_revision set revision = revision + 1 returning revision
+    "),
+    CurrentRevision: Same("
+        select revision from {schema}dualkey_revision
+    "),
+    LogChange: Same("
+        insert into {schema}dualkey_changes (revision, kind, key) values ($1, $2, $3)
+    "),
+    // Ranges with two ends, though one would do: PostgreSQL takes a range with one for a third of the
+    // table. What is to be forgotten, or known, is less than these.
+    ForgetChanges: Same("
+        delete from {schema}dualkey_changes where revision between $1 - 1000 and $1
+    "),
+    ChangesSince: Same("
+        select current.revision as current, change.revision as revision, kind, key
+        from {schema}dualkey_revision as current
+        left join {schema}dualkey_changes as change
+            on change.revision between $1 + 1 and $1 + 100000
+        order by change.revision
+    "),
+}
+
+/// The statements as one database takes them.
+pub(crate) struct Statements(Vec<SqlStr>);
+
+impl Statements {
+    pub(crate) fn new(dialect: Dialect, schema: Option<&str>) -> Self {
+        let rendered = Statement::ALL.iter().map(|statement| {
+            let text = match (statement.text(), dialect) {
+                (Same(text), _) => text,
+                #[cfg(feature = "sqlite")]
+                (Each { sqlite, .. }, Dialect::Sqlite) => sqlite,
+                #[cfg(feature = "postgres")]
+                (Each { postgres, .. }, Dialect::Postgres) => postgres,
+            };
+            AssertSqlSafe(dialect.render(text, schema)).into_sql_str().clone()
+        });
+        Self(rendered.collect())
+    }
+
+    /// # Panics
+    ///
+    /// Never: each statement has its text.
+    pub(crate) fn text(&self, statement: Statement) -> SqlStr {
+        self.0[statement as usize].clone()
+    }
+}

@@ -1,0 +1,78 @@
+//! Rows that somebody changed by hand are errors, and no panics.
+
+use std::error::Error as _;
+
+use dualkey_store::{Page, RegistryError};
+
+use crate::support::{Database, issue, on_both, register};
+
+on_both!(a_partner_changed_by_hand_is_an_error, a_token_changed_by_hand_is_an_error);
+
+async fn a_partner_changed_by_hand_is_an_error(database: Database) {
+    let registry = database.registry().await;
+    register(&registry, "key-number-1").await;
+    for (column, value) in [
+        ("rate_permits", "0"),
+        ("rate_permits", "5000000000"),
+        ("rate_permits", "-1"),
+        ("rate_period", "61"),
+        ("burst", "0"),
+        ("burst", "4294967295"),
+        ("daily", "0"),
+        ("day_offset", "86400"),
+        ("day_offset", "-9223372036854775808"),
+    ] {
+        let kept = format!("select cast({column} as text) from dualkey_partners");
+        let kept = database.texts(&kept).await.remove(0);
+        let set = |value: &str| format!("update dualkey_partners set {column} = {value}");
+        database.run(&set(value)).await;
+        let error = registry.partners().await.unwrap_err();
+        let error = reason(&error);
+        assert!(error.contains("makes no sense"), "{column} = {value}: {error}");
+        assert!(registry.store().partner_by_key("key-number-1").await.is_err());
+        database.run(&set(&kept)).await;
+        registry.partners().await.unwrap();
+    }
+}
+
+async fn a_token_changed_by_hand_is_an_error(database: Database) {
+    let registry = database.registry().await;
+    let token = issue(&registry, "acme").await.unwrap();
+    let mut changes = vec![("hint", "'no hint'"), ("hint", "''")];
+    if database.is_sqlite() {
+        changes.extend([
+            ("created_at", "'yesterday'"),
+            ("expires_at", "'1969-12-31T00:00:00.000000Z'"),
+            ("last_used_at", "''"),
+            ("replaces", "'nobody'"),
+        ]);
+    } else {
+        changes.extend([
+            ("created_at", "'infinity'"),
+            ("expires_at", "'-infinity'"),
+            ("last_used_at", "'1969-12-31'"),
+            ("last_used_at", "'2999-12-31'"),
+        ]);
+    }
+    for (column, value) in changes {
+        let kept = format!("select coalesce({column} || '', '') from dualkey_tokens");
+        let kept = match database.texts(&kept).await.remove(0) {
+            kept if kept.is_empty() => "null".to_owned(),
+            kept => format!("'{kept}'"),
+        };
+        database.run(&format!("update dualkey_tokens set {column} = {value}")).await;
+        let error = registry.tokens(&"acme".into()).await.unwrap_err();
+        assert!(reason(&error).contains(column), "{column} = {value}: {error:?}");
+        assert!(registry.store().token_by_digest(&token.secret.digest()).await.is_err());
+        database.run(&format!("update dualkey_tokens set {column} = {kept}")).await;
+        registry.tokens(&"acme".into()).await.unwrap();
+    }
+    database.run("update dualkey_audit set action = 'pardoned'").await;
+    let error = registry.audit(Some(&"acme".into()), Page::first(9)).await.unwrap_err();
+    assert!(reason(&error).contains("action"), "{error:?}");
+}
+
+fn reason(error: &RegistryError) -> String {
+    let RegistryError::Store(error) = error else { panic!("{error:?}") };
+    error.source().unwrap().to_string()
+}

@@ -1,0 +1,77 @@
+//! A full disk is a clear error, does no damage, and is over when there is room.
+
+use std::error::Error as _;
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+
+use dualkey_store::{Registry, RegistryError};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
+
+use crate::support::{Database, issue, patient, registry};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_may_not_grow_is_a_clear_error() {
+    let database = Database::sqlite();
+    let pool = pool_with_pages(&database, "60");
+    let store = registry(Arc::new(patient().sqlite(pool).await.unwrap()));
+    fill(&store).await;
+    assert!(store.tokens(&"acme".into()).await.is_ok(), "reading goes on");
+    assert_eq!(database.texts("pragma integrity_check").await, ["ok"]);
+
+    let pool = pool_with_pages(&database, "6000");
+    let store = registry(Arc::new(patient().sqlite(pool).await.unwrap()));
+    issue(&store, "other").await.unwrap();
+}
+
+fn pool_with_pages(database: &Database, pages: &'static str) -> SqlitePool {
+    let options: SqliteConnectOptions = database.address.parse().unwrap();
+    let options = options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    let options = options.pragma("max_page_count", pages);
+    SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_a_clear_error_until_there_is_room() {
+    let database = Database::sqlite();
+    let folder = database.folder.as_ref().unwrap().0.clone();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(&folder);
+    let is_mounted = mount.status().is_ok_and(|status| status.success());
+    assert!(
+        is_mounted,
+        "no disk to fill: run this as root, or under `unshare --map-root-user --mount`"
+    );
+    let _unmount = Unmount(folder.clone());
+    fs::write(folder.join("ballast"), vec![1; 2 << 20]).unwrap();
+    let store = database.registry().await;
+    fill(&store).await;
+    assert!(store.tokens(&"acme".into()).await.is_ok(), "reading goes on");
+
+    fs::remove_file(folder.join("ballast")).unwrap();
+    issue(&store, "other").await.unwrap();
+    assert_eq!(database.texts("pragma integrity_check").await, ["ok"]);
+    let tokens = database.count("dualkey_tokens").await;
+    assert_eq!(database.count("dualkey_audit").await, tokens);
+}
+
+/// Issues tokens until there is no room.
+async fn fill(registry: &Registry) {
+    let registry = registry.clone().with_tokens_per_organization(1_000_000);
+    let error = loop {
+        if let Err(error) = issue(&registry, "acme").await {
+            break error;
+        }
+    };
+    let RegistryError::Store(error) = error else { panic!("{error:?}") };
+    let reason = error.source().unwrap().to_string();
+    assert!(reason.contains("database or disk is full"), "{reason}");
+}
+
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}

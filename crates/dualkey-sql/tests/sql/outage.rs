@@ -1,0 +1,106 @@
+//! A database that is away, stuck or none at all is an error in time, which says what is wrong.
+
+use std::error::Error as _;
+use std::fs;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dualkey_sql::SqlStore;
+use dualkey_store::{PartnerStore as _, RegistryError};
+use dualkey_test_postgres::Server;
+use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+
+use crate::support::{Database, Folder, issue, registry};
+
+/// One second, and what a busy machine adds.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_leads_nowhere_is_an_error_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // takes connections and says nothing
+    let folder = Folder::new();
+    fs::write(folder.0.join("text"), "this is no database, though it is long enough for one")
+        .unwrap();
+    let folder_name = folder.0.display();
+    for (address, reason) in [
+        ("postgres://app:hunter2@127.0.0.1:1/app".into(), "refused"),
+        ("postgres://app:hunter2@localhost/app?host=/nowhere".into(), "No such file"),
+        (format!("postgres://app:hunter2@{}/app", silent.local_addr().unwrap()), "answer"),
+        ("postgres://app:hunter2@127.0.0.1:port/app".into(), "malformed"),
+        ("mysql://app:hunter2@127.0.0.1/app".into(), "built for no such database"),
+        ("hunter2".into(), "built for no such database"),
+        ("sqlite::memory:".into(), "MemoryStore"),
+        (format!("sqlite:{folder_name}/missing/gate.db"), "No such file"),
+        (format!("sqlite:{folder_name}"), "unable to open"),
+        (format!("sqlite:{folder_name}/text"), "not a database"),
+    ] {
+        let began = Instant::now();
+        let error = SqlStore::connect(&address).await.unwrap_err();
+        assert!(error.to_string().contains(reason), "{address}: {error}");
+        assert!(began.elapsed() < DEADLINE, "{address}: {:?}", began.elapsed());
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_is_an_error_in_time_until_it_is_back() {
+    let server = Server::start();
+    let store = Arc::new(SqlStore::connect(&server.new_database()).await.unwrap());
+    let registry = registry(store.clone());
+    issue(&registry, "acme").await.unwrap();
+    server.kill();
+    let verbs = (0..32).map(|_| {
+        let (store, registry) = (store.clone(), registry.clone());
+        tokio::spawn(async move {
+            let began = Instant::now();
+            let read = store.partner_by_key("key-number-1").await.unwrap_err();
+            let between = began.elapsed();
+            let RegistryError::Store(write) = issue(&registry, "acme").await.unwrap_err() else {
+                panic!("the store is gone");
+            };
+            assert!(between < DEADLINE && began.elapsed() < DEADLINE * 2);
+            [read, write].map(|error| error.source().unwrap().to_string())
+        })
+    });
+    for verb in Vec::from_iter(verbs) {
+        for reason in verb.await.unwrap() {
+            let is_clear = ["refused", "closed", "reset", "terminat", "eof", "shutdown"];
+            assert!(is_clear.iter().any(|word| reason.contains(word)), "{reason}");
+        }
+    }
+    tokio::task::block_in_place(|| server.start_again());
+    issue(&registry, "acme").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_another_process_holds_is_an_error_in_time() {
+    let database = Database::postgres();
+    let registry = registry(Arc::new(SqlStore::connect(&database.address).await.unwrap()));
+    let mut other = PgConnection::connect(&database.address).await.unwrap();
+    other.execute("begin; update dualkey_revision set revision = revision + 1").await.unwrap();
+    let began = Instant::now();
+    assert!(issue(&registry, "acme").await.is_err());
+    assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
+    assert!(registry.tokens(&"acme".into()).await.unwrap().is_empty(), "reading goes on");
+    other.execute("rollback").await.unwrap();
+    issue(&registry, "acme").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_writes_is_an_error_in_time() {
+    let database = Database::sqlite();
+    let registry = registry(Arc::new(SqlStore::connect(&database.address).await.unwrap()));
+    let mut other = SqliteConnection::connect(&database.address).await.unwrap();
+    other.execute("begin immediate").await.unwrap();
+    let began = Instant::now();
+    let RegistryError::Store(error) = issue(&registry, "acme").await.unwrap_err() else {
+        panic!("the store is busy");
+    };
+    assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
+    let reason = error.source().unwrap().to_string();
+    assert!(reason.contains("database is locked"), "{reason}");
+    assert!(registry.tokens(&"acme".into()).await.unwrap().is_empty(), "reading goes on");
+    other.execute("rollback").await.unwrap();
+    issue(&registry, "acme").await.unwrap();
+}

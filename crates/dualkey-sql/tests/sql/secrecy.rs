@@ -1,0 +1,88 @@
+//! No secret reaches the database, and no digest an error.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use dualkey_store::{AuditAction, AuditEntry, AuditId, AuditSubject, NewToken, TokenId};
+
+use crate::support::{Database, issue, on_both};
+
+on_both!(nothing_written_holds_a_tokens_text, an_error_holds_no_digest);
+
+async fn nothing_written_holds_a_tokens_text(database: Database) {
+    let registry = database.registry().await;
+    let (organization, name) = ("acme".into(), "found in the files".into());
+    let scopes = vec!["a:read".into()];
+    let token = NewToken { organization, name, scopes, expires_at: None };
+    let old = registry.issue_token(token).await.unwrap();
+    let overlap = Duration::from_secs(60);
+    let new = registry.rotate_token(&"acme".into(), &old.record.id, overlap).await.unwrap();
+    registry.revoke_token(&"acme".into(), &old.record.id).await.unwrap();
+    let folder = match &database.folder {
+        Some(folder) => folder.0.clone(),
+        None => {
+            database.run("checkpoint").await;
+            let (_, rest) = database.address.split_once("host=").unwrap();
+            Path::new(rest.split('&').next().unwrap()).to_owned()
+        }
+    };
+    assert!(is_written(&folder, &old.record.name), "this is where it would be");
+    for token in [&old, &new] {
+        assert!(!is_written(&folder, &token.secret.expose_secret()[3..20]));
+    }
+}
+
+/// In any file of the folder.
+fn is_written(folder: &Path, text: &str) -> bool {
+    let status = Command::new("grep").args(["-rqaF", "-e", text]).arg(folder).status().unwrap();
+    assert!(matches!(status.code(), Some(0 | 1)), "grep can read the folder");
+    status.success()
+}
+
+async fn an_error_holds_no_digest(database: Database) {
+    let registry = database.registry().await;
+    let issued = issue(&registry, "acme").await.unwrap();
+    let store = registry.store();
+    let token = store.token_by_digest(&issued.secret.digest()).await.unwrap().unwrap();
+    let id = issued.record.id;
+    let entry = AuditEntry {
+        id: AuditId::from_bytes([1; 16]),
+        at: issued.record.created_at,
+        actor: "system".into(),
+        action: AuditAction::TokenIssued,
+        subject: AuditSubject::Token { organization: "acme".into(), id },
+        detail: String::new(),
+    };
+    let error = store.insert_token(token.clone(), 100, entry.clone()).await.unwrap_err();
+    let mut again = token;
+    again.record.id = TokenId::from_bytes([2; 16]);
+    let other = store.insert_token(again, 100, entry).await.unwrap_err();
+    let digest = issued.secret.digest();
+    let hex = Vec::from_iter(digest.as_bytes().iter().map(|byte| format!("{byte:02x}"))).concat();
+    for error in [error, other] {
+        let text = format!("{error:?}").to_lowercase();
+        assert!(text.contains("unique"), "{text}");
+        assert!(
+            !text.contains(&hex[..8])
+                && !text.contains(&format!("{:?}", &digest.as_bytes()[..4])[1..13])
+        );
+    }
+    assert_eq!(database.count("dualkey_audit").await, 1, "what is refused leaves no trace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_is_for_its_owner_only() {
+    let database = Database::sqlite();
+    let registry = database.registry().await;
+    issue(&registry, "acme").await.unwrap();
+    let folder = &database.folder.as_ref().unwrap().0;
+    for file in ["dualkey.db", "dualkey.db-wal", "dualkey.db-shm"] {
+        let mode = fs::metadata(folder.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let pragmas = ["journal_mode"].map(|name| format!("pragma {name}"));
+    assert_eq!(database.texts(&pragmas[0]).await, ["wal"]);
+}

@@ -1,0 +1,146 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{env, fs, process};
+
+use dualkey_limit::{LimitPolicy, SystemClock};
+use dualkey_scope::Catalogue;
+use dualkey_sql::{SqlOptions, SqlStore};
+use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, RegistryError, Store};
+use dualkey_test_postgres::Server;
+use dualkey_token::Prefix;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, raw_sql};
+
+/// A test for each database: the function of this name takes it.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::support::Database::sqlite()).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::support::Database::postgres()).await;
+            })*
+        }
+    };
+}
+
+pub(crate) use on_both;
+
+/// A folder that goes with the test.
+#[derive(Debug)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("dualkey-sql-{}-{count}", process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("sqlite:{}", self.0.join("dualkey.db").display())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _may_be_gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An empty database of its own.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) address: String,
+    pub(crate) folder: Option<Folder>,
+}
+
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        let folder = Folder::new();
+        Self { address: folder.address(), folder: Some(folder) }
+    }
+
+    pub(crate) fn postgres() -> Self {
+        Self { address: Server::shared().new_database(), folder: None }
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    pub(crate) async fn open(&self) -> Arc<SqlStore> {
+        Arc::new(patient().connect(&self.address).await.unwrap())
+    }
+
+    pub(crate) async fn registry(&self) -> Registry {
+        registry(self.open().await)
+    }
+
+    /// Runs statements as an operator would, by hand.
+    pub(crate) async fn run(&self, script: &str) {
+        let script = raw_sql(AssertSqlSafe(script));
+        if self.is_sqlite() {
+            let options: SqliteConnectOptions = self.address.parse().unwrap();
+            let mut connection = options.create_if_missing(true).connect().await.unwrap();
+            script.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.address).await.unwrap();
+            script.execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// The texts that a statement answers.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql));
+        if self.is_sqlite() {
+            let options: SqliteConnectOptions = self.address.parse().unwrap();
+            query.fetch_all(&mut options.connect().await.unwrap()).await.unwrap()
+        } else {
+            let query = sqlx::query_scalar(AssertSqlSafe(sql));
+            let mut connection = PgConnection::connect(&self.address).await.unwrap();
+            query.fetch_all(&mut connection).await.unwrap()
+        }
+    }
+
+    pub(crate) async fn count(&self, table: &str) -> usize {
+        let counts = self.texts(&format!("select cast(count(*) as text) from {table}")).await;
+        counts[0].parse().unwrap()
+    }
+}
+
+/// With a deadline that a busy machine keeps, for tests of something else.
+pub(crate) fn patient() -> SqlOptions {
+    SqlOptions::new().with_deadline(Duration::from_secs(30))
+}
+
+pub(crate) fn registry(store: Arc<dyn Store>) -> Registry {
+    let catalogue = Catalogue::builder().scope("a:read", "A").scope("b:read", "B").build();
+    Registry::new(catalogue.unwrap(), Prefix::new("gw"), store, Arc::new(SystemClock))
+}
+
+pub(crate) async fn issue(
+    registry: &Registry,
+    organization: &str,
+) -> Result<IssuedToken, RegistryError> {
+    let (name, scopes) = ("token".into(), vec!["b:read".into(), "a:read".into()]);
+    let organization = organization.into();
+    registry.issue_token(NewToken { organization, name, scopes, expires_at: None }).await
+}
+
+pub(crate) async fn register(registry: &Registry, api_key: &str) -> Partner {
+    let (name, policy) = ("partner".into(), LimitPolicy::default());
+    let partner = NewPartner { name, policy, api_key: Some(api_key.into()) };
+    registry.register_partner(partner).await.unwrap()
+}

@@ -1,0 +1,10 @@
+//! The store in memory keeps the contract of every store.
+
+use std::sync::Arc;
+
+use dualkey_store::{MemoryStore, conformance};
+
+#[test]
+fn the_store_in_memory_conforms() {
+    pollster::block_on(conformance::check(|| async { Arc::new(MemoryStore::new()) as _ }));
+}

@@ -1,0 +1,163 @@
+//! What the registry refuses before any store is asked, and what it never shows.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+
+use std::num::NonZeroU32;
+use std::thread;
+
+use dualkey_limit::{LimitPolicy, Rate, Timestamp};
+use dualkey_scope::Catalogue;
+use dualkey_store::{NewPartner, NewToken, Registry, RegistryError};
+use dualkey_token::{Digester, Pepper, PlainToken, Prefix};
+use pollster::block_on;
+
+fn registry() -> Registry {
+    let catalogue = Catalogue::builder().scope("a:read", "A").build().unwrap();
+    Registry::in_memory(catalogue, Prefix::new("gw"))
+}
+
+fn token() -> NewToken {
+    NewToken {
+        organization: "acme".into(),
+        name: "token".into(),
+        scopes: vec!["a:read".into()],
+        expires_at: None,
+    }
+}
+
+fn refusal(token: NewToken) -> RegistryError {
+    block_on(registry().issue_token(token)).unwrap_err()
+}
+
+fn partner(api_key: Option<&str>) -> NewPartner {
+    let api_key = api_key.map(str::to_owned);
+    NewPartner { name: "One".into(), policy: LimitPolicy::default(), api_key }
+}
+
+#[test]
+fn names_have_1_to_100_characters_and_none_that_control() {
+    for name in ["", "a\nb", "\u{7f}", "a\u{85}", &"é".repeat(101)] {
+        let refused = refusal(NewToken { name: name.to_owned(), ..token() });
+        assert!(matches!(refused, RegistryError::InvalidName), "{name:?}");
+        let refused = block_on(
+            registry().register_partner(NewPartner { name: name.into(), ..partner(None) }),
+        );
+        assert!(matches!(refused, Err(RegistryError::InvalidName)), "{name:?}");
+    }
+    let longest = NewToken { name: "é".repeat(100), ..token() };
+    assert!(block_on(registry().issue_token(longest)).is_ok());
+}
+
+#[test]
+fn a_token_needs_a_known_scope_a_named_organization_and_a_future() {
+    let no_scopes = refusal(NewToken { scopes: vec![], ..token() });
+    assert!(matches!(no_scopes, RegistryError::NoScopes));
+    let unknown = refusal(NewToken { scopes: vec!["a:read".into(), "b:read".into()], ..token() });
+    assert_eq!(unknown.to_string(), "unknown scopes: b:read");
+    for organization in ["", "a\0", &"a".repeat(129)] {
+        let refused = refusal(NewToken { organization: organization.into(), ..token() });
+        assert!(matches!(refused, RegistryError::InvalidOrganization));
+    }
+    let past = refusal(NewToken { expires_at: Some(Timestamp::from_secs(1)), ..token() });
+    assert!(matches!(past, RegistryError::ExpiryInThePast));
+}
+
+#[test]
+fn a_partner_key_has_8_to_128_plain_characters() {
+    for key in [
+        "",
+        "seven77",
+        "with space",
+        "quoted\"key",
+        "with,comma",
+        "semi;colon",
+        "back\\slash",
+        "ümlaut-key",
+        &"a".repeat(129),
+    ] {
+        let refused = block_on(registry().register_partner(partner(Some(key))));
+        assert!(matches!(refused, Err(RegistryError::InvalidApiKey)), "{key:?}");
+    }
+    for key in ["eight888", "!#$%&'()*+-./:<=>?@[]^_`{|}~", &"a".repeat(128)] {
+        let registered = block_on(registry().register_partner(partner(Some(key)))).unwrap();
+        assert_eq!(registered.api_key, key);
+    }
+}
+
+#[test]
+fn a_drawn_key_has_16_letters_and_digits() {
+    let (one, other) = (
+        block_on(registry().register_partner(partner(None))).unwrap().api_key,
+        block_on(registry().register_partner(partner(None))).unwrap().api_key,
+    );
+    assert_ne!(one, other);
+    assert!(one.len() == 16 && one.chars().all(|c| c.is_ascii_alphanumeric()));
+}
+
+#[test]
+fn a_token_is_no_partner_key() {
+    let token = PlainToken::mint(&Prefix::new("gw"));
+    let refused = block_on(registry().register_partner(partner(Some(token.expose_secret()))));
+    let error = refused.unwrap_err();
+    assert!(matches!(error, RegistryError::TokenAsApiKey));
+    assert!(!error.to_string().contains(token.expose_secret()));
+}
+
+#[test]
+fn limits_that_cannot_be_kept_are_refused() {
+    let fast = Rate::per_second(NonZeroU32::MAX);
+    let policy = LimitPolicy::new(fast, NonZeroU32::MIN);
+    let refused = block_on(registry().register_partner(NewPartner { policy, ..partner(None) }));
+    assert!(matches!(refused, Err(RegistryError::InvalidPolicy(_))));
+}
+
+#[test]
+fn the_bound_holds_when_many_threads_issue_at_once() {
+    let registry = registry();
+    let issued: usize = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..50).filter(|_| block_on(registry.issue_token(token())).is_ok()).count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(issued, 100);
+    assert_eq!(block_on(registry.tokens(&"acme".into())).unwrap().len(), 100);
+}
+
+#[test]
+fn a_pepper_reaches_the_store() {
+    let digester = Digester::peppered(Pepper::new([1; 32]).unwrap());
+    let registry = registry().with_digester(digester.clone());
+    let issued = block_on(registry.issue_token(token())).unwrap();
+    let text = issued.secret.expose_secret().as_bytes();
+    let find = |digest| block_on(registry.store().token_by_digest(&digest)).unwrap();
+    assert!(find(digester.digest(text)).is_some());
+    assert!(find(issued.secret.digest()).is_none());
+}
+
+#[test]
+fn a_token_is_recognized_by_its_text_whatever_the_pepper() {
+    let pepper = |byte| Pepper::new([byte; 32]).unwrap();
+    let old = registry().with_digester(Digester::peppered(pepper(1)));
+    let issued = block_on(old.issue_token(token())).unwrap();
+    let rotated = old.clone().with_digester(Digester::peppered(pepper(2)).or_older(pepper(1)));
+    assert_eq!(block_on(rotated.token(&issued.secret)).unwrap(), issued.record);
+    let stranger = PlainToken::mint(&Prefix::new("gw"));
+    assert!(matches!(block_on(rotated.token(&stranger)), Err(RegistryError::NotFound)));
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let registry = registry();
+    let issued = block_on(registry.issue_token(token())).unwrap();
+    let stored = block_on(registry.store().token_by_digest(&issued.secret.digest())).unwrap();
+    let secret = issued.secret.expose_secret();
+    let body = &secret[3..48];
+    for shown in [format!("{issued:?}"), format!("{registry:?}"), format!("{stored:?}")] {
+        assert!(!shown.contains(body), "{shown}");
+        assert!(!shown.contains(&format!("{:?}", &issued.secret.digest().as_bytes()[..4])[1..]));
+    }
+}

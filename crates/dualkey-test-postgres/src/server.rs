@@ -1,0 +1,176 @@
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use crate::account::Account;
+
+/// A running server. Its user `dualkey` may do anything, without a password.
+#[derive(Debug)]
+pub struct Server {
+    folder: PathBuf,
+    programs: PathBuf,
+    account: Account,
+    databases: AtomicU32,
+    /// Waits until this process ends, or the server is dropped; then it ends the server.
+    watchdog: Child,
+}
+
+/// No disk is waited for: a killed process loses nothing by that, only a machine without power would.
+const SETTINGS: &str = "
+listen_addresses = ''
+max_connections = 300
+shared_buffers = 32MB
+fsync = off
+";
+
+const WATCH: &str = "cat >/dev/null; \"$1/pg_ctl\" -D \"$2/data\" -m immediate stop; rm -rf \"$2\"";
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    /// The server that all tests of this process share.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Starts a server.
+    ///
+    /// # Panics
+    ///
+    /// If PostgreSQL is not installed, or does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let programs = programs();
+        let folder = new_folder();
+        let account = Account::owning(&folder);
+        let watchdog = watchdog(account, &programs, &folder);
+        let server = Self { folder, programs, account, databases: AtomicU32::new(0), watchdog };
+        server.run("initdb", "-D data -U gate -A trust -E UTF8 --locale=C.UTF-8 -N");
+        let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", server.socket());
+        fs::write(server.folder.join("data/postgresql.auto.conf"), settings)
+            .expect("the server's settings are written");
+        server.start_again();
+        server
+    }
+
+    /// The address of a new, empty database.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not run.
+    #[must_use]
+    pub fn new_database(&self) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
+        self.run("createdb", &format!("-h {} -U gate {name}", self.socket()));
+        format!("postgres:///{name}?host={}&user=dualkey", self.socket())
+    }
+
+    /// Kills the server and all its processes as `kill -9` does. It can be started again.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not run.
+    pub fn kill(&self) {
+        let file = self.folder.join("data/postmaster.pid");
+        let text = fs::read_to_string(file).expect("the server runs");
+        let id = text.lines().next().expect("its process is in the first line");
+        let killed = Command::new("kill").args(["-9", id]).args(children(id)).output();
+        assert!(killed.is_ok(), "kill is installed");
+    }
+
+    /// Starts the server after it was killed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start within a minute.
+    pub fn start_again(&self) {
+        let began = Instant::now();
+        // A killed server's processes are still ending: until then, a new one is refused.
+        while let Err(reason) = self.try_run("pg_ctl", "-D data -l log -w start") {
+            assert!(began.elapsed() < PATIENCE, "{reason}\n{}", self.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// What the server wrote of itself.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    fn socket(&self) -> &str {
+        self.folder.to_str().expect("the folder for temporary files has a plain name")
+    }
+
+    fn run(&self, program: &str, arguments: &str) {
+        self.try_run(program, arguments).unwrap_or_else(|reason| panic!("{program}: {reason}"));
+    }
+
+    fn try_run(&self, program: &str, arguments: &str) -> Result<(), String> {
+        let mut command = self.account.command(&self.programs.join(program), &self.folder);
+        let output = command.args(arguments.split(' ')).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| error.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ended = self.watchdog.wait();
+    }
+}
+
+/// The processes of a process, as far as the system tells: one may end meanwhile.
+fn children(id: &str) -> Vec<String> {
+    let is_child = |process: &Path| {
+        let status = fs::read_to_string(process.join("status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        (parent.trim() == id).then(|| Some(process.file_name()?.to_str()?.to_owned()))?
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| is_child(&process.path())).collect()
+}
+
+/// Where the newest server's programs are.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found = Vec::from_iter(versions.map(|version| version.path().join("bin")));
+    found.sort_by_key(|path| {
+        path.parent()?.file_name()?.to_str()?.parse::<u32>().ok() // by number: 9, 15, 16
+    });
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut candidates = found.into_iter().rev().chain(env::split_paths(&path));
+    let programs = candidates.find(|path| path.join("initdb").is_file());
+    programs.expect("PostgreSQL is missing: apt-get install postgresql")
+}
+
+fn new_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("dualkey-postgres-{}-{count}", process::id()));
+    fs::create_dir(&folder).expect("a temporary folder can be made");
+    folder
+}
+
+/// In a process group of its own, so that an interrupt from the keyboard does not reach it.
+fn watchdog(account: Account, programs: &Path, folder: &Path) -> Child {
+    use std::os::unix::process::CommandExt as _;
+
+    let mut command = account.command(Path::new("/bin/sh"), Path::new("/"));
+    command.args(["-c", WATCH, "watchdog"]).arg(programs).arg(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    command.spawn().expect("a shell can be started")
+}

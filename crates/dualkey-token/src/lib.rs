@@ -1,0 +1,49 @@
+//! Opaque bearer tokens: minted, parsed and digested.
+//!
+//! A token is `gw_` followed by 48 letters and digits: 32 random bytes and a checksum, in base64url.
+//! It is shown once, when it is minted. What is stored is its [digest](TokenDigest), and the
+//! [hint](TokenHint) that tells its owner which one it is.
+//!
+//! ```
+//! use dualkey_token::{ParseTokenErrorKind, PlainToken, Prefix};
+//!
+//! const PREFIX: Prefix = Prefix::new("gw");
+//!
+//! let token = PlainToken::mint(&PREFIX);
+//! println!("copy this, it is shown once: {}", token.expose_secret());
+//! let stored = (token.digest(), token.hint());
+//!
+//! // Later, a request presents it.
+//! let presented = PlainToken::parse(&PREFIX, token.expose_secret())?;
+//! assert!(bool::from(presented.digest().ct_eq(&stored.0)));
+//!
+//! // A slip of the finger is found before any store is asked.
+//! let error = PlainToken::parse(&PREFIX, "gw_oops").unwrap_err();
+//! assert_eq!(error.kind(), ParseTokenErrorKind::Length);
+//! # Ok::<(), dualkey_token::ParseTokenError>(())
+//! ```
+//!
+//! # Why not a slow hash
+//!
+//! A token's secret has 254 bits that nobody chose, so there is no dictionary to try against a stolen
+//! digest, and plain SHA-256 is right. Where the database is less trusted than the application, a
+//! [`Pepper`] turns the digest into an HMAC with a key that the database never sees.
+
+#![no_std]
+
+extern crate alloc;
+
+mod body;
+mod digest;
+mod error;
+mod hint;
+mod pepper;
+mod plain;
+mod prefix;
+
+pub use digest::TokenDigest;
+pub use error::{ParseTokenError, ParseTokenErrorKind};
+pub use hint::{InvalidHint, TokenHint};
+pub use pepper::{Digester, InvalidPepper, Pepper};
+pub use plain::PlainToken;
+pub use prefix::{InvalidPrefix, Prefix};

@@ -1,0 +1,52 @@
+//! A secret is in one type and leaves by one method.
+
+use core::fmt::{Debug, Display};
+
+use dualkey_token::{Digester, Pepper, PlainToken, Prefix, TokenDigest};
+use static_assertions::assert_not_impl_any;
+
+assert_not_impl_any!(PlainToken: Display, Clone, PartialEq, core::hash::Hash, AsRef<str>, AsRef<[u8]>);
+assert_not_impl_any!(TokenDigest: Display, PartialEq, core::hash::Hash);
+assert_not_impl_any!(Pepper: Display, Clone, PartialEq);
+#[cfg(feature = "serde")]
+assert_not_impl_any!(PlainToken: serde::Serialize);
+#[cfg(feature = "serde")]
+assert_not_impl_any!(TokenDigest: serde::Serialize);
+
+const TEXT: &str = "gw_GepTZmvCSS0MzOxIhyf027ZWYRGo0Zoh3Dq6NcmweFc0pBuA";
+
+fn shown(value: &impl Debug) -> [String; 2] {
+    [format!("{value:?}"), format!("{value:#?}")]
+}
+
+#[test]
+fn a_plain_token_shows_prefix_and_hint() {
+    let token = PlainToken::parse(&Prefix::new("gw"), TEXT).unwrap();
+    assert_eq!(shown(&token), ["PlainToken(gw_*********BuA)"; 2]);
+}
+
+#[test]
+fn a_hint_shows_its_mask() {
+    let token = PlainToken::parse(&Prefix::new("gw"), TEXT).unwrap();
+    assert_eq!(shown(&token.hint()), ["TokenHint(*********BuA)"; 2]);
+}
+
+#[test]
+fn a_digest_shows_nothing() {
+    assert_eq!(shown(&TokenDigest::of(TEXT.as_bytes())), ["TokenDigest(..)"; 2]);
+}
+
+#[test]
+fn a_pepper_shows_nothing() {
+    let pepper = Pepper::new([7; 32]).unwrap();
+    assert_eq!(shown(&pepper), ["Pepper(..)"; 2]);
+    let digester = Digester::peppered(pepper).or_plain();
+    assert_eq!(shown(&digester)[0], "Digester { peppers: 1, plain: true }");
+}
+
+#[test]
+fn an_error_does_not_quote_the_text() {
+    let error = PlainToken::parse(&Prefix::new("gw"), &TEXT[..50]).unwrap_err();
+    assert_eq!(shown(&error)[0], "ParseTokenError { kind: Length }");
+    assert_eq!(error.to_string(), "not an access token of this service");
+}

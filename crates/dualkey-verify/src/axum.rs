@@ -1,0 +1,33 @@
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::Grant;
+
+/// A handler asked for a [`Grant`] on a route that no layer guards: a mistake of the program, which the
+/// caller learns as status 500 and the log in words.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct NotGuarded;
+
+impl<S: Sync> FromRequestParts<S> for Grant {
+    type Rejection = NotGuarded;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, NotGuarded> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            tracing::error!(
+                method = %parts.method,
+                path = parts.uri.path(),
+                "a handler asks for a Grant, but no Gate guards its route",
+            );
+            NotGuarded
+        })
+    }
+}
+
+impl IntoResponse for NotGuarded {
+    fn into_response(self) -> Response {
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

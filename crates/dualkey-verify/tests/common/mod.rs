@@ -1,0 +1,99 @@
+//! A verifier on a clock that stands still, and what it is asked.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "not every test uses all, and helpers may panic"
+)]
+
+use std::sync::Arc;
+
+use dualkey_limit::{FakeClock, LimitPolicy, Timestamp};
+use dualkey_scope::{Catalogue, Requirement};
+use dualkey_store::{FaultyStore, IssuedToken, NewPartner, NewToken, Partner, Registry, Store};
+use dualkey_token::Prefix;
+use dualkey_verify::{Denial, Grant, Verifier};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pollster::block_on;
+
+pub const KEY: &str = "abcd1234efgh5678";
+/// Noon.
+pub const START: Timestamp = Timestamp::from_secs(1_699_963_200);
+
+/// A verifier with one partner and one token, on a clock that stands still.
+pub struct Setting {
+    pub store: Arc<FaultyStore>,
+    pub clock: FakeClock,
+    pub registry: Registry,
+    pub verifier: Verifier,
+    pub partner: Partner,
+    pub token: IssuedToken,
+}
+
+impl Setting {
+    pub fn new() -> Self {
+        Self::with_policy(LimitPolicy::default())
+    }
+
+    pub fn with_policy(policy: LimitPolicy) -> Self {
+        let store = Arc::new(FaultyStore::new());
+        let clock = FakeClock::new(START);
+        let shared: Arc<dyn Store> = Arc::<FaultyStore>::clone(&store);
+        let registry =
+            Registry::new(catalogue(), Prefix::new("gw"), shared, Arc::new(clock.clone()));
+        let new = NewPartner { policy, api_key: Some(KEY.into()), ..NewPartner::new("One") };
+        let partner = block_on(registry.register_partner(new)).unwrap();
+        let verifier = Verifier::new(registry.clone());
+        let token = issue(&registry, None);
+        Self { store, clock, registry, verifier, partner, token }
+    }
+
+    pub fn secret(&self) -> &str {
+        self.token.secret.expose_secret()
+    }
+
+    pub fn verify(&self, headers: &HeaderMap) -> Result<Grant, Denial> {
+        block_on(self.verifier.verify(headers, &Requirement::NONE))
+    }
+
+    /// A request with the partner's key and this token.
+    pub fn present(&self, token: &str) -> Result<Grant, Denial> {
+        self.verify(&bearer(KEY, token))
+    }
+
+    /// How often the store was asked for partners and for tokens.
+    pub fn asked(&self) -> (usize, usize) {
+        (self.store.partner_look_ups(), self.store.token_look_ups())
+    }
+
+    pub fn code(&self, token: &str) -> &'static str {
+        self.present(token).map_or_else(|denial| denial.code(), |_| "granted")
+    }
+}
+
+pub fn catalogue() -> Catalogue {
+    Catalogue::builder().scope("a:read", "A").scope("b:read", "B").build().unwrap()
+}
+
+pub fn issue(registry: &Registry, expires_at: Option<Timestamp>) -> IssuedToken {
+    let token = NewToken { expires_at, ..NewToken::new("acme", "token", ["a:read"]) };
+    block_on(registry.issue_token(token)).unwrap()
+}
+
+/// A well-formed token that nobody issued.
+pub fn stranger() -> String {
+    dualkey_token::PlainToken::mint(&Prefix::new("gw")).expose_secret().to_owned()
+}
+
+pub fn bearer(api_key: &str, token: &str) -> HeaderMap {
+    headers(&[("x-api-key", api_key), ("authorization", &format!("Bearer {token}"))])
+}
+
+pub fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        headers.append(HeaderName::from_static(name), value);
+    }
+    headers
+}

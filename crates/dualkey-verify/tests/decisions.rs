@@ -1,0 +1,394 @@
+//! One test per denial, the order of the checks, and who is charged for what.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+mod common;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{KEY, START, Setting, bearer, catalogue, headers, issue, stranger};
+use dualkey_limit::{LimitPolicy, Rate};
+use dualkey_scope::Requirement;
+use dualkey_store::{Fault, MemoryStore, NewPartner, Registry, Store as _};
+use dualkey_token::{Digester, Pepper, Prefix};
+use dualkey_verify::{Denial, Field, Verifier};
+use http::{HeaderMap, StatusCode};
+use pollster::block_on;
+use proptest::prelude::*;
+
+fn number(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap()
+}
+
+fn denial(setting: &Setting, headers: &HeaderMap) -> (&'static str, u16) {
+    let denial = setting.verify(headers).unwrap_err();
+    (denial.code(), denial.status().as_u16())
+}
+
+#[test]
+fn a_good_request_is_granted() {
+    let setting = Setting::new();
+    let grant = setting.present(setting.secret()).unwrap();
+    assert_eq!(grant.partner, setting.partner.id);
+    assert_eq!(grant.token, setting.token.record.id);
+    assert_eq!(grant.organization.as_str(), "acme");
+    assert_eq!(Vec::from_iter(setting.registry.catalogue().names(&grant.scopes)), ["a:read"]);
+    assert_eq!(grant.standing.burst_remaining(), 9);
+    assert_eq!(grant.standing.daily_remaining(), Some(9_999));
+}
+
+#[test]
+fn no_partner_key() {
+    let setting = Setting::new();
+    let secret = format!("Bearer {}", setting.secret());
+    for fields in [&[("authorization", secret.as_str())][..], &[("x-api-key", " ")], &[]] {
+        assert_eq!(denial(&setting, &headers(fields)), ("api_key_missing", 401));
+    }
+}
+
+#[test]
+fn a_partner_key_that_is_unreadable_unknown_or_disabled() {
+    let setting = Setting::new();
+    for key in ["seven77", "abcd1234, efgh5678", "ABCD1234EFGH5678", "abcd1234efgh5679"] {
+        assert_eq!(denial(&setting, &bearer(key, setting.secret())), ("api_key_invalid", 401));
+    }
+    block_on(setting.registry.set_enabled(KEY, false)).unwrap();
+    setting.clock.advance(Duration::from_secs(6));
+    assert_eq!(setting.code(setting.secret()), "api_key_invalid");
+}
+
+#[test]
+fn a_token_in_place_of_the_partner_key() {
+    let setting = Setting::new();
+    let misplaced = bearer(setting.secret(), setting.secret());
+    let denial = setting.verify(&misplaced).unwrap_err();
+    assert!(matches!(denial, Denial::ApiKeyInvalid { misplaced_token: true }));
+    assert!(!denial.to_string().contains(&setting.secret()[3..]));
+    assert_eq!(setting.asked(), (0, 0));
+}
+
+#[test]
+fn no_bearer_token() {
+    let setting = Setting::new();
+    for value in ["", "Basic dXNlcjpwYXNz", "Bearer", setting.secret()] {
+        let headers = headers(&[("x-api-key", KEY), ("authorization", value)]);
+        assert_eq!(denial(&setting, &headers), ("token_missing", 401), "{value:?}");
+    }
+    assert_eq!(denial(&setting, &headers(&[("x-api-key", KEY)])), ("token_missing", 401));
+}
+
+#[test]
+fn a_repeated_field() {
+    let setting = Setting::new();
+    for name in ["x-api-key", "authorization"] {
+        let mut headers = bearer(KEY, setting.secret());
+        let again = headers[name].clone();
+        headers.append(name, again);
+        let denial = setting.verify(&headers).unwrap_err();
+        let field = if name == "x-api-key" { Field::ApiKey } else { Field::Token };
+        assert!(matches!(denial, Denial::HeaderRepeated(repeated) if repeated == field));
+        assert_eq!((denial.code(), denial.status()), ("header_repeated", StatusCode::BAD_REQUEST));
+    }
+}
+
+#[test]
+fn a_token_that_is_malformed_unknown_revoked_or_expired() {
+    let setting = Setting::new();
+    let expiry = START.saturating_add(Duration::from_secs(60));
+    let expiring = issue(&setting.registry, Some(expiry)).secret;
+    let revoked = issue(&setting.registry, None);
+    assert_eq!(setting.code(expiring.expose_secret()), "granted");
+    assert_eq!(setting.code(revoked.secret.expose_secret()), "granted");
+    block_on(setting.registry.revoke_token(&"acme".into(), &revoked.record.id)).unwrap();
+    setting.clock.set(expiry);
+    for token in [
+        "gw_short",
+        "other_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdD",
+        "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdE",
+        &stranger(),
+        expiring.expose_secret(),
+        revoked.secret.expose_secret(),
+    ] {
+        let denial = setting.present(token).unwrap_err();
+        assert!(matches!(denial, Denial::TokenInvalid));
+        assert_eq!((denial.code(), denial.status().as_u16()), ("token_invalid", 401));
+    }
+}
+
+#[test]
+fn a_token_expires_at_its_expiry_and_not_before() {
+    let setting = Setting::new();
+    let expiry = START.saturating_add(Duration::from_secs(60));
+    let token = issue(&setting.registry, Some(expiry)).secret;
+    setting.clock.set(expiry.saturating_sub(Duration::from_nanos(1)));
+    assert_eq!(setting.code(token.expose_secret()), "granted");
+    setting.clock.set(expiry);
+    assert_eq!(setting.code(token.expose_secret()), "token_invalid");
+}
+
+#[test]
+fn a_token_that_lacks_a_scope() {
+    let setting = Setting::new();
+    let required = setting.registry.catalogue().require_all(["b:read"]).unwrap();
+    let headers = bearer(KEY, setting.secret());
+    let denial = block_on(setting.verifier.verify(&headers, &required)).unwrap_err();
+    assert_eq!((denial.code(), denial.status().as_u16()), ("scope_insufficient", 403));
+    let Denial::ScopeInsufficient { required, standing, .. } = denial else { unreachable!() };
+    assert_eq!(required.to_string(), "b:read");
+    assert_eq!(standing.burst_remaining(), 9, "the request is charged");
+
+    let of_others = catalogue().require_all(["a:read"]).unwrap();
+    let denial = block_on(setting.verifier.verify(&headers, &of_others)).unwrap_err();
+    assert_eq!(denial.code(), "scope_insufficient", "another catalogue's requirement is never met");
+}
+
+#[test]
+fn a_burst_that_is_used_up() {
+    let setting = Setting::new();
+    for _ in 0..10 {
+        assert_eq!(setting.code(setting.secret()), "granted");
+    }
+    let denial = setting.present(setting.secret()).unwrap_err();
+    assert_eq!((denial.code(), denial.status().as_u16()), ("rate_limited", 429));
+    assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
+    assert_eq!(denial.standing().unwrap().daily_remaining(), Some(9_990));
+    setting.clock.advance(Duration::from_millis(200));
+    assert_eq!(setting.code(setting.secret()), "granted");
+}
+
+#[test]
+fn a_quota_that_is_used_up() {
+    let policy = LimitPolicy::new(Rate::per_second(number(5)), number(10));
+    let setting = Setting::with_policy(policy.with_daily(number(3)).unwrap());
+    for _ in 0..3 {
+        assert_eq!(setting.code(setting.secret()), "granted");
+    }
+    let denial = setting.present(setting.secret()).unwrap_err();
+    assert_eq!((denial.code(), denial.status().as_u16()), ("quota_exceeded", 429));
+    assert_eq!(denial.retry_after(), Some(Duration::from_secs(43_200)), "from noon to midnight");
+    setting.clock.advance(Duration::from_secs(43_200));
+    assert_eq!(setting.code(setting.secret()), "granted");
+}
+
+#[test]
+fn a_failure_allowance_that_is_used_up() {
+    let setting = Setting::new();
+    for _ in 0..10 {
+        assert_eq!(setting.code(&stranger()), "token_invalid");
+    }
+    let denial = setting.present(&stranger()).unwrap_err();
+    assert_eq!((denial.code(), denial.status().as_u16()), ("attempts_exceeded", 429));
+    assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
+    assert!(denial.standing().is_none(), "the limits were not looked at");
+    setting.clock.advance(Duration::from_millis(200));
+    assert_eq!(setting.code(&stranger()), "token_invalid");
+    assert_eq!(setting.code(&stranger()), "attempts_exceeded");
+}
+
+#[test]
+fn a_store_that_is_away() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Fails);
+    for _ in 0..20 {
+        let denial = setting.present(setting.secret()).unwrap_err();
+        assert_eq!((denial.code(), denial.status().as_u16()), ("unavailable", 503));
+        assert!(denial.retry_after().is_some());
+    }
+    setting.store.set_fault(Fault::None);
+    assert_eq!(
+        setting.code(setting.secret()),
+        "granted",
+        "nothing was charged, nothing remembered"
+    );
+}
+
+#[test]
+fn the_partner_key_is_judged_before_the_token_is_read() {
+    let setting = Setting::new();
+    for token in ["", "Bearer gw_short", "Bearer a, b"] {
+        let headers = headers(&[("x-api-key", "unknown-key"), ("authorization", token)]);
+        assert_eq!(denial(&setting, &headers).0, "api_key_invalid");
+        let mut repeated = headers.clone();
+        repeated.append("authorization", "Bearer x".parse().unwrap());
+        assert_eq!(denial(&setting, &repeated).0, "api_key_invalid");
+    }
+}
+
+#[test]
+fn a_token_is_judged_before_the_limits_and_the_limits_before_the_scopes() {
+    let setting = Setting::new();
+    let b_read = setting.registry.catalogue().require_all(["b:read"]).unwrap();
+    let headers = bearer(KEY, setting.secret());
+    for _ in 0..10 {
+        let denial = block_on(setting.verifier.verify(&headers, &b_read)).unwrap_err();
+        assert_eq!(denial.code(), "scope_insufficient");
+    }
+    let denial = block_on(setting.verifier.verify(&headers, &b_read)).unwrap_err();
+    assert_eq!(denial.code(), "rate_limited");
+    assert_eq!(setting.code(&stranger()), "token_invalid");
+    assert_eq!(setting.code("gw_short"), "token_invalid");
+}
+
+#[test]
+fn strangers_who_know_the_key_spend_nothing_of_the_partners_limits() {
+    let setting = Setting::new();
+    for _ in 0..1_000 {
+        assert_ne!(setting.code(&stranger()), "granted");
+        assert_ne!(setting.code("gw_short"), "granted");
+        assert!(setting.verify(&headers(&[("x-api-key", KEY)])).is_err());
+    }
+    // The one token that was not known before the flood has to wait for the allowance, known ones pass.
+    assert_eq!(setting.code(setting.secret()), "attempts_exceeded");
+    setting.clock.advance(Duration::from_millis(200));
+    let grant = setting.present(setting.secret()).unwrap();
+    assert_eq!(grant.standing.daily_remaining(), Some(9_999));
+    assert_eq!(grant.standing.burst_remaining(), 9);
+    assert_eq!(setting.code(&stranger()), "token_invalid", "that look-up was no failure");
+    for _ in 0..5 {
+        assert_eq!(setting.code(&stranger()), "attempts_exceeded");
+        assert_eq!(setting.code(setting.secret()), "granted");
+    }
+}
+
+#[test]
+fn failures_that_end_before_the_allowance_is_looked_at_are_told_as_they_are() {
+    let setting = Setting::new();
+    for _ in 0..30 {
+        assert_eq!(setting.code("gw_short"), "token_invalid");
+    }
+    assert_eq!(
+        setting.verify(&headers(&[("x-api-key", KEY)])).unwrap_err().code(),
+        "token_missing"
+    );
+    assert_eq!(setting.code(&stranger()), "attempts_exceeded", "and they use it up");
+}
+
+#[test]
+fn refusals_by_limits_cost_nothing() {
+    let setting = Setting::new();
+    for _ in 0..50 {
+        let _granted_or_not = setting.present(setting.secret());
+    }
+    setting.clock.advance(Duration::from_secs(2));
+    let grant = setting.present(setting.secret()).unwrap();
+    assert_eq!(grant.standing.daily_remaining(), Some(10_000 - 11));
+}
+
+#[test]
+fn tokens_of_one_partner_share_its_limits_and_other_partners_have_their_own() {
+    let setting = Setting::new();
+    let second = issue(&setting.registry, None).secret;
+    for _ in 0..5 {
+        assert_eq!(setting.code(setting.secret()), "granted");
+        assert_eq!(setting.code(second.expose_secret()), "granted");
+    }
+    assert_eq!(setting.code(setting.secret()), "rate_limited");
+    let other = NewPartner {
+        name: "Other".into(),
+        policy: LimitPolicy::default(),
+        api_key: Some("other-partner-key".into()),
+    };
+    block_on(setting.registry.register_partner(other)).unwrap();
+    assert!(setting.verify(&bearer("other-partner-key", setting.secret())).is_ok());
+}
+
+#[test]
+fn limits_change_live_and_keep_what_was_spent() {
+    let setting = Setting::new();
+    for _ in 0..10 {
+        assert_eq!(setting.code(setting.secret()), "granted");
+    }
+    let policy = LimitPolicy::new(Rate::per_second(number(100)), number(100));
+    block_on(setting.registry.set_limits(KEY, policy.with_daily(number(500)).unwrap())).unwrap();
+    setting.store.changes().publish(&dualkey_store::Change::Partner(KEY.into()));
+    assert_eq!(setting.code(setting.secret()), "rate_limited", "the bucket is as empty as before");
+    setting.clock.advance(Duration::from_secs(2));
+    let grant = setting.present(setting.secret()).unwrap();
+    assert_eq!(grant.standing.burst_remaining(), 99);
+    assert_eq!(grant.standing.daily_remaining(), Some(489));
+}
+
+#[test]
+fn a_route_can_cost_more_and_never_more_than_all() {
+    let setting = Setting::new();
+    let headers = bearer(KEY, setting.secret());
+    let verify = |cost| {
+        let verifying = setting.verifier.verify_costing(&headers, &Requirement::NONE, number(cost));
+        block_on(verifying).map(|grant| grant.standing.burst_remaining())
+    };
+    assert_eq!(verify(4).unwrap(), 6);
+    assert_eq!(verify(7).unwrap_err().retry_after(), Some(Duration::from_millis(200)));
+    assert_eq!(verify(11).unwrap_err().retry_after(), Some(Duration::from_millis(800)));
+    setting.clock.advance(Duration::from_millis(800));
+    assert_eq!(verify(u32::MAX).unwrap(), 0);
+}
+
+#[test]
+fn tokens_under_an_older_pepper_are_accepted_until_it_is_dropped() {
+    let pepper = |byte| Pepper::new([byte; 32]).unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let with = |digester| {
+        let clock = Arc::new(dualkey_limit::SystemClock);
+        let shared: Arc<dyn dualkey_store::Store> = Arc::<MemoryStore>::clone(&store);
+        Registry::new(catalogue(), Prefix::new("gw"), shared, clock).with_digester(digester)
+    };
+    let old = with(Digester::peppered(pepper(1)));
+    let new = NewPartner {
+        name: "One".into(),
+        policy: LimitPolicy::default(),
+        api_key: Some(KEY.into()),
+    };
+    block_on(old.register_partner(new)).unwrap();
+    let token = issue(&old, None).secret;
+    let headers = bearer(KEY, token.expose_secret());
+    let verify = |digester| {
+        let verifier = Verifier::new(with(digester));
+        block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok()
+    };
+    assert!(verify(Digester::peppered(pepper(2)).or_older(pepper(1))));
+    assert!(!verify(Digester::peppered(pepper(2))));
+    assert!(!verify(Digester::plain()));
+}
+
+#[test]
+fn eight_threads_get_what_the_burst_holds() {
+    for _ in 0..200 {
+        let setting = Setting::new();
+        let headers = bearer(KEY, setting.secret());
+        let granted: usize = std::thread::scope(|scope| {
+            let thread = || (0..5).filter(|_| setting.verify(&headers).is_ok()).count();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(thread)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(granted, 10);
+    }
+}
+
+proptest! {
+    /// Whatever is sent in whatever order, what the partner's quota loses is what was let through to it.
+    #[test]
+    fn only_granted_and_403_are_charged(kinds in proptest::collection::vec(0..5_u8, 1..60)) {
+        let setting = Setting::new();
+        let b_read = setting.registry.catalogue().require_all(["b:read"]).unwrap();
+        let mut charged = 0;
+        for kind in kinds {
+            setting.clock.advance(Duration::from_millis(70));
+            let (token, requirement) = match kind {
+                0 => (stranger(), &Requirement::NONE),
+                1 => ("gw_short".to_owned(), &Requirement::NONE),
+                2 => (setting.secret().to_owned(), &b_read),
+                _ => (setting.secret().to_owned(), &Requirement::NONE),
+            };
+            let decision = block_on(setting.verifier.verify(&bearer(KEY, &token), requirement));
+            charged += u32::from(matches!(decision, Ok(_) | Err(Denial::ScopeInsufficient { .. })));
+            let standing = match &decision {
+                Ok(grant) => Some(grant.standing),
+                Err(denial) => denial.standing().copied(),
+            };
+            if let Some(standing) = standing {
+                prop_assert_eq!(standing.daily_remaining(), Some(10_000 - charged));
+            }
+        }
+    }
+}
