@@ -188,7 +188,7 @@ fn tokens() -> Vec<Row> {
     let text = token_text(0);
     // A store in memory has room for a million tokens, and an organization for a hundred.
     let registry =
-        Registry::in_memory(catalogue(), PREFIX).with_tokens_per_organization(usize::MAX);
+        Registry::in_memory(catalogue(), PREFIX).with_max_tokens_per_organization(usize::MAX);
     let mut issued = 0;
     let mut issue = || {
         issued += 1;

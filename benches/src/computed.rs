@@ -3,9 +3,9 @@ use std::future::ready;
 
 use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_store::{
-    AuditEntry, AuditId, AuditStore, Changes, Insertion, LimitStore, OrganizationId, Page, Partner,
-    PartnerId, PartnerStore, Revocation, Rotation, Store, StoreFuture, StoredToken, Succession,
-    TokenId, TokenRecord, TokenStore, TokenUse, Usage,
+    AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome, OrganizationId,
+    Page, Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, Store,
+    StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
@@ -16,7 +16,7 @@ use crate::{Numbers, PREFIX, SCOPE, TOKEN_LEN, plenty};
 /// organization, and the partners of [`partner_key`]. It takes no changes.
 #[derive(Debug)]
 pub struct Computed {
-    changes: Changes,
+    changes: ChangeNotifier,
     organizations: u64,
     hint: TokenHint,
 }
@@ -26,7 +26,11 @@ impl Computed {
     #[must_use]
     pub fn of_tokens(tokens: usize) -> Self {
         let organizations = (tokens as u64 / 10).max(1);
-        Self { changes: Changes::complete(), organizations, hint: PlainToken::mint(&PREFIX).hint() }
+        Self {
+            changes: ChangeNotifier::always_current(),
+            organizations,
+            hint: PlainToken::mint(&PREFIX).hint(),
+        }
     }
 }
 
@@ -77,7 +81,7 @@ impl TryRng for Repeatable {
 impl TryCryptoRng for Repeatable {}
 
 impl Store for Computed {
-    fn changes(&self) -> &Changes {
+    fn changes(&self) -> &ChangeNotifier {
         &self.changes
     }
 }
@@ -97,7 +101,7 @@ impl PartnerStore for Computed {
         Box::pin(ready(Ok(partner)))
     }
 
-    fn insert_partner(&self, _: Partner, _: AuditEntry) -> StoreFuture<'_, Insertion> {
+    fn insert_partner(&self, _: Partner, _: AuditEntry) -> StoreFuture<'_, InsertOutcome> {
         unchanging()
     }
 
@@ -147,7 +151,12 @@ impl TokenStore for Computed {
         Box::pin(ready(Ok(Some(StoredToken { digest: *digest, record }))))
     }
 
-    fn insert_token(&self, _: StoredToken, _: usize, _: AuditEntry) -> StoreFuture<'_, Insertion> {
+    fn insert_token(
+        &self,
+        _: StoredToken,
+        _: usize,
+        _: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
         unchanging()
     }
 
@@ -167,7 +176,12 @@ impl TokenStore for Computed {
         unchanging()
     }
 
-    fn rotate_token(&self, _: TokenId, _: Succession, _: AuditEntry) -> StoreFuture<'_, Rotation> {
+    fn rotate_token(
+        &self,
+        _: TokenId,
+        _: RotationRequest,
+        _: AuditEntry,
+    ) -> StoreFuture<'_, RotateOutcome> {
         unchanging()
     }
 
@@ -176,25 +190,25 @@ impl TokenStore for Computed {
         _: &'a OrganizationId,
         _: &'a TokenId,
         _: AuditEntry,
-    ) -> StoreFuture<'a, Revocation> {
+    ) -> StoreFuture<'a, RevokeOutcome> {
         unchanging()
     }
 
-    fn note_uses<'a>(&'a self, _: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, _: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         Box::pin(ready(Ok(())))
     }
 }
 
-impl LimitStore for Computed {
+impl UsageStore for Computed {
     fn usage(&self, _: PartnerId, _: i64) -> StoreFuture<'_, u64> {
         Box::pin(ready(Ok(0)))
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<Usage>> {
+    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
         unchanging()
     }
 
-    fn add_usage<'a>(&'a self, _: &'a [Usage]) -> StoreFuture<'a, ()> {
+    fn add_usage<'a>(&'a self, _: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
         Box::pin(ready(Ok(())))
     }
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use dualkey_fuzz::{field_lines, request};
-use dualkey_verify::{Credentials, HeaderNames, Unreadable};
+use dualkey_verify::{CredentialError, Credentials, HeaderNames};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let credentials = Credentials::new(&headers, &names);
     let key = credentials.api_key().map(|key| key.as_bytes().to_vec());
     assert_eq!(key, read_byte_by_byte(&lines));
-    assert_eq!(credentials.token(), Err(Unreadable::Missing));
+    assert_eq!(credentials.token(), Err(CredentialError::Missing));
     Corpus::Keep
 });
 
@@ -24,11 +24,11 @@ enum At {
     Nowhere,
 }
 
-fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, Unreadable> {
+fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
     let line = match lines {
-        [] => return Err(Unreadable::Missing),
+        [] => return Err(CredentialError::Missing),
         [line] => line,
-        [_, _, ..] => return Err(Unreadable::Repeated),
+        [_, _, ..] => return Err(CredentialError::Repeated),
     };
     let (mut at, mut key) = (At::Start, Vec::new());
     for byte in *line {
@@ -44,8 +44,8 @@ fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, Unreadable> {
         };
     }
     match at {
-        At::Start => Err(Unreadable::Missing),
+        At::Start => Err(CredentialError::Missing),
         At::Key | At::End if matches!(key.len(), 8..=128) => Ok(key),
-        At::Key | At::End | At::Nowhere => Err(Unreadable::Malformed),
+        At::Key | At::End | At::Nowhere => Err(CredentialError::Malformed),
     }
 }

@@ -20,7 +20,7 @@ use sfv::{BareItem, Dictionary, Item, List, ListEntry, Parser};
 #[derive(Arbitrary, Debug)]
 struct Input {
     start: u64,
-    day_offset: i32,
+    utc_offset_secs: i32,
     policy: Numbers,
     /// The state before, if the partner was seen before.
     word: Option<u128>,
@@ -60,7 +60,8 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
 
 fuzz_target!(|input: Input| {
     let policy = input.policy.policy();
-    let policy = policy.with_day_offset(input.day_offset % 86_400).expect("less than a day");
+    let policy =
+        policy.with_utc_offset_secs(input.utc_offset_secs % 86_400).expect("less than a day");
     let mut now = Timestamp::from_nanos(input.start);
     let mut state = input.word.map_or_else(LimitState::default, LimitState::from_bits);
     for request in input.requests.iter().take(32) {
@@ -125,10 +126,10 @@ impl Answer {
         let denial = match self.outcome {
             Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal },
             Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
-            _ => Denial::ScopeInsufficient { required: Requirement::NOBODY, standing },
+            _ => Denial::ScopeInsufficient { required: Requirement::DENY_ALL, standing },
         };
         let gate = GATE.clone().with_rate_limit_fields(fields);
-        gate.refusal(&denial).into_parts().0.headers
+        gate.refusal_response(&denial).into_parts().0.headers
     }
 
     fn is_burst(&self, (name, quota, window, remaining, effective): &Told) {
@@ -149,13 +150,13 @@ impl Answer {
     fn is_daily(&self, (name, quota, window, remaining, effective): &Told) {
         let standing = self.outcome.standing();
         let left = standing.daily_remaining().map(u128::from).expect("there is a quota");
-        let day_ends_in = standing.day_ends_in().as_nanos();
+        let quota_resets_in = standing.quota_resets_in().as_nanos();
         let is = (name.as_str(), Some(*quota), *window, *effective);
         let daily = self.policy.daily().map(|daily| u128::from(daily.get()));
-        assert_eq!(is, ("daily", daily, 86_400, seconds(day_ends_in)));
+        assert_eq!(is, ("daily", daily, 86_400, seconds(quota_resets_in)));
         // The bucket may hold a part of a permit beside the whole ones.
         let (permits, period) = self.rate();
-        let reach = u128::from(standing.burst_remaining()) + day_ends_in * permits / period;
+        let reach = u128::from(standing.burst_remaining()) + quota_resets_in * permits / period;
         assert!(
             (left.min(reach)..=left.min(reach + 1)).contains(remaining),
             "{remaining} of {reach}"
@@ -177,7 +178,7 @@ impl Answer {
     /// The nanoseconds until one permit is in the bucket, whatever the day has left.
     fn wait(&self) -> u128 {
         let policy = LimitPolicy::new(self.policy.rate(), self.policy.burst());
-        let policy = policy.with_day_offset(self.policy.day_offset()).expect("as before");
+        let policy = policy.with_utc_offset_secs(self.policy.utc_offset_secs()).expect("as before");
         let wait = self.state.peek(&policy, self.now, 1).retry_after();
         wait.expect("none is there").as_nanos()
     }

@@ -24,7 +24,7 @@ use naive::Naive;
 #[derive(Arbitrary, Debug)]
 struct Input {
     start: u64,
-    day_offset: i32,
+    utc_offset_secs: i32,
     /// The state before, if the caller was seen before.
     word: Option<u128>,
     policies: [Numbers; 3],
@@ -63,8 +63,8 @@ enum Permits {
 
 fuzz_target!(|input: Input| {
     let policies = input.policies.map(|numbers| {
-        let day_offset = input.day_offset % 86_400;
-        numbers.policy().with_day_offset(day_offset).expect("less than a day")
+        let utc_offset_secs = input.utc_offset_secs % 86_400;
+        numbers.policy().with_utc_offset_secs(utc_offset_secs).expect("less than a day")
     });
     let start = Timestamp::from_nanos(input.start);
     let mut caller = Caller::new(policies[0], start, input.word);

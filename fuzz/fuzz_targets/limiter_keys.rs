@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use dualkey_fuzz::Numbers;
-use dualkey_limit::{LimitState, Limiter, Outcome, Timestamp, WhenFull};
+use dualkey_limit::{AtCapacity, LimitState, Limiter, Outcome, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -28,7 +28,7 @@ struct Request {
 fuzz_target!(|input: Input| {
     let policy = input.policy.policy();
     let max_keys = usize::from(input.max_keys % 4);
-    let limiter = Limiter::new(policy).with_max_keys(max_keys, WhenFull::Refuse);
+    let limiter = Limiter::new(policy).with_max_keys(max_keys, AtCapacity::Refuse);
     let mut never_dropped = BTreeMap::<u8, LimitState>::new();
     let mut now = Timestamp::from_secs(1_700_000_000);
     for Request { millis, hours, key, permits } in input.requests {

@@ -18,7 +18,7 @@ struct Numbers {
     permits: u32,
     burst: u32,
     daily: Option<u32>,
-    day_offset: i32,
+    utc_offset_secs: i32,
 }
 
 fuzz_target!(|numbers: Numbers| {
@@ -47,11 +47,11 @@ impl Numbers {
         let bits = |number: u32| format!("{number:b}").len();
         let rate = u64::from(self.permits) > 1_000_000 * self.seconds();
         let size = self.daily.is_some_and(|daily| bits(self.burst) + bits(daily) > 39);
-        let day_offset = !(-86_399..=86_399).contains(&self.day_offset);
+        let utc_offset_secs = !(-86_399..=86_399).contains(&self.utc_offset_secs);
         let faults = [
             (rate, InvalidPolicy::Rate),
-            (size, InvalidPolicy::Size),
-            (day_offset, InvalidPolicy::DayOffset),
+            (size, InvalidPolicy::TooLarge),
+            (utc_offset_secs, InvalidPolicy::DayOffset),
         ];
         faults.into_iter().filter_map(|(is_one, fault)| is_one.then_some(fault)).collect()
     }
@@ -62,9 +62,9 @@ impl Numbers {
         let policy = LimitPolicy::new(rate, NonZeroU32::new(self.burst)?);
         let policy = match self.daily {
             Some(daily) => policy.with_daily(NonZeroU32::new(daily)?),
-            None => policy.checked(),
+            None => policy.validated(),
         };
-        Some(policy.and_then(|policy| policy.with_day_offset(self.day_offset)))
+        Some(policy.and_then(|policy| policy.with_utc_offset_secs(self.utc_offset_secs)))
     }
 
     fn are_those_of(&self, policy: &LimitPolicy) {
@@ -73,7 +73,7 @@ impl Numbers {
         assert_eq!(rate.period(), Duration::from_secs(self.seconds()));
         assert_eq!(burst, self.burst);
         assert_eq!(policy.daily().map(NonZeroU32::get), self.daily);
-        assert_eq!(policy.day_offset(), self.day_offset);
+        assert_eq!(policy.utc_offset_secs(), self.utc_offset_secs);
         let fills = policy.fill_time();
         assert!(rate.permits_in(fills) >= burst.into());
         assert!(rate.permits_in(fills - Duration::from_nanos(1)) < burst.into());
@@ -84,7 +84,7 @@ impl Numbers {
         let mut written = json!({
             "rate": { "permits": self.permits, "per": per },
             "burst": self.burst,
-            "day_offset": self.day_offset,
+            "utc_offset_secs": self.utc_offset_secs,
         });
         if let Some(daily) = self.daily {
             written["daily"] = daily.into();

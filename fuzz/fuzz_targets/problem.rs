@@ -12,8 +12,8 @@ use dualkey_limit::{LimitState, Outcome, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
 use dualkey_store::Registry;
 use dualkey_token::Prefix;
-use dualkey_tower::{Denial, Gate, GrpcStatus, Verifier};
-use dualkey_verify::Field;
+use dualkey_tower::{Denial, Gate, GrpcRefusals, Verifier};
+use dualkey_verify::CredentialField;
 use http::Response;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -59,8 +59,8 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
 fuzz_target!(|input: Input<'_>| {
     let denial = input.denied.denial();
     let (realm, base) = input.texts.split_once('\n').unwrap_or((input.texts, "about:blank"));
-    let gate = GATE.clone().with_realm(realm).with_problem_base(base);
-    let refusal = gate.refusal(&denial);
+    let gate = GATE.clone().with_realm(realm).with_problem_type_base(base);
+    let refusal = gate.refusal_response(&denial);
 
     assert_eq!(refusal.status(), denial.status());
     assert_eq!(field(&refusal, "content-type"), Some("application/problem+json"));
@@ -72,7 +72,10 @@ fuzz_target!(|input: Input<'_>| {
     assert_eq!(challenge, input.denied.challenge(realm));
     waits_long_enough(&refusal, denial.retry_after());
     if input.grpc {
-        is_told_as_grpc_does(&gate.with_refusals(GrpcStatus).refusal(&denial), &denial);
+        is_told_as_grpc_does(
+            &gate.with_refusal_mapper(GrpcRefusals).refusal_response(&denial),
+            &denial,
+        );
     }
 });
 
@@ -82,8 +85,8 @@ impl Denied {
             Self::ApiKeyMissing => Denial::ApiKeyMissing,
             Self::ApiKeyInvalid { misplaced_token } => Denial::ApiKeyInvalid { misplaced_token },
             Self::TokenMissing => Denial::TokenMissing,
-            Self::ApiKeyRepeated => Denial::HeaderRepeated(Field::ApiKey),
-            Self::TokenRepeated => Denial::HeaderRepeated(Field::Token),
+            Self::ApiKeyRepeated => Denial::HeaderRepeated(CredentialField::ApiKey),
+            Self::TokenRepeated => Denial::HeaderRepeated(CredentialField::Token),
             Self::TokenInvalid => Denial::TokenInvalid,
             Self::Charged { policy, word, now, permits, .. } => {
                 let (state, now) = (LimitState::from_bits(word), Timestamp::from_nanos(now));

@@ -183,7 +183,7 @@ impl Model {
 
     fn is_asked_for_by(&self, catalogue: &Catalogue, asked: &[String], held: &[String]) {
         let set = catalogue.resolve(held).scopes;
-        assert!(Requirement::NONE.is_met_by(&set) && !Requirement::NOBODY.is_met_by(&set));
+        assert!(Requirement::NONE.is_met_by(&set) && !Requirement::DENY_ALL.is_met_by(&set));
         let (all, any) = (catalogue.require_all(asked), catalogue.require_any(asked));
         let (Ok(all), Ok(any)) = (&all, &any) else {
             let unknown = self.unknown(asked);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use dualkey_fuzz::{field_lines, request};
-use dualkey_verify::{Credentials, HeaderNames, Unreadable};
+use dualkey_verify::{CredentialError, Credentials, HeaderNames};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let Some(headers) = request(&names.token, &lines) else { return Corpus::Reject };
     let credentials = Credentials::new(&headers, &names);
     assert_eq!(credentials.token().map(<[u8]>::to_vec), read_byte_by_byte(&lines));
-    assert_eq!(credentials.api_key(), Err(Unreadable::Missing));
+    assert_eq!(credentials.api_key(), Err(CredentialError::Missing));
     Corpus::Keep
 });
 
@@ -28,11 +28,11 @@ enum At {
     Nowhere,
 }
 
-fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, Unreadable> {
+fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
     let line = match lines {
-        [] => return Err(Unreadable::Missing),
+        [] => return Err(CredentialError::Missing),
         [line] => line,
-        [_, _, ..] => return Err(Unreadable::Repeated),
+        [_, _, ..] => return Err(CredentialError::Repeated),
     };
     let (mut at, mut scheme, mut token) = (At::Start, Vec::new(), Vec::new());
     let (mut length, mut since_visible) = (0, 0);
@@ -40,8 +40,8 @@ fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, Unreadable> {
         at = match (at, byte) {
             (At::Start, b' ' | b'\t') => continue,
             (At::Start | At::Scheme, byte) if is_scheme(*byte) => At::Scheme,
-            (At::Start, _) => return Err(Unreadable::Missing),
-            (At::Scheme, _) if scheme != b"bearer" => return Err(Unreadable::Missing),
+            (At::Start, _) => return Err(CredentialError::Missing),
+            (At::Scheme, _) if scheme != b"bearer" => return Err(CredentialError::Missing),
             (At::Scheme | At::Spaces, b' ') => At::Spaces,
             (At::Scheme | At::Spaces, b'\t') | (At::Tabs, b' ' | b'\t') => At::Tabs,
             (At::Spaces | At::Token, byte) if is_token(*byte) => At::Token,
@@ -60,9 +60,9 @@ fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, Unreadable> {
         }
     }
     match at {
-        At::Start | At::Scheme | At::Spaces | At::Tabs => Err(Unreadable::Missing),
+        At::Start | At::Scheme | At::Spaces | At::Tabs => Err(CredentialError::Missing),
         At::Token | At::Padding | At::End if length <= 512 => Ok(token),
-        At::Token | At::Padding | At::End | At::Nowhere => Err(Unreadable::Malformed),
+        At::Token | At::Padding | At::End | At::Nowhere => Err(CredentialError::Malformed),
     }
 }
 

@@ -14,11 +14,11 @@ pub struct Granted(pub Grant);
 /// caller learns as status 500 and the log in words.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct NotGuarded;
+pub struct MissingGrant;
 
 impl FromRequest for Granted {
-    type Error = NotGuarded;
-    type Future = Ready<Result<Self, NotGuarded>>;
+    type Error = MissingGrant;
+    type Future = Ready<Result<Self, MissingGrant>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let grant = request.extensions().get().cloned();
@@ -28,20 +28,20 @@ impl FromRequest for Granted {
                 path = request.path(),
                 "a handler asks for a Grant, but no Guard guards it",
             );
-            NotGuarded
+            MissingGrant
         }))
     }
 }
 
-impl fmt::Display for NotGuarded {
+impl fmt::Display for MissingGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no Guard guards this handler")
     }
 }
 
-impl std::error::Error for NotGuarded {}
+impl std::error::Error for MissingGrant {}
 
-impl ResponseError for NotGuarded {
+impl ResponseError for MissingGrant {
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR)
     }

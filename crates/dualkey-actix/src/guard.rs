@@ -19,7 +19,7 @@ use crate::convert::{credentials, hide, insert_all, to_response};
 /// or a route.
 ///
 /// A request that passes has its credentials marked as sensitive, so that `Debug` does not show them, or
-/// [removed](Gate::removing_credentials).
+/// [removed](Gate::with_credentials_stripped).
 ///
 /// # Panics
 ///
@@ -42,7 +42,7 @@ impl Guard {
     /// Charges so many permits for each request; one, if not said. A partner whose limits never hold so
     /// many pays all that they hold.
     #[must_use]
-    pub fn costing(self, permits: NonZeroU32) -> Self {
+    pub fn with_cost(self, permits: NonZeroU32) -> Self {
         Self { cost: permits, ..self }
     }
 }
@@ -102,12 +102,12 @@ where
         let Guard { gate, requirement, cost } = &self.guard;
         let names = gate.verifier().header_names();
         let mut headers = credentials(request.headers(), names);
-        match gate.verifier().verify_costing(&headers, requirement, *cost).await {
+        match gate.verifier().verify_with_cost(&headers, requirement, *cost).await {
             Ok(grant) => {
-                gate.hide_credentials(&mut headers);
+                gate.redact_credentials(&mut headers);
                 hide(request.headers_mut(), &headers, names);
                 let mut standing = HeaderMap::new();
-                gate.write_standing(&grant, &mut standing);
+                gate.insert_rate_limit_fields(&grant, &mut standing);
                 request.extensions_mut().insert(grant);
                 let mut answer = self.service.call(request).await?;
                 insert_all(&standing, answer.headers_mut());
@@ -115,7 +115,7 @@ where
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
-                let mut refusal = to_response(gate.refusal(&denial));
+                let mut refusal = to_response(gate.refusal_response(&denial));
                 refusal.extensions_mut().insert(denial);
                 Ok(request.into_response(refusal).map_into_right_body())
             }

@@ -37,5 +37,5 @@ mod granted;
 mod guard;
 
 pub use dualkey_tower::{Denial, Gate, Grant, Verifier};
-pub use granted::{Granted, NotGuarded};
+pub use granted::{Granted, MissingGrant};
 pub use guard::{Guard, GuardService};

@@ -132,7 +132,7 @@ async fn strangers_who_guess_are_told_to_stop() {
 
 #[actix_web::test]
 async fn a_store_that_is_down_lets_nobody_pass() {
-    let world = World::on(FaultyStore::with_fault(Fault::Fails));
+    let world = World::on(FaultyStore::with_fault(Fault::Error));
     let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY)]]).await;
     refusal.assert_refused(503, "unavailable");
     assert_eq!(refusal.field("retry-after"), Some("1"));
@@ -142,7 +142,7 @@ async fn a_store_that_is_down_lets_nobody_pass() {
 async fn a_rewritten_refusal_replaces_all_of_it() {
     let world = World::new();
     let teapot = |world: &World| -> Gate {
-        world.gate().with_refusals(|denial: &_, _: http::Response<bytes::Bytes>| {
+        world.gate().with_refusal_mapper(|denial: &_, _: http::Response<bytes::Bytes>| {
             let denial: &dualkey_actix::Denial = denial;
             let answer = http::Response::builder().status(418);
             let answer = answer.header("x-why", "one").header("x-why", "two");

@@ -42,7 +42,7 @@ async fn a_gate_charges_what_it_is_told_to() {
     world.partner(LimitPolicy::default()).await;
     let token = bearer(&world.token().await);
     let guard = Guard::new(world.gate(), world.require("guests:read"));
-    let address = serve(guard.costing(NonZeroU32::new(4).unwrap()));
+    let address = serve(guard.with_cost(NonZeroU32::new(4).unwrap()));
     let request = [("x-api-key", KEY), ("authorization", &*token)];
     let answer = ask_over_socket(address, "GET", &request).await;
     let limits = answer.limits()[1].unwrap();
@@ -95,7 +95,7 @@ async fn a_revoked_token_is_refused_at_the_next_request() {
 
 #[actix_web::test]
 async fn a_request_that_waits_for_the_store_keeps_no_other_waiting() {
-    let world = World::on(FaultyStore::with_fault(Fault::Hangs));
+    let world = World::on(FaultyStore::with_fault(Fault::Hang));
     let guard = Guard::new(world.gate(), world.require("guests:read"));
     let app = test::init_service(App::new().wrap(guard)).await;
     let waits = test::TestRequest::get().insert_header(("x-api-key", KEY)).to_request();

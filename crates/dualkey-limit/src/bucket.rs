@@ -266,5 +266,5 @@ fn start_of(day: u64, policy: &LimitPolicy) -> u128 {
 /// Seconds from the beginning of day 0 to the epoch.
 #[inline]
 fn before_epoch(policy: &LimitPolicy) -> u64 {
-    SECONDS_PER_DAY.wrapping_add_signed(policy.day_offset().into())
+    SECONDS_PER_DAY.wrapping_add_signed(policy.utc_offset_secs().into())
 }

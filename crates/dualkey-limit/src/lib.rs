@@ -55,7 +55,7 @@ mod word;
 
 pub use clock::{Clock, FakeClock, SystemClock};
 #[cfg(feature = "keyed")]
-pub use limiter::{Limiter, WhenFull};
+pub use limiter::{AtCapacity, Limiter};
 pub use meter::Meter;
 pub use outcome::{Outcome, Refusal, Standing};
 pub use policy::{InvalidPolicy, LimitPolicy};

@@ -14,7 +14,7 @@ use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 ///
 /// A key's state is dropped only when that changes no later answer: its bucket is full and nothing was
 /// spent today. So the map holds the keys of one day at most; where they may exceed the bound, what
-/// happens to one key too many is [`WhenFull`], and never that it goes unlimited. A key takes 17 bytes
+/// happens to one key too many is [`AtCapacity`], and never that it goes unlimited. A key takes 17 bytes
 /// beside itself, and up to a quarter of all that is taken stays free for new ones.
 ///
 /// Do not use as a key what a stranger can make up: see to it that keys are known first.
@@ -32,7 +32,7 @@ pub struct Limiter<K> {
     hasher: RandomState,
     shards: Box<[Shard<K>]>,
     max_keys: usize,
-    when_full: WhenFull,
+    at_capacity: AtCapacity,
     shared: Meter,
     keys: AtomicUsize,
     /// With how many keys the fresh ones are looked for next.
@@ -43,7 +43,7 @@ pub struct Limiter<K> {
 /// What happens to a new key when a [`Limiter`] is at its bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WhenFull {
+pub enum AtCapacity {
     /// It is refused for a second: [`Outcome::BurstExceeded`] with nothing left.
     #[default]
     Refuse,
@@ -66,7 +66,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             hasher: RandomState::default(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             max_keys: 1_000_000,
-            when_full: WhenFull::default(),
+            at_capacity: AtCapacity::default(),
             shared: Meter::new(),
             keys: AtomicUsize::new(0),
             sweep_above: AtomicUsize::new(FIRST_SWEEP),
@@ -76,8 +76,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     /// Bounds the keys, and says what happens to one too many.
     #[must_use]
-    pub fn with_max_keys(self, max_keys: usize, when_full: WhenFull) -> Self {
-        Self { max_keys, when_full, ..self }
+    pub fn with_max_keys(self, max_keys: usize, at_capacity: AtCapacity) -> Self {
+        Self { max_keys, at_capacity, ..self }
     }
 
     /// Spends so many permits of this key, under the limiter's policy.
@@ -172,9 +172,9 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 
     fn take_without_room(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        match self.when_full {
-            WhenFull::Share => self.shared.take(policy, now, permits),
-            WhenFull::Refuse => {
+        match self.at_capacity {
+            AtCapacity::Share => self.shared.take(policy, now, permits),
+            AtCapacity::Refuse => {
                 let standing = Bucket::empty_standing(policy, now);
                 Outcome::BurstExceeded(Refusal { standing, retry_after: SWEEP_EVERY })
             }
@@ -229,7 +229,7 @@ impl<K> fmt::Debug for Limiter<K> {
             .field("policy", &self.policy)
             .field("keys", &self.keys)
             .field("max_keys", &self.max_keys)
-            .field("when_full", &self.when_full)
+            .field("at_capacity", &self.at_capacity)
             .finish_non_exhaustive()
     }
 }

@@ -58,13 +58,13 @@ impl Standing {
 
     /// Time until the bucket is full.
     #[must_use]
-    pub fn full_in(&self) -> Duration {
+    pub fn time_to_full(&self) -> Duration {
         self.bucket().until_full(&self.policy)
     }
 
     /// Time until the day ends.
     #[must_use]
-    pub fn day_ends_in(&self) -> Duration {
+    pub fn quota_resets_in(&self) -> Duration {
         self.bucket().until_day_ends(&self.policy)
     }
 
@@ -77,7 +77,7 @@ impl Standing {
 impl PartialEq for Standing {
     fn eq(&self, other: &Self) -> bool {
         let told = |it: &Self| {
-            (it.burst_remaining(), it.daily_remaining(), it.full_in(), it.day_ends_in())
+            (it.burst_remaining(), it.daily_remaining(), it.time_to_full(), it.quota_resets_in())
         };
         self.policy == other.policy && told(self) == told(other)
     }

@@ -32,7 +32,7 @@ pub struct LimitPolicy {
     rate: Rate,
     burst: NonZeroU32,
     daily: Option<NonZeroU32>,
-    day_offset: i32,
+    utc_offset_secs: i32,
     /// Follows from rate and burst.
     shape: Shape,
 }
@@ -46,7 +46,7 @@ pub enum InvalidPolicy {
     Rate,
     /// The burst and the daily quota do not fit side by side.
     #[error("burst and daily quota are too large together: their lengths in bits exceed 39")]
-    Size,
+    TooLarge,
     /// The day begins a whole day or more away from midnight UTC.
     #[error("a day begins less than 24 hours from midnight UTC")]
     DayOffset,
@@ -57,7 +57,7 @@ impl LimitPolicy {
     #[must_use]
     pub const fn new(rate: Rate, burst: NonZeroU32) -> Self {
         let shape = Shape::of(rate, burst);
-        Self { rate, burst, daily: None, day_offset: 0, shape }
+        Self { rate, burst, daily: None, utc_offset_secs: 0, shape }
     }
 
     /// This policy with a quota for each calendar day.
@@ -66,7 +66,7 @@ impl LimitPolicy {
     ///
     /// The rate is above 1,000,000 a second, or burst and quota are too large together.
     pub fn with_daily(self, quota: NonZeroU32) -> Result<Self, InvalidPolicy> {
-        Self { daily: Some(quota), ..self }.checked()
+        Self { daily: Some(quota), ..self }.validated()
     }
 
     /// This policy without a daily quota.
@@ -81,8 +81,8 @@ impl LimitPolicy {
     /// # Errors
     ///
     /// That is a whole day or more.
-    pub fn with_day_offset(self, seconds: i32) -> Result<Self, InvalidPolicy> {
-        Self { day_offset: seconds, ..self }.checked()
+    pub fn with_utc_offset_secs(self, seconds: i32) -> Result<Self, InvalidPolicy> {
+        Self { utc_offset_secs: seconds, ..self }.validated()
     }
 
     /// This policy, if all its numbers are within what is promised.
@@ -93,16 +93,16 @@ impl LimitPolicy {
     /// # Errors
     ///
     /// They are not.
-    pub fn checked(self) -> Result<Self, InvalidPolicy> {
+    pub fn validated(self) -> Result<Self, InvalidPolicy> {
         let bits = |number: NonZeroU32| u32::BITS.saturating_sub(number.leading_zeros());
         let most = u64::from(Rate::MAX_PER_SECOND).saturating_mul(self.rate.period().as_secs());
         if u64::from(self.rate.permits().get()) > most {
             return Err(InvalidPolicy::Rate);
         }
         if bits(self.burst).saturating_add(self.daily.map_or(0, bits)) > SHARED_BITS {
-            return Err(InvalidPolicy::Size);
+            return Err(InvalidPolicy::TooLarge);
         }
-        if self.day_offset.unsigned_abs() >= 86_400 {
+        if self.utc_offset_secs.unsigned_abs() >= 86_400 {
             return Err(InvalidPolicy::DayOffset);
         }
         Ok(self)
@@ -128,15 +128,15 @@ impl LimitPolicy {
 
     /// How many seconds before midnight UTC the day begins.
     #[must_use]
-    pub const fn day_offset(&self) -> i32 {
-        self.day_offset
+    pub const fn utc_offset_secs(&self) -> i32 {
+        self.utc_offset_secs
     }
 
     /// The calendar day of this time, in days since 1970-01-01.
     #[must_use]
     pub fn day(&self, now: Timestamp) -> i64 {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        seconds.saturating_add(self.day_offset.into()).div_euclid(86_400)
+        seconds.saturating_add(self.utc_offset_secs.into()).div_euclid(86_400)
     }
 
     #[inline]
@@ -182,14 +182,14 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     daily: Option<NonZeroU32>,
     #[serde(default)]
-    day_offset: i32,
+    utc_offset_secs: i32,
 }
 
 #[cfg(feature = "serde")]
 impl From<LimitPolicy> for Written {
     fn from(policy: LimitPolicy) -> Self {
-        let LimitPolicy { rate, burst, daily, day_offset, .. } = policy;
-        Self { rate, burst, daily, day_offset }
+        let LimitPolicy { rate, burst, daily, utc_offset_secs, .. } = policy;
+        Self { rate, burst, daily, utc_offset_secs }
     }
 }
 
@@ -198,7 +198,7 @@ impl TryFrom<Written> for LimitPolicy {
     type Error = InvalidPolicy;
 
     fn try_from(written: Written) -> Result<Self, InvalidPolicy> {
-        let Written { rate, burst, daily, day_offset } = written;
-        Self { daily, day_offset, ..Self::new(rate, burst) }.checked()
+        let Written { rate, burst, daily, utc_offset_secs } = written;
+        Self { daily, utc_offset_secs, ..Self::new(rate, burst) }.validated()
     }
 }

@@ -43,12 +43,16 @@ const REDIS_CELL: [(u64, u32, bool, u32, u64, Option<u64>); 15] = [
 #[test]
 fn the_table_of_redis_cell_and_throttled_holds() {
     let mut state = LimitState::default();
-    for (at, permits, refused, left, full_in, wait) in REDIS_CELL {
+    for (at, permits, refused, left, time_to_full, wait) in REDIS_CELL {
         let (after, outcome) = state.take(&policy(1, 5), millis(at), permits);
         state = after;
         assert_eq!(!outcome.is_allowed(), refused, "at {at}");
         assert_eq!(outcome.burst_remaining(), left, "at {at}");
-        assert_eq!(outcome.standing().full_in(), Duration::from_millis(full_in), "at {at}");
+        assert_eq!(
+            outcome.standing().time_to_full(),
+            Duration::from_millis(time_to_full),
+            "at {at}"
+        );
         assert_eq!(outcome.retry_after(), wait.map(Duration::from_millis), "at {at}");
     }
 }
@@ -122,11 +126,11 @@ fn a_bucket_that_fills_after_midnight_is_the_later_of_two() {
 #[test]
 fn a_day_can_begin_elsewhere_than_at_midnight_utc() {
     let daily = policy(5, 10).with_daily(number(10)).unwrap();
-    let east = daily.with_day_offset(3_600).unwrap();
-    let west = daily.with_day_offset(-3_600).unwrap();
+    let east = daily.with_utc_offset_secs(3_600).unwrap();
+    let west = daily.with_utc_offset_secs(-3_600).unwrap();
     let midnight = Timestamp::from_secs(MIDNIGHT);
     let ends_in =
-        |policy| LimitState::default().peek(&policy, midnight, 0).standing().day_ends_in();
+        |policy| LimitState::default().peek(&policy, midnight, 0).standing().quota_resets_in();
     assert_eq!(ends_in(daily), Duration::from_secs(86_400));
     assert_eq!(ends_in(east), Duration::from_secs(82_800));
     assert_eq!(ends_in(west), Duration::from_secs(3_600));
@@ -179,7 +183,7 @@ fn a_clock_that_came_back_locks_nobody_out_and_carries_the_days_count_over() {
 fn a_saved_word_of_the_last_day_there_is_is_kept_as_it_was_read() {
     let policy = LimitPolicy::new(Rate::per_day(number(2)), number(2))
         .with_daily(number(2))
-        .and_then(|policy| policy.with_day_offset(-11_777))
+        .and_then(|policy| policy.with_utc_offset_secs(-11_777))
         .unwrap();
     let now = Timestamp::from_nanos(18_446_744_073_701_163_007);
     let word = LimitState::from_bits(340_282_366_683_253_975_920_581_594_613_739_945_983);
@@ -251,16 +255,16 @@ fn a_state_is_fresh_when_full_and_unused_today() {
 #[test]
 fn policies_that_cannot_be_kept_are_errors() {
     let fast = LimitPolicy::new(Rate::per_second(number(1_000_001)), number(1));
-    assert_eq!(fast.checked(), Err(InvalidPolicy::Rate));
+    assert_eq!(fast.validated(), Err(InvalidPolicy::Rate));
     assert_eq!(fast.with_daily(number(1)), Err(InvalidPolicy::Rate));
     let fast = LimitPolicy::new(Rate::per_minute(number(60_000_001)), number(1));
-    assert_eq!(fast.checked(), Err(InvalidPolicy::Rate));
-    assert!(policy(1_000_000, 1).checked().is_ok());
+    assert_eq!(fast.validated(), Err(InvalidPolicy::Rate));
+    assert!(policy(1_000_000, 1).validated().is_ok());
 
     let pairs = [(u32::MAX, 127), (32_767, 16_777_215), (127, u32::MAX), (524_287, 1_048_575)];
     for (burst, daily) in pairs {
         assert!(policy(1, burst).with_daily(number(daily)).is_ok());
-        let size = Err(InvalidPolicy::Size);
+        let size = Err(InvalidPolicy::TooLarge);
         if daily < u32::MAX {
             assert_eq!(policy(1, burst).with_daily(number(daily + 1)), size);
         }
@@ -269,8 +273,8 @@ fn policies_that_cannot_be_kept_are_errors() {
         }
     }
 
-    assert_eq!(policy(1, 1).with_day_offset(86_400), Err(InvalidPolicy::DayOffset));
-    assert_eq!(policy(1, 1).with_day_offset(i32::MIN), Err(InvalidPolicy::DayOffset));
+    assert_eq!(policy(1, 1).with_utc_offset_secs(86_400), Err(InvalidPolicy::DayOffset));
+    assert_eq!(policy(1, 1).with_utc_offset_secs(i32::MIN), Err(InvalidPolicy::DayOffset));
 }
 
 #[test]

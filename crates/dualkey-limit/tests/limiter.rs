@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use dualkey_limit::{LimitPolicy, LimitState, Limiter, Outcome, Rate, Timestamp, WhenFull};
+use dualkey_limit::{AtCapacity, LimitPolicy, LimitState, Limiter, Outcome, Rate, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -36,7 +36,7 @@ fn peeking_and_asking_for_too_much_note_no_key() {
 
 #[test]
 fn at_the_bound_a_new_key_is_refused_and_known_ones_go_on() {
-    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, WhenFull::Refuse);
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, AtCapacity::Refuse);
     assert!(limiter.take(&1, NOW, 1).is_allowed());
     assert!(limiter.take(&2, NOW, 1).is_allowed());
     let refused = limiter.take(&3, NOW, 1);
@@ -48,7 +48,7 @@ fn at_the_bound_a_new_key_is_refused_and_known_ones_go_on() {
 
 #[test]
 fn at_the_bound_new_keys_can_share_one_bucket_and_are_never_unlimited() {
-    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(1, WhenFull::Share);
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(1, AtCapacity::Share);
     assert!(limiter.take(&0, NOW, 1).is_allowed());
     let admitted = (1..100).filter(|key| limiter.take(key, NOW, 1).is_allowed()).count();
     assert_eq!(admitted, 10);
@@ -57,7 +57,7 @@ fn at_the_bound_new_keys_can_share_one_bucket_and_are_never_unlimited() {
 
 #[test]
 fn room_is_made_of_keys_that_are_fresh_again_and_of_no_others() {
-    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, WhenFull::Refuse);
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, AtCapacity::Refuse);
     assert!(limiter.take(&1, NOW, 1).is_allowed());
     assert!(limiter.take(&2, NOW, 1).is_allowed());
     let next_day = NOW.saturating_add(Duration::from_secs(86_400));
@@ -71,7 +71,7 @@ fn room_is_made_of_keys_that_are_fresh_again_and_of_no_others() {
 fn a_key_is_fresh_under_its_own_policy_not_the_limiters() {
     let fast = LimitPolicy::new(Rate::per_second(number(1_000)), number(10));
     let slow = LimitPolicy::new(Rate::per_day(number(1)), number(10));
-    let limiter = Limiter::<u64>::new(fast).with_max_keys(1, WhenFull::Refuse);
+    let limiter = Limiter::<u64>::new(fast).with_max_keys(1, AtCapacity::Refuse);
     assert!(limiter.take_with(&1, &slow, NOW, 10).is_allowed());
     // A day later under the fast policy the bucket would be full and forgotten; it holds one permit.
     let later = NOW.saturating_add(Duration::from_secs(86_400));
@@ -90,7 +90,8 @@ fn a_keys_policy_can_change_while_it_is_live() {
 
 #[test]
 fn many_threads_with_many_keys_stay_within_the_bound() {
-    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(100, WhenFull::Refuse);
+    let limiter =
+        Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(100, AtCapacity::Refuse);
     let admitted: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
@@ -111,7 +112,7 @@ proptest! {
         requests in vec((0..6_u64, 0..50_000_u64, 1..4_u32), 1..200),
     ) {
         let policy = LimitPolicy::default();
-        let limiter = Limiter::<u64>::new(policy).with_max_keys(3, WhenFull::Refuse);
+        let limiter = Limiter::<u64>::new(policy).with_max_keys(3, AtCapacity::Refuse);
         let mut states = [LimitState::default(); 6];
         let mut now = NOW;
         for (key, seconds, permits) in requests {

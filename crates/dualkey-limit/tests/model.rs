@@ -31,7 +31,7 @@ fn policies() -> impl Strategy<Value = LimitPolicy> {
     let daily = prop_oneof![Just(None), (1..50_u32).prop_map(Some), (1..=u32::MAX).prop_map(Some)];
     let offset = prop_oneof![Just(0), -86_399..86_400_i32];
     (rates(), burst, daily, offset).prop_filter_map("too large", |(rate, burst, daily, offset)| {
-        let policy = LimitPolicy::new(rate, number(burst)).with_day_offset(offset).unwrap();
+        let policy = LimitPolicy::new(rate, number(burst)).with_utc_offset_secs(offset).unwrap();
         match daily {
             Some(daily) => policy.with_daily(number(daily)).ok(),
             None => Some(policy),
@@ -123,7 +123,7 @@ proptest! {
         }
     }
 
-    /// The bucket is full after exactly `full_in`, and a new day begins after exactly `day_ends_in`.
+    /// The bucket is full after exactly `time_to_full`, and a new day begins after exactly `quota_resets_in`.
     #[test]
     fn what_a_standing_foretells_comes_true(
         policy in policies(),
@@ -142,11 +142,11 @@ proptest! {
                 let stands = |at| *state.peek(&policy, Timestamp::from_nanos(at), 0).standing();
                 Some((stands(then - 1), stands(then)))
             };
-            if standing.full_in() > Duration::ZERO && let Some((early, then)) = after(standing.full_in()) {
+            if standing.time_to_full() > Duration::ZERO && let Some((early, then)) = after(standing.time_to_full()) {
                 prop_assert!(early.burst_remaining() < policy.burst().get());
                 prop_assert_eq!(then.burst_remaining(), policy.burst().get());
             }
-            if let Some((early, then)) = after(standing.day_ends_in()) {
+            if let Some((early, then)) = after(standing.quota_resets_in()) {
                 prop_assert_eq!(early.daily_remaining(), standing.daily_remaining());
                 prop_assert_eq!(then.daily_remaining(), policy.daily().map(NonZeroU32::get));
             }
@@ -216,7 +216,7 @@ proptest! {
         start in starts(),
         before in vec((steps(), 1..12_u32), 1..20),
     ) {
-        let second = second.with_day_offset(first.day_offset()).unwrap();
+        let second = second.with_utc_offset_secs(first.utc_offset_secs()).unwrap();
         let mut now = Timestamp::from_nanos(start);
         let mut state = LimitState::default();
         for (step, permits) in before {

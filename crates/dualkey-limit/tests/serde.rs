@@ -7,7 +7,7 @@ use serde_json::json;
 #[test]
 fn a_policy_is_its_numbers() {
     let written = json!({
-        "rate": {"permits": 5, "per": "second"}, "burst": 10, "daily": 10_000, "day_offset": 0,
+        "rate": {"permits": 5, "per": "second"}, "burst": 10, "daily": 10_000, "utc_offset_secs": 0,
     });
     assert_eq!(serde_json::to_value(LimitPolicy::default()).unwrap(), written);
     let policy: LimitPolicy = serde_json::from_value(written).unwrap();

@@ -28,7 +28,7 @@ struct Inner {
 
 /// What stored names mean today.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedScopes {
     /// What the known names grant.
     pub scopes: ScopeSet,
     /// The names that the catalogue does not know. They grant nothing.
@@ -72,20 +72,20 @@ impl Catalogue {
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        let Resolved { scopes, unknown } = self.resolve(names);
+        let ResolvedScopes { scopes, unknown } = self.resolve(names);
         if unknown.is_empty() { Ok(scopes) } else { Err(UnknownScopes { names: unknown }) }
     }
 
     /// What these names grant, and which of them mean nothing any more: lenient, for a token that
     /// was stored when the catalogue may have been another.
     #[must_use]
-    pub fn resolve<I>(&self, names: I) -> Resolved
+    pub fn resolve<I>(&self, names: I) -> ResolvedScopes
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
         let (known, unknown) = self.split(names);
         let bits = known.into_iter().fold(0, |bits, at| bits | self.0.closures[usize::from(at)]);
-        Resolved { scopes: ScopeSet::new(self.0.id, bits), unknown }
+        ResolvedScopes { scopes: ScopeSet::new(self.0.id, bits), unknown }
     }
 
     /// A requirement that only a token with all of these scopes meets; of no names at all, every
@@ -115,7 +115,7 @@ impl Catalogue {
 
     /// The set of this catalogue with these [bits](ScopeSet::to_bits).
     #[must_use]
-    pub fn set_of_bits(&self, bits: u128) -> ScopeSet {
+    pub fn scope_set_from_bits(&self, bits: u128) -> ScopeSet {
         ScopeSet::new(self.0.id, bits)
     }
 

@@ -40,7 +40,7 @@ mod set;
 #[cfg(feature = "serde")]
 pub use self::serde::ScopeSetSeed;
 pub use builder::CatalogueBuilder;
-pub use catalogue::{Catalogue, Resolved, ScopeNames};
+pub use catalogue::{Catalogue, ResolvedScopes, ScopeNames};
 pub use error::{CatalogueError, UnknownScopes};
 pub use requirement::Requirement;
 pub use scope::Scope;

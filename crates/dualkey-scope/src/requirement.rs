@@ -35,7 +35,7 @@ impl Requirement {
     pub const NONE: Self = Self(Rule::None);
 
     /// No token at all: for a route that nobody may use.
-    pub const NOBODY: Self = Self(Rule::Nobody);
+    pub const DENY_ALL: Self = Self(Rule::Nobody);
 
     pub(crate) fn all(catalogue: u64, bits: u128, names: Names) -> Self {
         match bits {
@@ -46,7 +46,7 @@ impl Requirement {
 
     pub(crate) fn any(catalogue: u64, bits: u128, names: Names) -> Self {
         match bits {
-            0 => Self::NOBODY,
+            0 => Self::DENY_ALL,
             _ => Self(Rule::Any(Arc::new(Asked { catalogue, bits, names }))),
         }
     }

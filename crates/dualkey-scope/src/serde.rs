@@ -53,14 +53,14 @@ impl Serialize for ScopeNames<'_> {
     }
 }
 
-/// Reads a set from a list of names, strictly: see [`Catalogue::seed`].
+/// Reads a set from a list of names, strictly: see [`Catalogue::scope_set_seed`].
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeSetSeed<'a>(&'a Catalogue);
 
 impl Catalogue {
     /// Reads a [`ScopeSet`] of this catalogue from a list of names; an unknown name is an error.
     #[must_use]
-    pub const fn seed(&self) -> ScopeSetSeed<'_> {
+    pub const fn scope_set_seed(&self) -> ScopeSetSeed<'_> {
         ScopeSetSeed(self)
     }
 }

@@ -30,7 +30,7 @@ impl ScopeSet {
     }
 
     /// A bit for each scope of the catalogue, in the order of declaration, lowest first: to be kept
-    /// within the process and read by [`Catalogue::set_of_bits`](crate::Catalogue::set_of_bits). What
+    /// within the process and read by [`Catalogue::scope_set_from_bits`](crate::Catalogue::scope_set_from_bits). What
     /// outlives the process is the names.
     #[must_use]
     pub const fn to_bits(&self) -> u128 {

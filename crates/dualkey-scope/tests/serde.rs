@@ -26,6 +26,6 @@ fn a_set_is_its_names_and_an_unknown_name_is_an_error() {
     let set = catalogue.grant(["b", "a"]).unwrap();
     let names = serde_json::to_value(catalogue.names(&set)).unwrap();
     assert_eq!(names, json!(["a", "b"]));
-    assert_eq!(catalogue.seed().deserialize(names).unwrap(), set);
-    assert!(catalogue.seed().deserialize(json!(["a", "c"])).is_err());
+    assert_eq!(catalogue.scope_set_seed().deserialize(names).unwrap(), set);
+    assert!(catalogue.scope_set_seed().deserialize(json!(["a", "c"])).is_err());
 }

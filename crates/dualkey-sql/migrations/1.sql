@@ -9,7 +9,7 @@ create table {schema}dualkey_partners (
     rate_period {int} not null, -- in seconds
     burst {int} not null,
     daily {int},
-    day_offset {int} not null, -- in seconds before midnight UTC
+    utc_offset_secs {int} not null, -- in seconds before midnight UTC
     created_at {time} not null
 ){strict};
 

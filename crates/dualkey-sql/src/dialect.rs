@@ -35,7 +35,7 @@ const POSTGRES: Terms = [
 const COLUMNS: [(&str, &str); 2] = [
     (
         "{partner}",
-        "id, name, api_key, enabled, rate_permits, rate_period, burst, daily, day_offset, created_at",
+        "id, name, api_key, enabled, rate_permits, rate_period, burst, daily, utc_offset_secs, created_at",
     ),
     (
         "{token}",

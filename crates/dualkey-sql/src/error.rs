@@ -19,7 +19,7 @@ pub enum SqlError {
         "the database has tables of version {found}, and this program knows those up to version \
          {known}: a newer one is needed"
     )]
-    NewerTables {
+    SchemaTooNew {
         /// The version of the tables.
         found: i64,
         /// The newest version that this program knows.
@@ -30,13 +30,13 @@ pub enum SqlError {
     Unreachable(String),
     /// The pool gave no connection in time, though the database takes more of them.
     #[error("all connections to the database are in use")]
-    NoConnection,
+    PoolTimedOut,
     /// The database was asked, and did not answer in time.
     #[error("the database did not answer within {0:?}")]
-    TooSlow(Duration),
+    Timeout(Duration),
     /// The database said no.
     #[error("the database refused: {message} (code {code})")]
-    Refused {
+    Database {
         /// SQLSTATE in PostgreSQL, the extended result code in SQLite.
         code: String,
         /// In the database's words.
@@ -44,26 +44,26 @@ pub enum SqlError {
     },
     /// A row is not as it was written: it was changed by hand, or by a newer program.
     #[error("a row cannot be read: its {0} makes no sense")]
-    Unreadable(String),
+    Decode(String),
     /// What was to be kept cannot be kept.
     #[error("this cannot be stored: {0}")]
-    Unstorable(&'static str),
+    Encode(&'static str),
 }
 
 impl From<sqlx::Error> for SqlError {
     /// Of a database's error, only the message is taken: its details quote rows.
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(error) => Self::Refused {
+            sqlx::Error::Database(error) => Self::Database {
                 code: error.code().unwrap_or_default().into_owned(),
                 message: error.message().to_owned(),
             },
             sqlx::Error::ColumnDecode { index, .. } => {
-                Self::Unreadable(index.trim_matches('"').to_owned())
+                Self::Decode(index.trim_matches('"').to_owned())
             }
-            sqlx::Error::ColumnNotFound(column) => Self::Unreadable(column),
+            sqlx::Error::ColumnNotFound(column) => Self::Decode(column),
             sqlx::Error::Configuration(_) => Self::InvalidAddress("it is malformed"),
-            sqlx::Error::PoolTimedOut => Self::NoConnection,
+            sqlx::Error::PoolTimedOut => Self::PoolTimedOut,
             error => Self::Unreachable(error.to_string()),
         }
     }
@@ -73,6 +73,6 @@ impl SqlError {
     /// Whether SQLite was busy with another connection (`SQLITE_BUSY` and its extensions).
     pub(crate) fn is_busy(&self) -> bool {
         const BUSY: [&str; 4] = ["5", "261", "517", "773"];
-        matches!(self, Self::Refused { code, .. } if BUSY.contains(&code.as_str()))
+        matches!(self, Self::Database { code, .. } if BUSY.contains(&code.as_str()))
     }
 }

@@ -18,10 +18,10 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(crate) async fn start(shared: &Arc<Shared>) -> Result<AbortOnDrop, SqlError> {
     let began = shared.clock.now();
     let asked = timeout(shared.deadline, shared.ask(Statement::CurrentRevision, values![])).await;
-    let rows = asked.unwrap_or(Err(SqlError::TooSlow(shared.deadline)))?;
-    let known = rows.first().ok_or_else(|| SqlError::Unreadable("revision".into()))?;
+    let rows = asked.unwrap_or(Err(SqlError::Timeout(shared.deadline)))?;
+    let known = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
     let known = known.int("revision")?;
-    shared.changes.note_complete(began);
+    shared.changes.advance_watermark(began);
     let task = shared.runtime.spawn(follow(Arc::clone(shared), known));
     Ok(AbortOnDrop(task.abort_handle()))
 }
@@ -33,7 +33,7 @@ async fn follow(shared: Arc<Shared>, mut known: i64) {
     loop {
         let before = known;
         let read = timeout(shared.deadline, read(&shared, &mut known)).await;
-        let read = read.unwrap_or(Err(SqlError::TooSlow(shared.deadline)));
+        let read = read.unwrap_or(Err(SqlError::Timeout(shared.deadline)));
         match &read {
             Ok(()) if is_down => tracing::info!("the change feed reads again"),
             Err(error) if !is_down => tracing::warn!(%error, "the change feed cannot read"),
@@ -52,7 +52,7 @@ async fn follow(shared: Arc<Shared>, mut known: i64) {
 async fn read(shared: &Shared, known: &mut i64) -> Result<(), SqlError> {
     let began = shared.clock.now();
     let rows = shared.ask(Statement::ChangesSince, values![*known]).await?;
-    let current = rows.first().ok_or_else(|| SqlError::Unreadable("revision".into()))?;
+    let current = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
     let current = current.int("current")?;
     let changes = rows.iter().filter_map(|row| row.change().transpose());
     let changes: Vec<_> = changes.collect::<Result<_, _>>()?;
@@ -62,7 +62,7 @@ async fn read(shared: &Shared, known: &mut i64) -> Result<(), SqlError> {
         shared.changes.publish(&Change::All);
     }
     *known = current;
-    shared.changes.note_complete(began);
+    shared.changes.advance_watermark(began);
     Ok(())
 }
 

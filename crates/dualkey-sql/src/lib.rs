@@ -41,7 +41,7 @@
 //! **SQLite** for one machine: nothing to install, and no server to keep. Processes on that machine may
 //! share the file; a network's file system is no place for it. **PostgreSQL** for many machines, or
 //! where the program has one already: its tables can go beside the program's own, in a schema that
-//! [`SqlOptions::with_schema`] names, and into its pool ([`SqlOptions::postgres`]). Both run the same
+//! [`SqlOptions::with_schema`] names, and into its pool ([`SqlOptions::from_postgres_pool`]). Both run the same
 //! statements and keep the same promises, and what is read from memory costs the same.
 //!
 //! The tables are made and brought up to date when a store is opened. They are for people to read too:
@@ -69,14 +69,14 @@
 //!
 //! # What is up to you
 //!
-//! - Usage and last uses are counted in memory and written behind: spawn [`Verifier::keep_written`].
+//! - Usage and last uses are counted in memory and written behind: spawn [`Verifier::run_write_behind`].
 //! - PostgreSQL keeps what it acknowledges unless `synchronous_commit` is off.
 //! - `LISTEN` does not pass a connection pooler in transaction mode. Changes are then found by looking,
 //!   once a second: see [`SqlOptions::with_poll_interval`].
 //! - Restoring an older state of the database brings back what was revoked since. Restart all processes
 //!   after that, and revoke again.
 //!
-//! [`Verifier::keep_written`]: https://docs.rs/dualkey-verify/latest/dualkey_verify/struct.Verifier.html#method.keep_written
+//! [`Verifier::run_write_behind`]: https://docs.rs/dualkey-verify/latest/dualkey_verify/struct.Verifier.html#method.run_write_behind
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dualkey-sql needs a database: turn on the feature `sqlite` or `postgres`");

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use dualkey_store::{LimitStore, PartnerId, StoreFuture, Usage};
+use dualkey_store::{DailyUsage, PartnerId, StoreFuture, UsageStore};
 
 use crate::SqlStore;
 use crate::row::Row;
 use crate::statement::Statement;
 use crate::value::values;
 
-impl LimitStore for SqlStore {
+impl UsageStore for SqlStore {
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
         self.ask(async move |shared| {
             let rows = shared.ask(Statement::UsageOf, values![partner, day]).await?;
@@ -15,14 +15,14 @@ impl LimitStore for SqlStore {
         })
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<Usage>> {
+    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
         self.ask(async move |shared| {
             let rows = shared.ask(Statement::Usages, values![]).await?;
             rows.iter().map(Row::usage).collect()
         })
     }
 
-    fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()> {
+    fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
         let usages = one_for_each_partner(usages);
         self.ask(async move |shared| {
             shared.write(Statement::AddUsage, values![usages.as_slice()]).await
@@ -31,12 +31,12 @@ impl LimitStore for SqlStore {
 }
 
 /// Of the latest day, in the order of their ids.
-fn one_for_each_partner(usages: &[Usage]) -> Vec<Usage> {
-    let mut latest: BTreeMap<PartnerId, Usage> = BTreeMap::new();
+fn one_for_each_partner(usages: &[DailyUsage]) -> Vec<DailyUsage> {
+    let mut latest: BTreeMap<PartnerId, DailyUsage> = BTreeMap::new();
     for usage in usages {
-        let sum = latest.entry(usage.partner).or_insert(Usage { permits: 0, ..*usage });
+        let sum = latest.entry(usage.partner).or_insert(DailyUsage { permits: 0, ..*usage });
         if sum.day < usage.day {
-            *sum = Usage { permits: 0, ..*usage };
+            *sum = DailyUsage { permits: 0, ..*usage };
         }
         if sum.day == usage.day {
             sum.permits = sum.permits.saturating_add(usage.permits);

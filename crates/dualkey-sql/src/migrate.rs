@@ -28,7 +28,7 @@ pub(crate) async fn migrate(shared: &Shared) -> Result<(), SqlError> {
     let known = version(MIGRATIONS.len());
     if found > known {
         session.end("rollback").await?;
-        return Err(SqlError::NewerTables { found, known });
+        return Err(SqlError::SchemaTooNew { found, known });
     }
     for (index, migration) in MIGRATIONS.iter().enumerate() {
         let version = version(index + 1);

@@ -1,4 +1,4 @@
-use dualkey_store::{AuditEntry, AuditSubject, Change};
+use dualkey_store::{AuditEntry, AuditTarget, Change};
 use dualkey_token::TokenDigest;
 
 use crate::SqlError;
@@ -28,7 +28,7 @@ impl<'a> Mutation<'a> {
     pub(crate) async fn begin(shared: &'a Shared) -> Result<Self, SqlError> {
         let mut session = shared.begin().await?;
         let rows = shared.fetch(&mut session, Statement::NextRevision, values![]).await?;
-        let row = rows.first().ok_or_else(|| SqlError::Unreadable("revision".into()))?;
+        let row = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
         Ok(Self { shared, session, revision: row.int("revision")?, changes: Vec::new() })
     }
 
@@ -81,8 +81,8 @@ impl<'a> Mutation<'a> {
     async fn keep(&mut self, entry: &AuditEntry) -> Result<(), SqlError> {
         let AuditEntry { id, at, actor, action, subject, detail } = entry;
         let (organization, subject) = match subject {
-            AuditSubject::Token { organization, id } => (Some(organization), Value::from(*id)),
-            AuditSubject::Partner { id } => (None, Value::from(*id)),
+            AuditTarget::Token { organization, id } => (Some(organization), Value::from(*id)),
+            AuditTarget::Partner { id } => (None, Value::from(*id)),
         };
         let values = values![*id, organization, *at, actor, action.as_str(), subject, detail];
         self.execute(Statement::InsertAudit, values).await?;

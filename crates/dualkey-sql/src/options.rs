@@ -16,7 +16,7 @@ use crate::{SqlError, SqlStore};
 /// use std::time::Duration;
 /// use dualkey_sql::SqlOptions;
 ///
-/// let options = SqlOptions::new().with_schema("access")?.with_deadline(Duration::from_millis(500));
+/// let options = SqlOptions::new().with_schema("access")?.with_timeout(Duration::from_millis(500));
 /// let store = options.connect("postgres://app@db.internal/app").await?;
 /// # }
 /// # Ok(())
@@ -57,7 +57,7 @@ impl SqlOptions {
 
     /// Has each verb fail that is not done after this time; one second if not said.
     #[must_use]
-    pub fn with_deadline(self, deadline: Duration) -> Self {
+    pub fn with_timeout(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
 
@@ -92,12 +92,12 @@ impl SqlOptions {
             "sqlite" => {
                 self.refuse_schema()?;
                 let pool = crate::sqlite::open(address, patience(self.deadline))?;
-                self.sqlite(pool).await
+                self.from_sqlite_pool(pool).await
             }
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
                 let pool = crate::postgres::open(address, patience(self.deadline))?;
-                self.postgres(pool).await
+                self.from_postgres_pool(pool).await
             }
             _ => Err(SqlError::InvalidAddress("this program was built for no such database")),
         }
@@ -111,7 +111,7 @@ impl SqlOptions {
     ///
     /// As for [`connect`](Self::connect).
     #[cfg(feature = "sqlite")]
-    pub async fn sqlite(self, pool: sqlx::SqlitePool) -> Result<SqlStore, SqlError> {
+    pub async fn from_sqlite_pool(self, pool: sqlx::SqlitePool) -> Result<SqlStore, SqlError> {
         self.refuse_schema()?;
         self.open(Pool::Sqlite(pool), None, Duration::from_millis(200)).await
     }
@@ -123,7 +123,7 @@ impl SqlOptions {
     ///
     /// As for [`connect`](Self::connect).
     #[cfg(feature = "postgres")]
-    pub async fn postgres(self, pool: sqlx::PgPool) -> Result<SqlStore, SqlError> {
+    pub async fn from_postgres_pool(self, pool: sqlx::PgPool) -> Result<SqlStore, SqlError> {
         let schema = self.schema.clone().unwrap_or_else(|| "public".to_owned());
         self.open(Pool::Postgres(pool), Some(schema), Duration::from_secs(1)).await
     }

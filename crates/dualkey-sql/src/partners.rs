@@ -1,5 +1,5 @@
 use dualkey_limit::LimitPolicy;
-use dualkey_store::{AuditEntry, Insertion, Partner, PartnerId, PartnerStore, StoreFuture};
+use dualkey_store::{AuditEntry, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture};
 
 use crate::SqlError;
 use crate::SqlStore;
@@ -10,7 +10,11 @@ use crate::statement::Statement;
 use crate::value::{Value, values};
 
 impl PartnerStore for SqlStore {
-    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion> {
+    fn insert_partner(
+        &self,
+        partner: Partner,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
         self.change(async move |shared| insert(&shared, &partner, &entry).await)
     }
 
@@ -58,7 +62,7 @@ async fn insert(
     shared: &Shared,
     partner: &Partner,
     entry: &AuditEntry,
-) -> Result<Insertion, SqlError> {
+) -> Result<InsertOutcome, SqlError> {
     let Partner { id, name, api_key, policy, enabled, created_at } = partner;
     let [permits, period, burst, daily, offset] = columns(*policy)?;
     let values =
@@ -66,11 +70,11 @@ async fn insert(
     let mut mutation = Mutation::begin(shared).await?;
     if mutation.execute(Statement::InsertPartner, values).await? == 0 {
         mutation.undo().await?;
-        return Ok(Insertion::Refused);
+        return Ok(InsertOutcome::Refused);
     }
     mutation.partner_changed(api_key).await?;
     mutation.commit(entry).await?;
-    Ok(Insertion::Inserted)
+    Ok(InsertOutcome::Inserted)
 }
 
 async fn update(
@@ -93,13 +97,12 @@ async fn update(
 
 /// Only limits that can be read again are kept.
 fn columns(policy: LimitPolicy) -> Result<[Value<'static>; 5], SqlError> {
-    let policy =
-        policy.checked().map_err(|_| SqlError::Unstorable("limits that cannot be kept"))?;
+    let policy = policy.validated().map_err(|_| SqlError::Encode("limits that cannot be kept"))?;
     Ok([
         policy.rate().permits().get().into(),
         i64::try_from(policy.rate().period().as_secs()).unwrap_or(i64::MAX).into(),
         policy.burst().get().into(),
         policy.daily().map(std::num::NonZeroU32::get).into(),
-        i64::from(policy.day_offset()).into(),
+        i64::from(policy.utc_offset_secs()).into(),
     ])
 }

@@ -26,7 +26,7 @@ fn fill(numbers: &str, id: &str, digest: &str, time: &str, yes: &str) -> String 
          select {id}, case when n % 2 = 0 then 'organization ' || (n % 2000) end, {time}, 'system',
             'token_issued', {id}, '' from {numbers} where n <= 50000;
          insert into dualkey_partners (id, name, api_key, enabled, rate_permits, rate_period, burst,
-            daily, day_offset, created_at)
+            daily, utc_offset_secs, created_at)
          select {id}, 'partner', 'key-number-' || n, {yes}, 5, 1, 10, 10000, 0, {time}
          from {numbers} where n <= 20000;
          insert into dualkey_usage select id, 20000, 1 from dualkey_partners;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
-use dualkey_store::{TokenUse, Usage};
+use dualkey_store::{DailyUsage, TokenUse};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -42,7 +42,7 @@ fn add_uses(arguments: &mut PgArguments, uses: &[TokenUse]) -> Result<(), BoxDyn
     arguments.add(Vec::from_iter(uses.iter().map(|noted| Time(noted.last_at))))
 }
 
-fn add_usages(arguments: &mut PgArguments, usages: &[Usage]) -> Result<(), BoxDynError> {
+fn add_usages(arguments: &mut PgArguments, usages: &[DailyUsage]) -> Result<(), BoxDynError> {
     let permits = usages.iter().map(|usage| i64::try_from(usage.permits).unwrap_or(i64::MAX));
     arguments.add(Vec::from_iter(usages.iter().map(|usage| Id(*usage.partner.as_bytes()))))?;
     arguments.add(Vec::from_iter(usages.iter().map(|usage| usage.day)))?;

@@ -2,8 +2,8 @@ use std::num::NonZeroU32;
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
 use dualkey_store::{
-    AuditAction, AuditEntry, AuditId, AuditSubject, Change, OrganizationId, Partner, PartnerId,
-    StoredToken, TokenId, TokenRecord, Usage,
+    AuditAction, AuditEntry, AuditId, AuditTarget, Change, DailyUsage, OrganizationId, Partner,
+    PartnerId, StoredToken, TokenId, TokenRecord,
 };
 use dualkey_token::{TokenDigest, TokenHint};
 use sqlx::Row as _;
@@ -126,11 +126,12 @@ impl Row {
         let policy = LimitPolicy::new(rate, self.positive("burst")?);
         let policy = match self.maybe_int("daily")? {
             Some(_) => policy.with_daily(self.positive("daily")?),
-            None => policy.checked(),
+            None => policy.validated(),
         };
-        let offset = self.int("day_offset")?.try_into().map_err(|_| unreadable("day_offset"))?;
-        let policy = policy.map_err(|_| unreadable("burst"))?.with_day_offset(offset);
-        policy.map_err(|_| unreadable("day_offset"))
+        let offset =
+            self.int("utc_offset_secs")?.try_into().map_err(|_| unreadable("utc_offset_secs"))?;
+        let policy = policy.map_err(|_| unreadable("burst"))?.with_utc_offset_secs(offset);
+        policy.map_err(|_| unreadable("utc_offset_secs"))
     }
 
     fn positive(&self, column: &str) -> Result<NonZeroU32, SqlError> {
@@ -138,9 +139,9 @@ impl Row {
         number.ok_or_else(|| unreadable(column))
     }
 
-    pub(crate) fn usage(&self) -> Result<Usage, SqlError> {
+    pub(crate) fn usage(&self) -> Result<DailyUsage, SqlError> {
         let partner = PartnerId::from_bytes(self.id("partner")?);
-        Ok(Usage { partner, day: self.int("day")?, permits: self.permits()? })
+        Ok(DailyUsage { partner, day: self.int("day")?, permits: self.permits()? })
     }
 
     pub(crate) fn permits(&self) -> Result<u64, SqlError> {
@@ -156,11 +157,11 @@ impl Row {
             actor: self.text("actor")?,
             action: action.ok_or_else(|| unreadable("action"))?,
             subject: match self.maybe_text("organization")? {
-                Some(organization) => AuditSubject::Token {
+                Some(organization) => AuditTarget::Token {
                     organization: organization.into(),
                     id: TokenId::from_bytes(subject),
                 },
-                None => AuditSubject::Partner { id: PartnerId::from_bytes(subject) },
+                None => AuditTarget::Partner { id: PartnerId::from_bytes(subject) },
             },
             detail: self.text("detail")?,
         })
@@ -180,5 +181,5 @@ impl Row {
 }
 
 fn unreadable(column: &str) -> SqlError {
-    SqlError::Unreadable(column.to_owned())
+    SqlError::Decode(column.to_owned())
 }

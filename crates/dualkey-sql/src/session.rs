@@ -56,13 +56,13 @@ impl Pool {
     pub(crate) async fn diagnose(&self) -> SqlError {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => SqlError::NoConnection,
+            Self::Sqlite(_) => SqlError::PoolTimedOut,
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
                 use sqlx::ConnectOptions as _;
 
                 let options = pool.connect_options();
-                options.connect().await.map_or_else(Into::into, |_| SqlError::NoConnection)
+                options.connect().await.map_or_else(Into::into, |_| SqlError::PoolTimedOut)
             }
         }
     }

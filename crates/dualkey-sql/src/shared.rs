@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dualkey_limit::Clock;
-use dualkey_store::Changes;
+use dualkey_store::ChangeNotifier;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -19,7 +19,7 @@ use crate::value::Value;
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) schema: Option<String>,
-    pub(crate) changes: Changes,
+    pub(crate) changes: ChangeNotifier,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) deadline: Duration,
     pub(crate) poll_interval: Duration,
@@ -61,7 +61,7 @@ impl Shared {
         Self {
             pool,
             schema,
-            changes: Changes::default(),
+            changes: ChangeNotifier::default(),
             clock,
             deadline,
             poll_interval,
@@ -78,9 +78,9 @@ impl Shared {
     pub(crate) async fn acquire(&self) -> Result<Session, SqlError> {
         let patience = patience(self.deadline);
         match timeout(patience, self.pool.acquire()).await {
-            Ok(Err(SqlError::NoConnection)) | Err(_) => {
+            Ok(Err(SqlError::PoolTimedOut)) | Err(_) => {
                 let diagnosis = timeout(self.deadline - patience, self.diagnose()).await;
-                Err(diagnosis.unwrap_or(SqlError::TooSlow(self.deadline)))
+                Err(diagnosis.unwrap_or(SqlError::Timeout(self.deadline)))
             }
             Ok(acquired) => acquired,
         }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
-use dualkey_store::{TokenUse, Usage};
+use dualkey_store::{DailyUsage, TokenUse};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{
@@ -61,7 +61,7 @@ fn add_uses(arguments: &mut SqliteArguments, uses: &[TokenUse]) -> Result<(), Bo
     }))
 }
 
-fn add_usages(arguments: &mut SqliteArguments, usages: &[Usage]) -> Result<(), BoxDynError> {
+fn add_usages(arguments: &mut SqliteArguments, usages: &[DailyUsage]) -> Result<(), BoxDynError> {
     arguments.add(json_rows(usages, |usage| {
         let permits = i64::try_from(usage.permits).unwrap_or(i64::MAX);
         format!("[\"{}\",{},{permits}]", usage.partner, usage.day)

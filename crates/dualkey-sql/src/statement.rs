@@ -49,7 +49,7 @@ statements! {
     "),
     SetLimits: Same("
         update {schema}dualkey_partners
-        set rate_permits = $2, rate_period = $3, burst = $4, daily = $5, day_offset = $6
+        set rate_permits = $2, rate_period = $3, burst = $4, daily = $5, utc_offset_secs = $6
         where id = $1
         returning {partner}
     "),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey_store::{Changes, Store, StoreError, StoreFuture};
+use dualkey_store::{ChangeNotifier, Store, StoreError, StoreFuture};
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -33,24 +33,24 @@ impl SqlStore {
         SqlOptions::new().connect(address).await
     }
 
-    /// Opens the SQLite database of this pool: see [`SqlOptions::sqlite`].
+    /// Opens the SQLite database of this pool: see [`SqlOptions::from_sqlite_pool`].
     ///
     /// # Errors
     ///
     /// As there.
     #[cfg(feature = "sqlite")]
-    pub async fn sqlite(pool: sqlx::SqlitePool) -> Result<Self, SqlError> {
-        SqlOptions::new().sqlite(pool).await
+    pub async fn from_sqlite_pool(pool: sqlx::SqlitePool) -> Result<Self, SqlError> {
+        SqlOptions::new().from_sqlite_pool(pool).await
     }
 
-    /// Opens the PostgreSQL database of this pool: see [`SqlOptions::postgres`].
+    /// Opens the PostgreSQL database of this pool: see [`SqlOptions::from_postgres_pool`].
     ///
     /// # Errors
     ///
     /// As there.
     #[cfg(feature = "postgres")]
-    pub async fn postgres(pool: sqlx::PgPool) -> Result<Self, SqlError> {
-        SqlOptions::new().postgres(pool).await
+    pub async fn from_postgres_pool(pool: sqlx::PgPool) -> Result<Self, SqlError> {
+        SqlOptions::new().from_postgres_pool(pool).await
     }
 
     pub(crate) async fn open(shared: Shared) -> Result<Self, SqlError> {
@@ -102,7 +102,7 @@ where
 {
     let (runtime, deadline) = (shared.runtime.clone(), shared.deadline);
     let timed = async move { timeout(deadline, verb(shared)).await };
-    runtime.spawn(async move { timed.await.unwrap_or(Err(SqlError::TooSlow(deadline))) })
+    runtime.spawn(async move { timed.await.unwrap_or(Err(SqlError::Timeout(deadline))) })
 }
 
 fn answer<T>(ended: Result<Result<T, SqlError>, JoinError>) -> Result<T, StoreError> {
@@ -121,7 +121,7 @@ impl Drop for AbortOnDrop {
 }
 
 impl Store for SqlStore {
-    fn changes(&self) -> &Changes {
+    fn changes(&self) -> &ChangeNotifier {
         &self.shared.changes
     }
 }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    AuditEntry, Insertion, OrganizationId, Page, Revocation, Rotation, StoreFuture, StoredToken,
-    Succession, TokenId, TokenRecord, TokenStore, TokenUse,
+    AuditEntry, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome, RotationRequest,
+    StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
 };
 use dualkey_token::TokenDigest;
 
@@ -21,18 +21,18 @@ impl TokenStore for SqlStore {
     fn insert_token(
         &self,
         token: StoredToken,
-        bound: usize,
+        max_tokens: usize,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Insertion> {
+    ) -> StoreFuture<'_, InsertOutcome> {
         self.change(async move |shared| {
             let mut mutation = Mutation::begin(&shared).await?;
-            if !mutation.has_room(&token.record.organization, bound).await? {
+            if !mutation.has_room(&token.record.organization, max_tokens).await? {
                 mutation.undo().await?;
-                return Ok(Insertion::Refused);
+                return Ok(InsertOutcome::Refused);
             }
             mutation.insert(&token).await?;
             mutation.commit(&entry).await?;
-            Ok(Insertion::Inserted)
+            Ok(InsertOutcome::Inserted)
         })
     }
 
@@ -75,10 +75,10 @@ impl TokenStore for SqlStore {
     fn rotate_token(
         &self,
         token: TokenId,
-        succession: Succession,
+        request: RotationRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Rotation> {
-        self.change(async move |shared| rotate(&shared, token, &succession, &entry).await)
+    ) -> StoreFuture<'_, RotateOutcome> {
+        self.change(async move |shared| rotate(&shared, token, &request, &entry).await)
     }
 
     fn revoke_token<'a>(
@@ -86,7 +86,7 @@ impl TokenStore for SqlStore {
         organization: &'a OrganizationId,
         token: &'a TokenId,
         entry: AuditEntry,
-    ) -> StoreFuture<'a, Revocation> {
+    ) -> StoreFuture<'a, RevokeOutcome> {
         let (organization, token) = (organization.clone(), *token);
         self.change(async move |shared| {
             let mut mutation = Mutation::begin(&shared).await?;
@@ -94,15 +94,15 @@ impl TokenStore for SqlStore {
             let rows = mutation.fetch(Statement::DeleteToken, values).await?;
             let Some(row) = rows.first() else {
                 mutation.undo().await?;
-                return Ok(Revocation::NotFound);
+                return Ok(RevokeOutcome::NotFound);
             };
             mutation.token_changed(&row.digest()?).await?;
             mutation.commit(&entry).await?;
-            Ok(Revocation::Revoked)
+            Ok(RevokeOutcome::Revoked)
         })
     }
 
-    fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         let uses = one_for_each_token(uses);
         self.ask(async move |shared| {
             shared.write(Statement::NoteUses, values![uses.as_slice()]).await
@@ -113,16 +113,18 @@ impl TokenStore for SqlStore {
 async fn rotate(
     shared: &Shared,
     token: TokenId,
-    succession: &Succession,
+    request: &RotationRequest,
     entry: &AuditEntry,
-) -> Result<Rotation, SqlError> {
-    let Succession { successor, old_expires_at, bound } = succession;
+) -> Result<RotateOutcome, SqlError> {
+    let RotationRequest { successor, old_expires_at, max_tokens } = request;
     let new = &successor.record;
     let mut mutation = Mutation::begin(shared).await?;
     let rows = mutation.fetch(Statement::TokenOf, values![&new.organization, token]).await?;
     let old = rows.first().map(Row::token).transpose()?;
     let old = match rotatable(old, new.created_at) {
-        Ok(_) if !mutation.has_room(&new.organization, *bound).await? => Err(Rotation::Refused),
+        Ok(_) if !mutation.has_room(&new.organization, *max_tokens).await? => {
+            Err(RotateOutcome::Refused)
+        }
         rotatable => rotatable,
     };
     let old = match old {
@@ -137,32 +139,32 @@ async fn rotate(
     mutation.token_changed(&old.digest).await?;
     mutation.insert(successor).await?;
     mutation.commit(entry).await?;
-    Ok(Rotation::Rotated)
+    Ok(RotateOutcome::Rotated)
 }
 
-fn rotatable(old: Option<StoredToken>, now: Timestamp) -> Result<StoredToken, Rotation> {
-    let old = old.ok_or(Rotation::NotFound)?;
+fn rotatable(old: Option<StoredToken>, now: Timestamp) -> Result<StoredToken, RotateOutcome> {
+    let old = old.ok_or(RotateOutcome::NotFound)?;
     if old.record.expires_at.is_some_and(|end| end <= now) {
-        return Err(Rotation::Expired);
+        return Err(RotateOutcome::Expired);
     }
-    if old.record.replaced_by.is_some() { Err(Rotation::AlreadyRotated) } else { Ok(old) }
+    if old.record.replaced_by.is_some() { Err(RotateOutcome::AlreadyRotated) } else { Ok(old) }
 }
 
 impl Mutation<'_> {
     async fn has_room(
         &mut self,
         organization: &OrganizationId,
-        bound: usize,
+        max_tokens: usize,
     ) -> Result<bool, SqlError> {
         let rows = self.fetch(Statement::CountTokens, values![organization]).await?;
         let count = rows.first().map_or(Ok(0), |row| row.int("count"))?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX) < bound)
+        Ok(usize::try_from(count).unwrap_or(usize::MAX) < max_tokens)
     }
 
     async fn insert(&mut self, token: &StoredToken) -> Result<(), SqlError> {
         let StoredToken { digest, record } = token;
         if record.scopes.iter().any(|name| name.is_empty() || name.contains(' ')) {
-            return Err(SqlError::Unstorable("the name of a scope holds a space, or nothing"));
+            return Err(SqlError::Encode("the name of a scope holds a space, or nothing"));
         }
         let scopes = record.scopes.join(" ");
         let values = values![

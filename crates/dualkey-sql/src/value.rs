@@ -1,5 +1,5 @@
 use dualkey_limit::Timestamp;
-use dualkey_store::{AuditId, OrganizationId, PartnerId, TokenId, TokenUse, Usage};
+use dualkey_store::{AuditId, DailyUsage, OrganizationId, PartnerId, TokenId, TokenUse};
 
 /// A UUID: `uuid` in PostgreSQL; in SQLite text, which sorts alike and reads as it does in logs.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub(crate) enum Value<'a> {
     Text(Option<&'a str>),
     /// Rows: an array for each column in PostgreSQL, one JSON text in SQLite.
     Uses(&'a [TokenUse]),
-    Usages(&'a [Usage]),
+    Usages(&'a [DailyUsage]),
 }
 
 macro_rules! values {
@@ -60,7 +60,7 @@ from! {
     Option<&'a OrganizationId> =>
         |name: Option<&'a OrganizationId>| Self::Text(name.map(OrganizationId::as_str));
     &'a [TokenUse] => Self::Uses;
-    &'a [Usage] => Self::Usages;
+    &'a [DailyUsage] => Self::Usages;
 }
 
 /// Adds values to the arguments of a statement, for either database.
@@ -77,7 +77,7 @@ macro_rules! bind {
                 $crate::value::Value::Uses(uses) => add_uses(&mut $arguments, uses),
                 $crate::value::Value::Usages(usages) => add_usages(&mut $arguments, usages),
             }
-            .map_err(|_| $crate::SqlError::Unstorable("a value is too large"))?;
+            .map_err(|_| $crate::SqlError::Encode("a value is too large"))?;
         }
     };
 }

@@ -10,12 +10,12 @@ pub struct AuditEntry {
     pub id: AuditId,
     /// When.
     pub at: Timestamp,
-    /// Who, as the embedding program names it: see [`Registry::acting_for`](crate::Registry::acting_for).
+    /// Who, as the embedding program names it: see [`Registry::with_actor`](crate::Registry::with_actor).
     pub actor: String,
     /// What.
     pub action: AuditAction,
     /// To what.
-    pub subject: AuditSubject,
+    pub subject: AuditTarget,
     /// What else there is to say: a name, the limits, the token that takes the place of another.
     pub detail: String,
 }
@@ -44,7 +44,7 @@ pub enum AuditAction {
 /// To what it can be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum AuditSubject {
+pub enum AuditTarget {
     /// A token of an organization.
     Token {
         /// Whose token.

@@ -18,43 +18,43 @@ pub enum Change {
 }
 
 /// Who wants to know.
-pub trait Listener: Send + Sync {
+pub trait ChangeListener: Send + Sync {
     /// Forgets what the change is about. Called before the change is acknowledged; must not block.
-    fn changed(&self, change: &Change);
+    fn on_change(&self, change: &Change);
 }
 
 /// Tells listeners in this process of changes, before they are acknowledged.
 ///
 /// By default they are complete until the epoch, that is never: a store with a feed says
-/// [how far](Self::note_complete) it has read.
+/// [how far](Self::advance_watermark) it has read.
 #[derive(Default)]
-pub struct Changes {
-    listeners: Mutex<Vec<Weak<dyn Listener>>>,
-    complete_until: AtomicU64,
+pub struct ChangeNotifier {
+    listeners: Mutex<Vec<Weak<dyn ChangeListener>>>,
+    watermark: AtomicU64,
 }
 
-impl Changes {
+impl ChangeNotifier {
     /// Changes that all happen in this process, so that listeners never miss one.
     #[must_use]
-    pub fn complete() -> Self {
-        Self { complete_until: AtomicU64::new(u64::MAX), ..Self::default() }
+    pub fn always_current() -> Self {
+        Self { watermark: AtomicU64::new(u64::MAX), ..Self::default() }
     }
 
     /// Until when listeners have heard of all changes, those of other processes included. What was not
     /// announced as changed is as it was at this time.
     #[must_use]
-    pub fn complete_until(&self) -> Timestamp {
-        Timestamp::from_nanos(self.complete_until.load(Ordering::SeqCst))
+    pub fn watermark(&self) -> Timestamp {
+        Timestamp::from_nanos(self.watermark.load(Ordering::SeqCst))
     }
 
     /// Notes that listeners have heard of all changes until then.
-    pub fn note_complete(&self, until: Timestamp) {
-        self.complete_until.fetch_max(until.as_nanos(), Ordering::SeqCst);
+    pub fn advance_watermark(&self, until: Timestamp) {
+        self.watermark.fetch_max(until.as_nanos(), Ordering::SeqCst);
     }
 
     /// Tells this listener from now on, as long as it lives.
-    pub fn subscribe(&self, listener: &Arc<impl Listener + 'static>) {
-        let listener: Weak<dyn Listener> = Arc::downgrade(listener) as _;
+    pub fn subscribe(&self, listener: &Arc<impl ChangeListener + 'static>) {
+        let listener: Weak<dyn ChangeListener> = Arc::downgrade(listener) as _;
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.strong_count() > 0);
         listeners.push(listener);
@@ -64,13 +64,13 @@ impl Changes {
     pub fn publish(&self, change: &Change) {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners.iter().filter_map(Weak::upgrade) {
-            listener.changed(change);
+            listener.on_change(change);
         }
     }
 }
 
-impl fmt::Debug for Changes {
+impl fmt::Debug for ChangeNotifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Changes").finish_non_exhaustive()
+        f.debug_struct("ChangeNotifier").finish_non_exhaustive()
     }
 }

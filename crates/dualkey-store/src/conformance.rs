@@ -18,8 +18,8 @@ use dualkey_scope::Catalogue;
 use dualkey_token::{Prefix, TokenDigest};
 
 use crate::{
-    AuditAction, AuditSubject, Change, IssuedToken, Listener, NewPartner, NewToken, OrganizationId,
-    Page, Registry, RegistryError, Store, TokenId, TokenStatus, TokenUse, Usage,
+    AuditAction, AuditTarget, Change, ChangeListener, DailyUsage, IssuedToken, NewPartner,
+    NewToken, OrganizationId, Page, Registry, RegistryError, Store, TokenId, TokenStatus, TokenUse,
 };
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -175,7 +175,7 @@ async fn a_revoked_token_is_gone_for_good(setting: Setting) {
     let rotated = setting.registry.rotate_token(&acme, &token.record.id, DAY).await;
     assert!(matches!(rotated, Err(RegistryError::NotFound)));
     let late = TokenUse { token: token.record.id, first_at: START, last_at: START };
-    setting.store.note_uses(&[late]).await.expect("passed over");
+    setting.store.record_uses(&[late]).await.expect("passed over");
     assert!(setting.stored(&token).await.is_none());
 }
 
@@ -218,7 +218,7 @@ async fn a_rotation_never_prolongs_a_token(setting: Setting) {
 
 async fn the_bound_on_tokens_holds(setting: Setting) {
     let acme = OrganizationId::from("acme");
-    let registry = setting.registry.clone().with_tokens_per_organization(2);
+    let registry = setting.registry.clone().with_max_tokens_per_organization(2);
     let issue = || {
         registry.issue_token(NewToken {
             organization: acme.clone(),
@@ -229,11 +229,11 @@ async fn the_bound_on_tokens_holds(setting: Setting) {
     };
     let first = issue().await.expect("issued");
     let second = issue().await.expect("issued");
-    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { bound: 2 })));
+    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { max_tokens: 2 })));
     let third = registry.rotate_token(&acme, &first.record.id, DAY).await.expect("rotated");
     registry.rotate_token(&acme, &second.record.id, DAY).await.expect("rotated");
     let fifth = registry.rotate_token(&acme, &third.record.id, DAY).await;
-    assert!(matches!(fifth, Err(RegistryError::TooManyTokens { bound: 4 })));
+    assert!(matches!(fifth, Err(RegistryError::TooManyTokens { max_tokens: 4 })));
     for token in [&first, &second, &third] {
         assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { .. })));
         registry.revoke_token(&acme, &token.record.id).await.expect("revoked");
@@ -250,7 +250,7 @@ async fn uses_move_forwards_only(setting: Setting) {
         let at = Timestamp::from_secs(at);
         let noted =
             [token.record.id, unknown].map(|token| TokenUse { token, first_at: at, last_at: at });
-        setting.store.note_uses(&noted).await.expect("noted");
+        setting.store.record_uses(&noted).await.expect("noted");
         let record = setting.stored(&token).await.expect("the token is found").record;
         assert_eq!(record.first_used_at, Some(Timestamp::from_secs(5)));
         assert_eq!(record.last_used_at, Some(Timestamp::from_secs(expected)));
@@ -268,7 +268,7 @@ async fn usage_adds_up_by_day(setting: Setting) {
     let Setting { store, registry, .. } = setting;
     let partner =
         registry.register_partner(partner("One", "key-number-1")).await.expect("registered").id;
-    let usage = |day, permits| Usage { partner, day, permits };
+    let usage = |day, permits| DailyUsage { partner, day, permits };
     assert_eq!(store.usage(partner, 7).await.expect("an answer"), 0);
     store.add_usage(&[usage(7, 3), usage(7, 4)]).await.expect("added");
     assert_eq!(store.usage(partner, 7).await.expect("an answer"), 7);
@@ -299,8 +299,8 @@ async fn pages_follow_one_another(setting: Setting) {
 
 async fn the_trail_says_who_did_what(setting: Setting) {
     let acme = OrganizationId::from("acme");
-    let alice = setting.registry.acting_for("alice@acme.example").expect("a name");
-    let bob = setting.registry.acting_for("bob").expect("a name");
+    let alice = setting.registry.with_actor("alice@acme.example").expect("a name");
+    let bob = setting.registry.with_actor("bob").expect("a name");
     let partner = alice.register_partner(partner("One", "key-number-1")).await.expect("registered");
     let token = NewToken {
         organization: acme.clone(),
@@ -330,7 +330,7 @@ async fn the_trail_says_who_did_what(setting: Setting) {
         ]
     );
     assert!(trail.iter().all(|entry| entry.at == START));
-    let of_old = AuditSubject::Token { organization: acme.clone(), id: old.id };
+    let of_old = AuditTarget::Token { organization: acme.clone(), id: old.id };
     assert!(trail.iter().all(|entry| entry.subject == of_old));
     let rest = Page { after: Some(trail[0].id), limit: 1 };
     assert_eq!(setting.registry.audit(Some(&acme), rest).await.expect("a page"), trail[1..2]);
@@ -346,15 +346,15 @@ async fn the_trail_says_who_did_what(setting: Setting) {
             AuditAction::PartnerRegistered,
         ]
     );
-    let of_partner = AuditSubject::Partner { id: partner.id };
+    let of_partner = AuditTarget::Partner { id: partner.id };
     assert!(trail.iter().all(|entry| entry.subject == of_partner));
 }
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
 
-impl Listener for Heard {
-    fn changed(&self, change: &Change) {
+impl ChangeListener for Heard {
+    fn on_change(&self, change: &Change) {
         let what = match change {
             Change::Partner(api_key) => format!("partner {api_key}"),
             Change::Token(digest) => format!("token {:?}", digest.as_bytes()),

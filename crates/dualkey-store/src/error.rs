@@ -54,10 +54,10 @@ pub enum RegistryError {
     #[error("an expiry lies in the future")]
     ExpiryInThePast,
     /// The organization has as many tokens as it may.
-    #[error("the organization has {bound} tokens, and may have no more: revoke some first")]
+    #[error("the organization has {max_tokens} tokens, and may have no more: revoke some first")]
     TooManyTokens {
         /// How many it may have.
-        bound: usize,
+        max_tokens: usize,
     },
     /// No such partner, or no such token of this organization.
     #[error("not found")]

@@ -6,22 +6,23 @@ use dualkey_limit::LimitPolicy;
 use dualkey_token::TokenDigest;
 
 use crate::{
-    AuditEntry, AuditId, AuditStore, Changes, Insertion, LimitStore, MemoryStore, OrganizationId,
-    Page, Partner, PartnerId, PartnerStore, Revocation, Rotation, Store, StoreError, StoreFuture,
-    StoredToken, Succession, TokenId, TokenRecord, TokenStore, TokenUse, Usage,
+    AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome, MemoryStore,
+    OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome,
+    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore,
+    TokenUse, UsageStore,
 };
 
 /// A [`MemoryStore`] for tests, that fails when it is told to and counts what it is asked.
 ///
-/// Its changes reach nobody unless the test [publishes](Changes::publish) them, as if another process
+/// Its changes reach nobody unless the test [publishes](ChangeNotifier::publish) them, as if another process
 /// made them.
 #[derive(Debug, Default)]
 pub struct FaultyStore {
     inner: MemoryStore,
-    changes: Changes,
+    changes: ChangeNotifier,
     fault: AtomicU8,
-    partner_look_ups: AtomicUsize,
-    token_look_ups: AtomicUsize,
+    partner_lookups: AtomicUsize,
+    token_lookups: AtomicUsize,
     writes: AtomicUsize,
     rows: AtomicUsize,
 }
@@ -32,11 +33,11 @@ pub enum Fault {
     /// Nothing.
     None = 0,
     /// Every verb fails.
-    Fails = 1,
+    Error = 1,
     /// Every answer comes at the second time that it is polled.
-    Dawdles = 2,
+    Delay = 2,
     /// No answer ever comes.
-    Hangs = 3,
+    Hang = 3,
 }
 
 impl FaultyStore {
@@ -58,13 +59,13 @@ impl FaultyStore {
     }
 
     /// How often it was asked for a partner by key.
-    pub fn partner_look_ups(&self) -> usize {
-        self.partner_look_ups.load(Ordering::SeqCst)
+    pub fn partner_lookups(&self) -> usize {
+        self.partner_lookups.load(Ordering::SeqCst)
     }
 
     /// How often it was asked for a token by digest.
-    pub fn token_look_ups(&self) -> usize {
-        self.token_look_ups.load(Ordering::SeqCst)
+    pub fn token_lookups(&self) -> usize {
+        self.token_lookups.load(Ordering::SeqCst)
     }
 
     /// How often it was told of uses or usage.
@@ -84,9 +85,9 @@ impl FaultyStore {
     {
         Box::pin(async move {
             match self.fault.load(Ordering::SeqCst) {
-                fault if fault == Fault::Fails as u8 => Err(StoreError::new("the store is away")),
-                fault if fault == Fault::Hangs as u8 => pending().await,
-                fault if fault == Fault::Dawdles as u8 => {
+                fault if fault == Fault::Error as u8 => Err(StoreError::new("the store is away")),
+                fault if fault == Fault::Hang as u8 => pending().await,
+                fault if fault == Fault::Delay as u8 => {
                     let answer = verb(&self.inner).await;
                     let mut is_first = true;
                     poll_fn(|cx| {
@@ -107,18 +108,22 @@ fn count(of: &AtomicUsize) {
 }
 
 impl Store for FaultyStore {
-    fn changes(&self) -> &Changes {
+    fn changes(&self) -> &ChangeNotifier {
         &self.changes
     }
 }
 
 impl PartnerStore for FaultyStore {
-    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion> {
+    fn insert_partner(
+        &self,
+        partner: Partner,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
         self.run(|inner| inner.insert_partner(partner, entry))
     }
 
     fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
-        count(&self.partner_look_ups);
+        count(&self.partner_lookups);
         self.run(move |inner| inner.partner_by_key(api_key))
     }
 
@@ -149,17 +154,17 @@ impl TokenStore for FaultyStore {
     fn insert_token(
         &self,
         token: StoredToken,
-        bound: usize,
+        max_tokens: usize,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Insertion> {
-        self.run(move |inner| inner.insert_token(token, bound, entry))
+    ) -> StoreFuture<'_, InsertOutcome> {
+        self.run(move |inner| inner.insert_token(token, max_tokens, entry))
     }
 
     fn token_by_digest<'a>(
         &'a self,
         digest: &'a TokenDigest,
     ) -> StoreFuture<'a, Option<StoredToken>> {
-        count(&self.token_look_ups);
+        count(&self.token_lookups);
         self.run(move |inner| inner.token_by_digest(digest))
     }
 
@@ -182,10 +187,10 @@ impl TokenStore for FaultyStore {
     fn rotate_token(
         &self,
         token: TokenId,
-        succession: Succession,
+        request: RotationRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Rotation> {
-        self.run(move |inner| inner.rotate_token(token, succession, entry))
+    ) -> StoreFuture<'_, RotateOutcome> {
+        self.run(move |inner| inner.rotate_token(token, request, entry))
     }
 
     fn revoke_token<'a>(
@@ -193,27 +198,27 @@ impl TokenStore for FaultyStore {
         organization: &'a OrganizationId,
         token: &'a TokenId,
         entry: AuditEntry,
-    ) -> StoreFuture<'a, Revocation> {
+    ) -> StoreFuture<'a, RevokeOutcome> {
         self.run(move |inner| inner.revoke_token(organization, token, entry))
     }
 
-    fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         count(&self.writes);
         self.rows.fetch_add(uses.len(), Ordering::SeqCst);
-        self.run(move |inner| inner.note_uses(uses))
+        self.run(move |inner| inner.record_uses(uses))
     }
 }
 
-impl LimitStore for FaultyStore {
+impl UsageStore for FaultyStore {
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
         self.run(move |inner| inner.usage(partner, day))
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<Usage>> {
+    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
         self.run(|inner| inner.usages())
     }
 
-    fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()> {
+    fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
         count(&self.writes);
         self.rows.fetch_add(usages.len(), Ordering::SeqCst);
         self.run(move |inner| inner.add_usage(usages))

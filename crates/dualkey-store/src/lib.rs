@@ -39,8 +39,8 @@ mod port;
 mod registry;
 mod token;
 
-pub use audit::{AuditAction, AuditEntry, AuditSubject};
-pub use change::{Change, Changes, Listener};
+pub use audit::{AuditAction, AuditEntry, AuditTarget};
+pub use change::{Change, ChangeListener, ChangeNotifier};
 pub use error::{RegistryError, StoreError};
 #[cfg(feature = "testing")]
 pub use faulty::{Fault, FaultyStore};
@@ -48,8 +48,8 @@ pub use id::{AuditId, OrganizationId, PartnerId, TokenId};
 pub use memory::MemoryStore;
 pub use partner::{NewPartner, Partner, is_api_key};
 pub use port::{
-    AuditStore, Insertion, LimitStore, Page, PartnerStore, Revocation, Rotation, Store,
-    StoreFuture, Succession, TokenStore, Usage,
+    AuditStore, DailyUsage, InsertOutcome, Page, PartnerStore, RevokeOutcome, RotateOutcome,
+    RotationRequest, Store, StoreFuture, TokenStore, UsageStore,
 };
 pub use registry::Registry;
 pub use token::{IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse};

@@ -7,10 +7,10 @@ use dualkey_limit::LimitPolicy;
 use dualkey_token::TokenDigest;
 
 use crate::{
-    AuditEntry, AuditId, AuditStore, AuditSubject, Change, Changes, Insertion, LimitStore,
-    OrganizationId, Page, Partner, PartnerId, PartnerStore, Revocation, Rotation, Store,
-    StoreError, StoreFuture, StoredToken, Succession, TokenId, TokenRecord, TokenStore, TokenUse,
-    Usage,
+    AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeNotifier, DailyUsage,
+    InsertOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome,
+    RotateOutcome, RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId,
+    TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 
 /// A [`Store`] in memory, for tests, demonstrations and servers whose partners come from elsewhere:
@@ -20,7 +20,7 @@ use crate::{
 /// trail, the latest 100,000 entries.
 pub struct MemoryStore {
     records: Mutex<Records>,
-    changes: Changes,
+    changes: ChangeNotifier,
 }
 
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { records: Mutex::default(), changes: Changes::complete() }
+        Self { records: Mutex::default(), changes: ChangeNotifier::always_current() }
     }
 
     /// No code that holds the lock can leave records half changed, so a panic elsewhere is no reason
@@ -144,18 +144,22 @@ impl Records {
 }
 
 impl Store for MemoryStore {
-    fn changes(&self) -> &Changes {
+    fn changes(&self) -> &ChangeNotifier {
         &self.changes
     }
 }
 
 impl PartnerStore for MemoryStore {
-    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion> {
+    fn insert_partner(
+        &self,
+        partner: Partner,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
         let api_key = partner.api_key.clone();
         {
             let mut records = self.records();
             if records.partner_by_key.contains_key(&api_key) {
-                return done(Insertion::Refused);
+                return done(InsertOutcome::Refused);
             }
             let at = records.partners.len();
             if at >= MAX_PARTNERS {
@@ -167,7 +171,7 @@ impl PartnerStore for MemoryStore {
             records.note(entry);
         }
         self.changes.publish(&Change::Partner(api_key));
-        done(Insertion::Inserted)
+        done(InsertOutcome::Inserted)
     }
 
     fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
@@ -203,14 +207,14 @@ impl TokenStore for MemoryStore {
     fn insert_token(
         &self,
         token: StoredToken,
-        bound: usize,
+        max_tokens: usize,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Insertion> {
+    ) -> StoreFuture<'_, InsertOutcome> {
         let digest = token.digest;
         {
             let mut records = self.records();
-            if records.count(&token.record.organization) >= bound {
-                return done(Insertion::Refused);
+            if records.count(&token.record.organization) >= max_tokens {
+                return done(InsertOutcome::Refused);
             }
             if records.tokens.len() >= MAX_TOKENS {
                 return full("the store in memory holds as many tokens as it may");
@@ -219,7 +223,7 @@ impl TokenStore for MemoryStore {
             records.note(entry);
         }
         self.changes.publish(&Change::Token(digest));
-        done(Insertion::Inserted)
+        done(InsertOutcome::Inserted)
     }
 
     fn token_by_digest<'a>(
@@ -255,26 +259,26 @@ impl TokenStore for MemoryStore {
     fn rotate_token(
         &self,
         token: TokenId,
-        succession: Succession,
+        request: RotationRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Rotation> {
-        let Succession { successor, old_expires_at, bound } = succession;
+    ) -> StoreFuture<'_, RotateOutcome> {
+        let RotationRequest { successor, old_expires_at, max_tokens } = request;
         let digests = {
             let mut records = self.records();
             let organization = successor.record.organization.clone();
-            let is_full = records.count(&organization) >= bound;
+            let is_full = records.count(&organization) >= max_tokens;
             let is_crowded = records.tokens.len() >= MAX_TOKENS;
             let Some(old) = records.token_mut(&organization, &token) else {
-                return done(Rotation::NotFound);
+                return done(RotateOutcome::NotFound);
             };
             if old.record.expires_at.is_some_and(|end| end <= successor.record.created_at) {
-                return done(Rotation::Expired);
+                return done(RotateOutcome::Expired);
             }
             if old.record.replaced_by.is_some() {
-                return done(Rotation::AlreadyRotated);
+                return done(RotateOutcome::AlreadyRotated);
             }
             if is_full {
-                return done(Rotation::Refused);
+                return done(RotateOutcome::Refused);
             }
             if is_crowded {
                 return full("the store in memory holds as many tokens as it may");
@@ -291,7 +295,7 @@ impl TokenStore for MemoryStore {
         for digest in digests {
             self.changes.publish(&Change::Token(digest));
         }
-        done(Rotation::Rotated)
+        done(RotateOutcome::Rotated)
     }
 
     fn revoke_token<'a>(
@@ -299,18 +303,18 @@ impl TokenStore for MemoryStore {
         organization: &'a OrganizationId,
         token: &'a TokenId,
         entry: AuditEntry,
-    ) -> StoreFuture<'a, Revocation> {
+    ) -> StoreFuture<'a, RevokeOutcome> {
         let removed = self.records().remove(organization, token, entry);
         match removed {
             Some(digest) => {
                 self.changes.publish(&Change::Token(digest));
-                done(Revocation::Revoked)
+                done(RevokeOutcome::Revoked)
             }
-            None => done(Revocation::NotFound),
+            None => done(RevokeOutcome::NotFound),
         }
     }
 
-    fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         let mut records = self.records();
         for TokenUse { token, first_at, last_at } in uses {
             if let Some(token) = records.tokens.get_mut(token) {
@@ -322,7 +326,7 @@ impl TokenStore for MemoryStore {
     }
 }
 
-impl LimitStore for MemoryStore {
+impl UsageStore for MemoryStore {
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
         done(match self.records().usage.get(&partner) {
             Some((latest, permits)) if *latest == day => *permits,
@@ -330,14 +334,14 @@ impl LimitStore for MemoryStore {
         })
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<Usage>> {
+    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
         let records = self.records();
         let usages = records.usage.iter();
-        let usages = usages.map(|(&partner, &(day, permits))| Usage { partner, day, permits });
+        let usages = usages.map(|(&partner, &(day, permits))| DailyUsage { partner, day, permits });
         done(usages.collect())
     }
 
-    fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()> {
+    fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
         let mut records = self.records();
         for usage in usages {
             let (latest, permits) = records.usage.entry(usage.partner).or_insert((usage.day, 0));
@@ -359,8 +363,8 @@ impl AuditStore for MemoryStore {
         page: Page<AuditId>,
     ) -> StoreFuture<'a, Vec<AuditEntry>> {
         let is_of = |entry: &&AuditEntry| match &entry.subject {
-            AuditSubject::Token { organization: of, .. } => organization == Some(of),
-            AuditSubject::Partner { .. } => organization.is_none(),
+            AuditTarget::Token { organization: of, .. } => organization == Some(of),
+            AuditTarget::Partner { .. } => organization.is_none(),
         };
         let records = self.records();
         let entries = records.audit.iter().rev().filter(is_of);

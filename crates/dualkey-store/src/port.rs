@@ -6,8 +6,8 @@ use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_token::TokenDigest;
 
 use crate::{
-    AuditEntry, AuditId, Changes, OrganizationId, Partner, PartnerId, StoreError, StoredToken,
-    TokenId, TokenRecord, TokenUse,
+    AuditEntry, AuditId, ChangeNotifier, OrganizationId, Partner, PartnerId, StoreError,
+    StoredToken, TokenId, TokenRecord, TokenUse,
 };
 
 /// What a store's verbs return. Boxed, so that a store is a `dyn Store`: the price is paid where a
@@ -20,15 +20,16 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// No verb brings a revoked token back, changes a token's scopes or moves its expiry later. A verb that
 /// takes an [`AuditEntry`] keeps it in the same step, and only if something changed. A change whose
 /// future is dropped may still happen, wholly, and is announced then; other verbs may be given up.
-pub trait Store: PartnerStore + TokenStore + LimitStore + AuditStore {
+pub trait Store: PartnerStore + TokenStore + UsageStore + AuditStore {
     /// Where changes are announced, before they are acknowledged.
-    fn changes(&self) -> &Changes;
+    fn changes(&self) -> &ChangeNotifier;
 }
 
 /// The partners.
 pub trait PartnerStore: Debug + Send + Sync {
     /// Adds a partner, unless another has its key.
-    fn insert_partner(&self, partner: Partner, entry: AuditEntry) -> StoreFuture<'_, Insertion>;
+    fn insert_partner(&self, partner: Partner, entry: AuditEntry)
+    -> StoreFuture<'_, InsertOutcome>;
 
     /// The partner with exactly this key.
     fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>>;
@@ -55,13 +56,13 @@ pub trait PartnerStore: Debug + Send + Sync {
 
 /// The tokens.
 pub trait TokenStore: Debug + Send + Sync {
-    /// Adds a token, unless its organization has `bound` or more.
+    /// Adds a token, unless its organization has `max_tokens` or more.
     fn insert_token(
         &self,
         token: StoredToken,
-        bound: usize,
+        max_tokens: usize,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Insertion>;
+    ) -> StoreFuture<'_, InsertOutcome>;
 
     /// The token with this digest, with the digest that the store holds: the caller compares again.
     fn token_by_digest<'a>(
@@ -84,13 +85,13 @@ pub trait TokenStore: Debug + Send + Sync {
     ) -> StoreFuture<'a, Vec<TokenRecord>>;
 
     /// Adds the successor of its organization's token and, in the same step, has the token expire at
-    /// the succession's time, or earlier if it would anyway.
+    /// the request's time, or earlier if it would anyway.
     fn rotate_token(
         &self,
         token: TokenId,
-        succession: Succession,
+        request: RotationRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Rotation>;
+    ) -> StoreFuture<'_, RotateOutcome>;
 
     /// Deletes an organization's token, for good.
     fn revoke_token<'a>(
@@ -98,23 +99,23 @@ pub trait TokenStore: Debug + Send + Sync {
         organization: &'a OrganizationId,
         token: &'a TokenId,
         entry: AuditEntry,
-    ) -> StoreFuture<'a, Revocation>;
+    ) -> StoreFuture<'a, RevokeOutcome>;
 
     /// Moves when tokens were last used forwards, never backwards, and keeps when they were first used.
     /// Unknown tokens are passed over.
-    fn note_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()>;
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()>;
 }
 
 /// What partners used of their daily quotas.
-pub trait LimitStore: Debug + Send + Sync {
+pub trait UsageStore: Debug + Send + Sync {
     /// How many permits a partner used on this day.
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64>;
 
     /// What each partner used on the latest day on which it used anything.
-    fn usages(&self) -> StoreFuture<'_, Vec<Usage>>;
+    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>>;
 
     /// Adds to what was used: several processes add up. Days before the latest one may be forgotten.
-    fn add_usage<'a>(&'a self, usages: &'a [Usage]) -> StoreFuture<'a, ()>;
+    fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()>;
 }
 
 /// The audit trail. Entries come with the changes that they tell of, and nothing removes one.
@@ -146,18 +147,18 @@ impl<Id> Page<Id> {
 
 /// A token that takes the place of another.
 #[derive(Clone, Debug)]
-pub struct Succession {
+pub struct RotationRequest {
     /// The new token, which names the one that it replaces, of the same organization.
     pub successor: StoredToken,
     /// From when on the old one is refused, unless it is earlier.
     pub old_expires_at: Timestamp,
     /// How many tokens the organization may have with the successor.
-    pub bound: usize,
+    pub max_tokens: usize,
 }
 
 /// Permits that a partner used on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct DailyUsage {
     /// Whose permits.
     pub partner: PartnerId,
     /// The day: `LimitPolicy::day`.
@@ -169,7 +170,7 @@ pub struct Usage {
 /// What became of a record to be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Insertion {
+pub enum InsertOutcome {
     /// It is kept.
     Inserted,
     /// There is no room for it: the key is taken, or the bound is reached. Nothing changed.
@@ -179,7 +180,7 @@ pub enum Insertion {
 /// What became of a token to be rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Rotation {
+pub enum RotateOutcome {
     /// Its successor is kept, and it expires.
     Rotated,
     /// The organization has no such token.
@@ -195,7 +196,7 @@ pub enum Rotation {
 /// What became of a token to be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Revocation {
+pub enum RevokeOutcome {
     /// It is gone for good.
     Revoked,
     /// The organization has no such token.

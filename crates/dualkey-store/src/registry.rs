@@ -10,9 +10,10 @@ use rand::rngs::SysRng;
 use rand::{RngExt as _, distr::Alphanumeric, rand_core::UnwrapErr};
 
 use crate::{
-    AuditAction, AuditEntry, AuditId, AuditSubject, Insertion, IssuedToken, MemoryStore,
-    NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, RegistryError, Revocation,
-    Rotation, Store, StoredToken, Succession, TokenId, TokenRecord, Usage, is_api_key,
+    AuditAction, AuditEntry, AuditId, AuditTarget, DailyUsage, InsertOutcome, IssuedToken,
+    MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, RegistryError,
+    RevokeOutcome, RotateOutcome, RotationRequest, Store, StoredToken, TokenId, TokenRecord,
+    is_api_key,
 };
 
 /// The one door for changes to partners and tokens. Clones are the same registry.
@@ -28,7 +29,7 @@ pub struct Registry {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     digester: Digester,
-    tokens_per_organization: usize,
+    max_tokens_per_organization: usize,
     actor: Arc<str>,
 }
 
@@ -41,9 +42,9 @@ impl Registry {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let digester = Digester::plain();
+        let digester = Digester::unpeppered();
         let actor = "system".into();
-        Self { catalogue, prefix, store, clock, digester, tokens_per_organization: 100, actor }
+        Self { catalogue, prefix, store, clock, digester, max_tokens_per_organization: 100, actor }
     }
 
     /// A registry in a [`MemoryStore`] of its own, on the system's clock.
@@ -61,8 +62,8 @@ impl Registry {
     /// Bounds how many tokens an organization may have, expired ones included; 100 if not said.
     /// Rotation may go up to twice that, so that a full list can be rotated.
     #[must_use]
-    pub fn with_tokens_per_organization(self, bound: usize) -> Self {
-        Self { tokens_per_organization: bound, ..self }
+    pub fn with_max_tokens_per_organization(self, max_tokens: usize) -> Self {
+        Self { max_tokens_per_organization: max_tokens, ..self }
     }
 
     /// This registry, with this actor in the audit trail: who is signed in, or which job runs. `system`
@@ -71,7 +72,7 @@ impl Registry {
     /// # Errors
     ///
     /// The name is empty, longer than 100 characters, or holds control characters.
-    pub fn acting_for(&self, actor: &str) -> Result<Self, RegistryError> {
+    pub fn with_actor(&self, actor: &str) -> Result<Self, RegistryError> {
         if !is_name(actor) {
             return Err(RegistryError::InvalidActor);
         }
@@ -116,17 +117,17 @@ impl Registry {
     pub async fn register_partner(&self, partner: NewPartner) -> Result<Partner, RegistryError> {
         let NewPartner { name, policy, api_key } = partner;
         check_name(&name)?;
-        let policy = policy.checked()?;
+        let policy = policy.validated()?;
         let api_key = api_key.unwrap_or_else(draw_api_key);
         self.check_api_key(&api_key)?;
         let created_at = self.now();
         let id = PartnerId::draw(created_at);
         let partner = Partner { id, name, api_key, policy, enabled: true, created_at };
-        let subject = AuditSubject::Partner { id };
+        let subject = AuditTarget::Partner { id };
         let entry = self.entry(AuditAction::PartnerRegistered, subject, partner.name.clone());
         match self.store.insert_partner(partner.clone(), entry).await? {
-            Insertion::Inserted => Ok(partner),
-            Insertion::Refused => Err(RegistryError::ApiKeyTaken),
+            InsertOutcome::Inserted => Ok(partner),
+            InsertOutcome::Refused => Err(RegistryError::ApiKeyTaken),
         }
     }
 
@@ -158,7 +159,7 @@ impl Registry {
         let now = self.now();
         let latest: HashMap<_, _> = usages.iter().map(|usage| (usage.partner, usage)).collect();
         let used_today = |partner: &Partner| match latest.get(&partner.id) {
-            Some(Usage { day, permits, .. }) if *day == partner.policy.day(now) => *permits,
+            Some(DailyUsage { day, permits, .. }) if *day == partner.policy.day(now) => *permits,
             _ => 0,
         };
         let with_usage = |partner| {
@@ -178,9 +179,9 @@ impl Registry {
         api_key: &str,
         policy: LimitPolicy,
     ) -> Result<Partner, RegistryError> {
-        let policy = policy.checked()?;
+        let policy = policy.validated()?;
         let id = self.partner(api_key).await?.id;
-        let subject = AuditSubject::Partner { id };
+        let subject = AuditTarget::Partner { id };
         let entry = self.entry(AuditAction::LimitsChanged, subject, policy.to_string());
         self.store.set_limits(id, policy, entry).await?.ok_or(RegistryError::NotFound)
     }
@@ -198,7 +199,7 @@ impl Registry {
         let id = self.partner(api_key).await?.id;
         let action =
             if enabled { AuditAction::PartnerEnabled } else { AuditAction::PartnerDisabled };
-        let entry = self.entry(action, AuditSubject::Partner { id }, String::new());
+        let entry = self.entry(action, AuditTarget::Partner { id }, String::new());
         self.store.set_enabled(id, enabled, entry).await?.ok_or(RegistryError::NotFound)
     }
 
@@ -238,10 +239,10 @@ impl Registry {
         });
         let detail = stored.record.name.clone();
         let entry = self.entry(AuditAction::TokenIssued, subject(&stored.record), detail);
-        match self.store.insert_token(stored, self.tokens_per_organization, entry).await? {
-            Insertion::Inserted => Ok(issued),
-            Insertion::Refused => {
-                Err(RegistryError::TooManyTokens { bound: self.tokens_per_organization })
+        match self.store.insert_token(stored, self.max_tokens_per_organization, entry).await? {
+            InsertOutcome::Inserted => Ok(issued),
+            InsertOutcome::Refused => {
+                Err(RegistryError::TooManyTokens { max_tokens: self.max_tokens_per_organization })
             }
         }
     }
@@ -346,16 +347,16 @@ impl Registry {
             ..old
         });
         let entry = self.entry(AuditAction::TokenRotated, subject, issued.record.id.to_string());
-        let bound = self.tokens_per_organization.saturating_mul(2);
+        let max_tokens = self.max_tokens_per_organization.saturating_mul(2);
         let old_expires_at = whole_micros(now.saturating_add(overlap));
-        let succession = Succession { successor: stored, old_expires_at, bound };
-        let rotated = self.store.rotate_token(*token, succession, entry).await?;
+        let request = RotationRequest { successor: stored, old_expires_at, max_tokens };
+        let rotated = self.store.rotate_token(*token, request, entry).await?;
         match rotated {
-            Rotation::Rotated => Ok(issued),
-            Rotation::NotFound => Err(RegistryError::NotFound),
-            Rotation::Expired => Err(RegistryError::Expired),
-            Rotation::AlreadyRotated => Err(RegistryError::AlreadyRotated),
-            Rotation::Refused => Err(RegistryError::TooManyTokens { bound }),
+            RotateOutcome::Rotated => Ok(issued),
+            RotateOutcome::NotFound => Err(RegistryError::NotFound),
+            RotateOutcome::Expired => Err(RegistryError::Expired),
+            RotateOutcome::AlreadyRotated => Err(RegistryError::AlreadyRotated),
+            RotateOutcome::Refused => Err(RegistryError::TooManyTokens { max_tokens }),
         }
     }
 
@@ -370,11 +371,11 @@ impl Registry {
         organization: &OrganizationId,
         token: &TokenId,
     ) -> Result<(), RegistryError> {
-        let subject = AuditSubject::Token { organization: organization.clone(), id: *token };
+        let subject = AuditTarget::Token { organization: organization.clone(), id: *token };
         let entry = self.entry(AuditAction::TokenRevoked, subject, String::new());
         match self.store.revoke_token(organization, token, entry).await? {
-            Revocation::Revoked => Ok(()),
-            Revocation::NotFound => Err(RegistryError::NotFound),
+            RevokeOutcome::Revoked => Ok(()),
+            RevokeOutcome::NotFound => Err(RegistryError::NotFound),
         }
     }
 
@@ -383,7 +384,7 @@ impl Registry {
         whole_micros(self.clock.now())
     }
 
-    fn entry(&self, action: AuditAction, subject: AuditSubject, detail: String) -> AuditEntry {
+    fn entry(&self, action: AuditAction, subject: AuditTarget, detail: String) -> AuditEntry {
         let (at, actor) = (self.now(), self.actor.as_ref().to_owned());
         AuditEntry { id: AuditId::draw(at), at, actor, action, subject, detail }
     }
@@ -428,8 +429,8 @@ fn whole_micros(time: Timestamp) -> Timestamp {
     Timestamp::from_nanos(time.as_nanos() / 1_000 * 1_000)
 }
 
-fn subject(token: &TokenRecord) -> AuditSubject {
-    AuditSubject::Token { organization: token.organization.clone(), id: token.id }
+fn subject(token: &TokenRecord) -> AuditTarget {
+    AuditTarget::Token { organization: token.organization.clone(), id: token.id }
 }
 
 /// 16 letters and digits: 95 bits, so that nobody meets another partner's key by chance.

@@ -143,7 +143,8 @@ fn a_token_is_recognized_by_its_text_whatever_the_pepper() {
     let pepper = |byte| Pepper::new([byte; 32]).unwrap();
     let old = registry().with_digester(Digester::peppered(pepper(1)));
     let issued = block_on(old.issue_token(token())).unwrap();
-    let rotated = old.clone().with_digester(Digester::peppered(pepper(2)).or_older(pepper(1)));
+    let rotated =
+        old.clone().with_digester(Digester::peppered(pepper(2)).accept_previous(pepper(1)));
     assert_eq!(block_on(rotated.token(&issued.secret)).unwrap(), issued.record);
     let stranger = PlainToken::mint(&Prefix::new("gw"));
     assert!(matches!(block_on(rotated.token(&stranger)), Err(RegistryError::NotFound)));

@@ -57,8 +57,8 @@ impl fmt::Debug for Pepper {
 ///
 /// # let (newest, previous) = ([1; 32], [2; 32]);
 /// let digester = Digester::peppered(Pepper::new(newest)?) // new tokens are stored under this one
-///     .or_older(Pepper::new(previous)?)
-///     .or_plain(); // tokens from before there was a pepper
+///     .accept_previous(Pepper::new(previous)?)
+///     .accept_unpeppered(); // tokens from before there was a pepper
 /// assert_eq!(digester.candidates(b"gw_abc").count(), 3);
 /// # Ok::<(), dualkey_token::InvalidPepper>(())
 /// ```
@@ -76,7 +76,7 @@ enum Way {
 impl Digester {
     /// Plain SHA-256, the default.
     #[must_use]
-    pub fn plain() -> Self {
+    pub fn unpeppered() -> Self {
         Self { ways: [Way::Plain].into() }
     }
 
@@ -88,13 +88,13 @@ impl Digester {
 
     /// Accepts digests under an older pepper too.
     #[must_use]
-    pub fn or_older(self, pepper: Pepper) -> Self {
+    pub fn accept_previous(self, pepper: Pepper) -> Self {
         self.or(Way::Peppered(Arc::new(pepper)))
     }
 
     /// Accepts digests without a pepper too.
     #[must_use]
-    pub fn or_plain(self) -> Self {
+    pub fn accept_unpeppered(self) -> Self {
         self.or(Way::Plain)
     }
 
@@ -130,7 +130,7 @@ impl Way {
 
 impl Default for Digester {
     fn default() -> Self {
-        Self::plain()
+        Self::unpeppered()
     }
 }
 

@@ -34,7 +34,7 @@ fn a_short_key_is_no_pepper() {
 fn candidates_come_newest_first_and_new_tokens_are_stored_under_the_newest() {
     let text = b"gw_text";
     let pepper = |byte| Pepper::new([byte; 32]).unwrap();
-    let digester = Digester::peppered(pepper(3)).or_older(pepper(2)).or_plain();
+    let digester = Digester::peppered(pepper(3)).accept_previous(pepper(2)).accept_unpeppered();
     let candidates: Vec<_> = digester.candidates(text).collect();
     assert_eq!(candidates.len(), 3);
     assert!(same(&candidates[0], &digester.digest(text)));

@@ -40,7 +40,7 @@ fn a_digest_shows_nothing() {
 fn a_pepper_shows_nothing() {
     let pepper = Pepper::new([7; 32]).unwrap();
     assert_eq!(shown(&pepper), ["Pepper(..)"; 2]);
-    let digester = Digester::peppered(pepper).or_plain();
+    let digester = Digester::peppered(pepper).accept_unpeppered();
     assert_eq!(shown(&digester)[0], "Digester { peppers: 1, plain: true }");
 }
 

@@ -1,4 +1,4 @@
-use dualkey_verify::{Denial, Field, HeaderNames};
+use dualkey_verify::{CredentialField, Denial, HeaderNames};
 use http::{HeaderName, HeaderValue};
 
 /// What `WWW-Authenticate` says to this denial (RFC 9110 §11.6.1), if credentials are at fault.
@@ -10,7 +10,7 @@ pub(crate) fn challenge(denial: &Denial, realm: &str, names: &HeaderNames) -> Op
         }
         // Without an error code: no credentials were presented (RFC 6750 §3).
         Denial::TokenMissing => format!(r#"Bearer realm="{realm}""#),
-        Denial::HeaderRepeated(Field::Token) => bearer(realm, "invalid_request"),
+        Denial::HeaderRepeated(CredentialField::Token) => bearer(realm, "invalid_request"),
         Denial::TokenInvalid => bearer(realm, "invalid_token"),
         // A scope has at least one character (RFC 6749 §3.3); a closed route asks for none.
         Denial::ScopeInsufficient { required, .. } if required.names().next().is_none() => {

@@ -52,7 +52,7 @@ where
         cost: NonZeroU32,
     ) -> Self {
         let verifier = gate.verifier();
-        let state = match verifier.verify_in_memory(request.headers(), requirement, cost) {
+        let state = match verifier.try_verify_cached(request.headers(), requirement, cost) {
             Poll::Ready(decision) => State::decided(inner, gate, request, decision),
             Poll::Pending => {
                 // The clone may not be ready; the one that is goes with the request.
@@ -62,7 +62,7 @@ where
                 let headers = mem::take(request.headers_mut());
                 let (verifier, requirement) = (verifier.clone(), requirement.clone());
                 let verifying = Box::pin(async move {
-                    let decision = verifier.verify_costing(&headers, &requirement, cost).await;
+                    let decision = verifier.verify_with_cost(&headers, &requirement, cost).await;
                     (headers, decision)
                 });
                 let (gate, request) = (gate.clone(), Some(request));
@@ -102,14 +102,14 @@ where
     ) -> Self {
         match decision {
             Ok(grant) => {
-                gate.hide_credentials(request.headers_mut());
+                gate.redact_credentials(request.headers_mut());
                 let told = Some(gate.told(&grant.standing));
                 request.extensions_mut().insert(grant);
                 Self::Serving { answering: inner.call(request), told }
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
-                let refusal = for_method(gate.refusal(&denial), request.method());
+                let refusal = for_method(gate.refusal_response(&denial), request.method());
                 Self::Refused { refusal: Some(refusal) }
             }
         }

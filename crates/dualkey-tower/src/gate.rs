@@ -8,7 +8,7 @@ use http::HeaderMap;
 
 use crate::fields::Told;
 use crate::problem::BLANK;
-use crate::{GuardLayer, RateLimitFields, RewriteRefusal};
+use crate::{GuardLayer, MapRefusal, RateLimitFields};
 
 /// A [`Verifier`] and how its decisions are told to callers. Clones share both.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     pub(crate) problem_base: String,
     pub(crate) rate_limit_fields: RateLimitFields,
     pub(crate) removes_credentials: bool,
-    pub(crate) rewrite: Option<Arc<dyn RewriteRefusal>>,
+    pub(crate) rewrite: Option<Arc<dyn MapRefusal>>,
 }
 
 impl Gate {
@@ -51,7 +51,7 @@ impl Gate {
 
     /// Where the types of problems are documented: `<base>#<code>`; `about:blank` if not said.
     #[must_use]
-    pub fn with_problem_base(self, base: impl Into<String>) -> Self {
+    pub fn with_problem_type_base(self, base: impl Into<String>) -> Self {
         self.with(|settings| settings.problem_base = base.into())
     }
 
@@ -64,13 +64,13 @@ impl Gate {
     /// Removes both credentials from a request before the inner service sees it. Otherwise they stay,
     /// marked as sensitive, so that `Debug` does not show them.
     #[must_use]
-    pub fn removing_credentials(self) -> Self {
+    pub fn with_credentials_stripped(self) -> Self {
         self.with(|settings| settings.removes_credentials = true)
     }
 
     /// Has every refusal rewritten before it is sent.
     #[must_use]
-    pub fn with_refusals(self, rewrite: impl RewriteRefusal + 'static) -> Self {
+    pub fn with_refusal_mapper(self, rewrite: impl MapRefusal + 'static) -> Self {
         self.with(|settings| settings.rewrite = Some(Arc::new(rewrite)))
     }
 
@@ -88,7 +88,7 @@ impl Gate {
 
     /// Writes what is left of the limits to the headers of an answer, for frameworks that are not
     /// built on tower.
-    pub fn write_standing(&self, grant: &Grant, headers: &mut HeaderMap) {
+    pub fn insert_rate_limit_fields(&self, grant: &Grant, headers: &mut HeaderMap) {
         self.told(&grant.standing).write(headers);
     }
 
@@ -98,8 +98,8 @@ impl Gate {
     }
 
     /// Marks the credentials of a request that passed as sensitive, or
-    /// [removes](Self::removing_credentials) them, for frameworks that are not built on tower.
-    pub fn hide_credentials(&self, headers: &mut HeaderMap) {
+    /// [removes](Self::with_credentials_stripped) them, for frameworks that are not built on tower.
+    pub fn redact_credentials(&self, headers: &mut HeaderMap) {
         let names = self.verifier.header_names();
         for name in [&names.api_key, &names.token] {
             if self.settings.removes_credentials {

@@ -22,7 +22,7 @@ impl GuardLayer {
     /// Charges so many permits for each request; one, if not said. A partner whose limits never hold so
     /// many pays all that they hold.
     #[must_use]
-    pub fn costing(self, permits: NonZeroU32) -> Self {
+    pub fn with_cost(self, permits: NonZeroU32) -> Self {
         Self { cost: permits, ..self }
     }
 }

@@ -33,7 +33,7 @@
 //! A problem (RFC 9457) with the denial's [code](Denial::code), `WWW-Authenticate` where credentials
 //! are at fault, `Retry-After` where waiting helps, and `Cache-Control: no-store`. The [`Denial`]
 //! itself is in the response's extensions, for a layer outside to log or to count. The answer can be
-//! [rewritten](RewriteRefusal) as a whole. Whatever was charged is told in the `RateLimit` fields, on
+//! [rewritten](MapRefusal) as a whole. Whatever was charged is told in the `RateLimit` fields, on
 //! refusals and on answers of the service alike.
 //!
 //! [`tower`]: https://docs.rs/tower
@@ -58,7 +58,7 @@ pub use fields::RateLimitFields;
 pub use future::GuardFuture;
 pub use gate::Gate;
 pub use layer::GuardLayer;
-pub use refusal::{GrpcStatus, RewriteRefusal};
+pub use refusal::{GrpcRefusals, MapRefusal};
 #[cfg(feature = "axum")]
 pub use routes::{RouteGuard, RouteTable};
 pub use service::Guard;

@@ -1,4 +1,4 @@
-use dualkey_verify::{Denial, Field, HeaderNames};
+use dualkey_verify::{CredentialField, Denial, HeaderNames};
 use serde::Serialize;
 
 use crate::challenge::spelled;
@@ -35,8 +35,8 @@ impl<'a> Problem<'a> {
             None => format!("{base}#{}", denial.code()),
         };
         let field = match denial {
-            Denial::HeaderRepeated(Field::ApiKey) => Some(spelled(&names.api_key)),
-            Denial::HeaderRepeated(Field::Token) => Some(spelled(&names.token)),
+            Denial::HeaderRepeated(CredentialField::ApiKey) => Some(spelled(&names.api_key)),
+            Denial::HeaderRepeated(CredentialField::Token) => Some(spelled(&names.token)),
             _ => None,
         };
         let required = match denial {

@@ -55,33 +55,33 @@ fn until_one(standing: &Standing) -> Duration {
     let (rate, others) = (policy.rate(), policy.burst().get() - 1);
     let behind_one =
         u128::from(others) * rate.period().as_nanos() / u128::from(rate.permits().get());
-    standing.full_in().saturating_sub(Duration::from_nanos_u128(behind_one))
+    standing.time_to_full().saturating_sub(Duration::from_nanos_u128(behind_one))
 }
 
 /// What remains is cut to what bucket and rate allow until the day ends.
 fn daily(standing: &Standing, ready: u32) -> Option<Left> {
     let quota = standing.policy().daily()?.get();
-    let (left, day_ends_in) = (standing.daily_remaining()?, standing.day_ends_in());
-    let remaining = match is_in_reach(left.saturating_sub(ready), standing, day_ends_in) {
+    let (left, quota_resets_in) = (standing.daily_remaining()?, standing.quota_resets_in());
+    let remaining = match is_in_reach(left.saturating_sub(ready), standing, quota_resets_in) {
         true => left.into(),
-        false => reachable(standing, ready, day_ends_in).min(left.into()),
+        false => reachable(standing, ready, quota_resets_in).min(left.into()),
     };
-    Some(Left { name: "daily", quota, remaining, effective: whole_seconds(day_ends_in) })
+    Some(Left { name: "daily", quota, remaining, effective: whole_seconds(quota_resets_in) })
 }
 
 /// Whether whole seconds suffice for so many permits to come, as they mostly do: no division tells.
-fn is_in_reach(missing: u32, standing: &Standing, day_ends_in: Duration) -> bool {
+fn is_in_reach(missing: u32, standing: &Standing, quota_resets_in: Duration) -> bool {
     let rate = standing.policy().rate();
-    let coming = day_ends_in.as_secs().saturating_mul(rate.permits().get().into());
+    let coming = quota_resets_in.as_secs().saturating_mul(rate.permits().get().into());
     u64::from(missing) * rate.period().as_secs() <= coming
 }
 
 /// What bucket and rate allow until the day ends, the part of a permit that is in the bucket included.
-fn reachable(standing: &Standing, ready: u32, day_ends_in: Duration) -> u64 {
+fn reachable(standing: &Standing, ready: u32, quota_resets_in: Duration) -> u64 {
     let (policy, rate) = (standing.policy(), standing.policy().rate());
-    let coming = rate.permits_in(day_ends_in).saturating_add(ready.into());
-    let held_for = policy.fill_time().saturating_sub(standing.full_in());
-    coming.max(rate.permits_in(day_ends_in.saturating_add(held_for)))
+    let coming = rate.permits_in(quota_resets_in).saturating_add(ready.into());
+    let held_for = policy.fill_time().saturating_sub(standing.time_to_full());
+    coming.max(rate.permits_in(quota_resets_in.saturating_add(held_for)))
 }
 
 /// The whole seconds in which so many permits come, rounded up and at least one.

@@ -14,22 +14,22 @@ use crate::quota::whole_seconds;
 /// ```
 /// # use bytes::Bytes;
 /// # use http::{Response, header};
-/// # use dualkey_tower::{Denial, RewriteRefusal};
+/// # use dualkey_tower::{Denial, MapRefusal};
 /// let plain = |denial: &Denial, refusal: Response<Bytes>| {
 ///     let mut refusal = refusal.map(|_problem| Bytes::from(denial.code()));
 ///     let plain = header::HeaderValue::from_static("text/plain");
 ///     refusal.headers_mut().insert(header::CONTENT_TYPE, plain);
 ///     refusal
 /// };
-/// # fn takes(_: impl RewriteRefusal) {}
+/// # fn takes(_: impl MapRefusal) {}
 /// # takes(plain);
 /// ```
-pub trait RewriteRefusal: Send + Sync {
+pub trait MapRefusal: Send + Sync {
     /// The answer to send in place of this refusal, which is complete but for its length.
     fn rewrite(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes>;
 }
 
-impl<F> RewriteRefusal for F
+impl<F> MapRefusal for F
 where
     F: Fn(&Denial, Response<Bytes>) -> Response<Bytes> + Send + Sync,
 {
@@ -41,9 +41,9 @@ where
 /// Rewrites refusals for gRPC: an answer of trailers only, with status 16 (unauthenticated), 7
 /// (permission denied), 8 (resource exhausted) or 14 (unavailable).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct GrpcStatus;
+pub struct GrpcRefusals;
 
-impl RewriteRefusal for GrpcStatus {
+impl MapRefusal for GrpcRefusals {
     fn rewrite(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes> {
         const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
         const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -66,7 +66,7 @@ impl RewriteRefusal for GrpcStatus {
 impl Gate {
     /// The answer to a request that was denied, for frameworks that are not built on tower.
     #[must_use]
-    pub fn refusal(&self, denial: &Denial) -> Response<Bytes> {
+    pub fn refusal_response(&self, denial: &Denial) -> Response<Bytes> {
         let settings = self.settings();
         let names = self.verifier().header_names();
         let problem = Problem::new(denial, &settings.problem_base, names);

@@ -31,7 +31,7 @@ use crate::{Gate, GuardBody, GuardFuture};
 /// let gate = Gate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))));
 ///
 /// let table = RouteTable::new(gate)
-///     .open(Method::GET, "/healthz")
+///     .public(Method::GET, "/healthz")
 ///     .require(Method::GET, "/guests/{id}", guests_read);
 /// let app: Router = Router::new()
 ///     .route("/healthz", get(async || "ok"))
@@ -65,7 +65,7 @@ impl RouteTable {
     ///
     /// If the route is declared twice, as axum does too.
     #[must_use]
-    pub fn open(self, method: Method, path: &str) -> Self {
+    pub fn public(self, method: Method, path: &str) -> Self {
         self.declare(method, path, Rule::Open)
     }
 
@@ -88,7 +88,7 @@ impl RouteTable {
 
     /// The rule for this request, or the methods that are declared for its path.
     fn rule<B>(&self, request: &Request<B>) -> Result<&Rule, HeaderValue> {
-        const CLOSED: &Rule = &Rule::Require(Requirement::NOBODY);
+        const CLOSED: &Rule = &Rule::Require(Requirement::DENY_ALL);
 
         let path = request.extensions().get().map_or("", MatchedPath::as_str);
         let Some(rules) = self.rules.get(path) else {

@@ -150,7 +150,7 @@ fn a_permit_that_has_partly_come_counts_for_the_rest_of_the_day() {
 
 #[test]
 fn a_day_that_begins_elsewhere_ends_there() {
-    let policy = LimitPolicy::default().with_day_offset(3_600).unwrap();
+    let policy = LimitPolicy::default().with_utc_offset_secs(3_600).unwrap();
     assert_tells(
         &Fixture::with_policy(policy).pass(1),
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
@@ -267,7 +267,7 @@ fn other_frameworks_write_the_same_fields() {
     let (request, reads) = (fixture.request(), fixture.reads());
     let verified = fixture.gate.verifier().verify(request.headers(), &reads);
     let mut answer = Response::new(Bytes::new());
-    fixture.gate.write_standing(&block_on(verified).unwrap(), answer.headers_mut());
+    fixture.gate.insert_rate_limit_fields(&block_on(verified).unwrap(), answer.headers_mut());
     assert_tells(
         &answer,
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,

@@ -90,7 +90,7 @@ fn guarded(fixture: &Fixture) -> (Guard<Strict>, Strict) {
 /// A fixture whose entries are so old that the store, which is slow, is asked.
 fn asking_fixture() -> Fixture {
     let fixture = Fixture::new();
-    fixture.store.set_fault(Fault::Dawdles);
+    fixture.store.set_fault(Fault::Delay);
     fixture
 }
 
@@ -217,7 +217,7 @@ fn credentials_that_stay_are_marked_as_sensitive() {
 #[test]
 fn credentials_can_be_removed() {
     for mut fixture in both_paths() {
-        fixture.gate = fixture.gate.removing_credentials();
+        fixture.gate = fixture.gate.with_credentials_stripped();
         let (mut guard, inner) = guarded(&fixture);
         let mut request = fixture.request();
         request.headers_mut().insert("cookie", "kept".parse().unwrap());
@@ -337,7 +337,7 @@ fn routes_of_different_costs_draw_on_the_same_limits() {
     let fixture = Fixture::new();
     let (cheap, dear) =
         (fixture.gate.require(fixture.reads()), fixture.gate.require(fixture.reads()));
-    let dear = dear.costing(number(4));
+    let dear = dear.with_cost(number(4));
     let left = |answer: &Response<Bytes>| rate_limit(answer)[1].unwrap().to_owned();
     assert!(
         left(&ask(&dear, fixture.request())).starts_with(r#""burst";r=6;t=2, "daily";r=9996;"#)
@@ -362,7 +362,7 @@ fn routes_of_different_costs_draw_on_the_same_limits() {
 fn a_403_costs_what_the_route_costs() {
     let fixture = Fixture::new();
     let guests = fixture.registry.catalogue().require_all(["guests:read"]).unwrap();
-    let answer = ask(&fixture.gate.require(guests).costing(number(4)), fixture.request());
+    let answer = ask(&fixture.gate.require(guests).with_cost(number(4)), fixture.request());
     assert_eq!(answer.status(), 403);
     assert!(rate_limit(&answer)[1].unwrap().starts_with(r#""burst";r=6;"#));
 }
@@ -370,7 +370,7 @@ fn a_403_costs_what_the_route_costs() {
 #[test]
 fn a_route_that_costs_more_than_a_bucket_holds_takes_a_full_one() {
     let fixture = Fixture::with_policy(daily(Rate::per_second(number(5)), 10, 8));
-    let dear = fixture.gate.require(fixture.reads()).costing(number(1_000));
+    let dear = fixture.gate.require(fixture.reads()).with_cost(number(1_000));
     let answer = ask(&dear, fixture.request());
     assert_eq!(answer.status(), 200);
     assert_eq!(rate_limit(&answer)[1], Some(r#""burst";r=2;t=1, "daily";r=0;t=43200"#));
@@ -386,13 +386,13 @@ fn a_store_that_fails_is_told_of_and_forgotten_when_it_answers_again() {
         assert_eq!((answer.status().as_u16(), field(&answer, "retry-after")), (503, Some("1")));
         assert_eq!(rate_limit(&answer), [None, None]);
     };
-    fixture.store.set_fault(Fault::Fails);
+    fixture.store.set_fault(Fault::Error);
     unavailable(&fixture);
     fixture.store.set_fault(Fault::None);
     let limit = rate_limit(&fixture.pass(1))[1].unwrap().to_owned();
     assert_eq!(limit, r#""burst";r=9;t=2, "daily";r=9999;t=43200"#, "an outage costs nothing");
 
-    fixture.store.set_fault(Fault::Fails);
+    fixture.store.set_fault(Fault::Error);
     fixture.clock.advance(Duration::from_secs(5));
     fixture.pass(1); // what was confirmed within 5 seconds is served
     fixture.clock.advance(Duration::from_nanos(1));
@@ -405,7 +405,7 @@ fn a_store_that_fails_is_told_of_and_forgotten_when_it_answers_again() {
 fn an_outage_uses_up_no_attempts() {
     let fixture = Fixture::new();
     fixture.pass(1);
-    fixture.store.set_fault(Fault::Fails);
+    fixture.store.set_fault(Fault::Error);
     for _ in 0..50 {
         let unknown = PlainToken::mint(&PREFIX);
         let answer = fixture.ask(fixture.request_with(unknown.expose_secret()));
@@ -419,7 +419,7 @@ fn an_outage_uses_up_no_attempts() {
 fn callers_that_hang_up_use_up_no_attempts() {
     let fixture = Fixture::new();
     fixture.pass(1);
-    fixture.store.set_fault(Fault::Dawdles);
+    fixture.store.set_fault(Fault::Delay);
     let (asked, (mut guard, inner)) = (fixture.asked(), guarded(&fixture));
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..50 {

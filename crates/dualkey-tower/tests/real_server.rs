@@ -350,7 +350,7 @@ fn a_misplaced_token_is_warned_of_by_its_id() {
 #[test]
 fn an_outage_is_logged_without_the_credentials_that_met_it() {
     serve(async |server| {
-        server.fixture.store.set_fault(Fault::Fails);
+        server.fixture.store.set_fault(Fault::Error);
         let mut caller = server.http2().await;
         let mut request = server.good_request();
         *request.method_mut() = Method::POST;

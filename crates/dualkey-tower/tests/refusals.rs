@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use dualkey_limit::Rate;
 use dualkey_store::Fault;
-use dualkey_tower::{Denial, Gate, GrpcStatus, Verifier};
+use dualkey_tower::{Denial, Gate, GrpcRefusals, Verifier};
 use dualkey_verify::HeaderNames;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response};
@@ -46,7 +46,7 @@ fn trouble(code: &str) -> (Fixture, Request<Body>) {
         "rate_limited" => _ = fixture.pass(10),
         "quota_exceeded" => _ = fixture.pass(3),
         "attempts_exceeded" => fixture.guess(10),
-        "unavailable" => fixture.store.set_fault(Fault::Fails),
+        "unavailable" => fixture.store.set_fault(Fault::Error),
         _ => unreachable!("no such code"),
     }
     (fixture, request)
@@ -191,7 +191,7 @@ fn a_store_that_does_not_answer_is_no_fault_of_the_caller() {
 
 #[test]
 fn three_problems_byte_for_byte() {
-    let base = |gate: Gate| gate.with_problem_base("https://example.com/problems");
+    let base = |gate: Gate| gate.with_problem_type_base("https://example.com/problems");
     assert_eq!(
         refused("api_key_missing").body(),
         r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Send your partner key with every request.","code":"api_key_missing"}"#
@@ -209,7 +209,7 @@ fn three_problems_byte_for_byte() {
 #[test]
 fn types_are_below_the_base_except_for_the_registered_one() {
     for code in CODES {
-        let base = |gate: Gate| gate.with_problem_base("/problems");
+        let base = |gate: Gate| gate.with_problem_type_base("/problems");
         let answer = refused_by(code, base);
         let kind = match answer.status().as_u16() {
             429 => "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned(),
@@ -255,7 +255,8 @@ fn head_gets_the_fields_of_get_without_a_body() {
 #[test]
 fn the_denial_is_in_the_extensions() {
     for code in CODES {
-        for answer in [refused(code), refused_by(code, |fixture| fixture.with_refusals(GrpcStatus))]
+        for answer in
+            [refused(code), refused_by(code, |fixture| fixture.with_refusal_mapper(GrpcRefusals))]
         {
             assert_eq!(answer.extensions().get::<Denial>().unwrap().code(), code);
         }
@@ -270,7 +271,7 @@ fn a_rewritten_refusal_has_its_own_length_and_keeps_what_was_not_touched() {
     };
     for code in CODES {
         let (plain, problem) =
-            (refused_by(code, |fixture| fixture.with_refusals(plain)), refused(code));
+            (refused_by(code, |fixture| fixture.with_refusal_mapper(plain)), refused(code));
         assert_eq!(plain.body(), &format!("{code}: {}", problem.body().len()));
         assert_eq!(field(&plain, "content-length"), Some(&*plain.body().len().to_string()));
         assert_eq!(field(&plain, "www-authenticate"), field(&problem, "www-authenticate"));
@@ -282,7 +283,7 @@ fn a_rewritten_refusal_has_its_own_length_and_keeps_what_was_not_touched() {
 #[test]
 fn grpc_gets_trailers_only() {
     for code in CODES {
-        let answer = refused_by(code, |gate| gate.with_refusals(GrpcStatus));
+        let answer = refused_by(code, |gate| gate.with_refusal_mapper(GrpcRefusals));
         let status = match code {
             "scope_insufficient" => "7",
             "rate_limited" | "quota_exceeded" | "attempts_exceeded" => "8",

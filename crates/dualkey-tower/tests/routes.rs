@@ -32,7 +32,7 @@ fn routes() -> Router {
 fn table(fixture: &Fixture, prefix: &str) -> RouteTable {
     let at = |path: &str| format!("{prefix}{path}");
     RouteTable::new(fixture.gate.clone())
-        .open(Method::GET, &at("/healthz"))
+        .public(Method::GET, &at("/healthz"))
         .require(Method::GET, &at("/guests/{id}"), fixture.reads())
         .require(Method::DELETE, &at("/guests/{id}"), Requirement::NONE)
 }
@@ -152,7 +152,7 @@ fn a_declaration_opens_one_method_and_others_are_told_which() {
 #[test]
 fn a_handler_of_any_method_serves_the_declared_ones() {
     let fixture = Fixture::new();
-    let open = RouteTable::new(fixture.gate.clone()).open(Method::PUT, "/forgotten");
+    let open = RouteTable::new(fixture.gate.clone()).public(Method::PUT, "/forgotten");
     let app = routes().route_layer(open);
     assert_eq!(send(&app, bare(Method::PUT, "/forgotten")).status(), 200);
     for method in [Method::GET, Method::HEAD, Method::POST, Method::TRACE] {
@@ -193,7 +193,7 @@ fn the_declaration_of_get_covers_head_unless_head_has_its_own() {
     assert_eq!((refused.status().as_u16(), &**refused.body()), (401, &b""[..]));
     assert_eq!(refused.headers(), send(&app, bare(Method::GET, "/guests/7")).headers());
 
-    let table = RouteTable::new(fixture.gate.clone()).open(Method::HEAD, "/guests/{id}").require(
+    let table = RouteTable::new(fixture.gate.clone()).public(Method::HEAD, "/guests/{id}").require(
         Method::GET,
         "/guests/{id}",
         fixture.reads(),
@@ -206,7 +206,7 @@ fn the_declaration_of_get_covers_head_unless_head_has_its_own() {
 #[test]
 fn head_does_not_open_get() {
     let fixture = Fixture::new();
-    let table = RouteTable::new(fixture.gate.clone()).open(Method::HEAD, "/forgotten");
+    let table = RouteTable::new(fixture.gate.clone()).public(Method::HEAD, "/forgotten");
     let app = routes().route_layer(table);
     assert_eq!(send(&app, bare(Method::HEAD, "/forgotten")).status(), 200);
     assert_allows(&send(&app, good(&fixture, Method::GET, "/forgotten")), "HEAD");
@@ -216,8 +216,8 @@ fn head_does_not_open_get() {
 fn a_route_is_known_by_the_path_in_the_router_and_not_by_that_of_the_request() {
     let fixture = Fixture::new();
     let table = RouteTable::new(fixture.gate.clone())
-        .open(Method::GET, "/guests/{guest}")
-        .open(Method::GET, "/guests/7");
+        .public(Method::GET, "/guests/{guest}")
+        .public(Method::GET, "/guests/7");
     let app = routes().route_layer(table);
     for path in ["/guests/7", "/guests/{guest}", "/guests/%7bid%7d"] {
         assert_closed(&send(&app, good(&fixture, Method::GET, path)));
@@ -259,7 +259,7 @@ fn nested_and_merged_routes_are_known_by_their_whole_path() {
     assert_works_below("/v1", &fixture, &own_table);
     let deep = Router::new().nest("/a/{b}", Router::new().nest("/c", routes()));
     let app = deep
-        .route_layer(RouteTable::new(fixture.gate.clone()).open(Method::GET, "/a/{b}/c/healthz"));
+        .route_layer(RouteTable::new(fixture.gate.clone()).public(Method::GET, "/a/{b}/c/healthz"));
     assert_eq!(send(&app, bare(Method::GET, "/a/x/c/healthz")).status(), 200);
     let merged = Router::new().merge(routes()).route_layer(table(&fixture, ""));
     assert_works_below("", &fixture, &merged);
@@ -303,7 +303,7 @@ async fn late(_: Grant) {}
 #[test]
 fn a_handler_on_an_open_route_gets_no_grant() {
     let fixture = Fixture::new();
-    let table = RouteTable::new(fixture.gate.clone()).open(Method::DELETE, "/late");
+    let table = RouteTable::new(fixture.gate.clone()).public(Method::DELETE, "/late");
     let app = Router::new().route("/late", delete(late)).route_layer(table);
     assert_eq!(send(&app, good(&fixture, Method::DELETE, "/late")).status(), 500);
 }

@@ -57,7 +57,7 @@ fn unknown_unreadable_and_disabled_api_keys_get_the_same_answer() {
 #[test]
 fn nothing_that_can_be_shown_shows_a_credential() {
     let fixture = Fixture::new();
-    fixture.store.set_fault(Fault::Dawdles);
+    fixture.store.set_fault(Fault::Delay);
     let layer = fixture.gate.require(fixture.reads());
     let hello = service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::from("hello")))
@@ -87,7 +87,7 @@ proptest! {
         twice: bool,
     ) {
         let mut fixture = Fixture::new();
-        fixture.gate = fixture.gate.with_problem_base("https://example.com/problems");
+        fixture.gate = fixture.gate.with_problem_type_base("https://example.com/problems");
         let mut request = fixture.request();
         if !is_partner {
             set(&mut request, "x-api-key", &key);

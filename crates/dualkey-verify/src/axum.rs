@@ -9,24 +9,24 @@ use crate::Grant;
 /// caller learns as status 500 and the log in words.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct NotGuarded;
+pub struct MissingGrant;
 
 impl<S: Sync> FromRequestParts<S> for Grant {
-    type Rejection = NotGuarded;
+    type Rejection = MissingGrant;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, NotGuarded> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, MissingGrant> {
         parts.extensions.get().cloned().ok_or_else(|| {
             tracing::error!(
                 method = %parts.method,
                 path = parts.uri.path(),
                 "a handler asks for a Grant, but no Gate guards its route",
             );
-            NotGuarded
+            MissingGrant
         })
     }
 }
 
-impl IntoResponse for NotGuarded {
+impl IntoResponse for MissingGrant {
     fn into_response(self) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }

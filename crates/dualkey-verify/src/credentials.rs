@@ -25,7 +25,7 @@ pub struct Credentials<'a> {
 
 /// Why a field gives no credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum CredentialError {
     /// It is absent or empty, or presents credentials of another scheme.
     Missing,
     /// It is there more than once. Which one counts is not guessed, even if they are equal.
@@ -49,7 +49,7 @@ impl<'a> Credentials<'a> {
     /// # Errors
     ///
     /// The field gives no such key.
-    pub fn api_key(&self) -> Result<&'a str, Unreadable> {
+    pub fn api_key(&self) -> Result<&'a str, CredentialError> {
         as_api_key(self.api_key_field()?)
     }
 
@@ -59,21 +59,21 @@ impl<'a> Credentials<'a> {
     /// # Errors
     ///
     /// The field gives no bearer token.
-    pub fn token(&self) -> Result<&'a [u8], Unreadable> {
+    pub fn token(&self) -> Result<&'a [u8], CredentialError> {
         let token = self.token_field()?;
-        if is_token68(token) { Ok(token) } else { Err(Unreadable::Malformed) }
+        if is_token68(token) { Ok(token) } else { Err(CredentialError::Malformed) }
     }
 
     /// What stands where the partner key does. A key that is known is well-formed, so it is looked up
     /// before anybody looks at its characters.
     #[inline]
-    pub(crate) fn api_key_field(&self) -> Result<&'a [u8], Unreadable> {
+    pub(crate) fn api_key_field(&self) -> Result<&'a [u8], CredentialError> {
         self.value(&self.names.api_key)
     }
 
     /// What stands where the token does; likewise.
     #[inline]
-    pub(crate) fn token_field(&self) -> Result<&'a [u8], Unreadable> {
+    pub(crate) fn token_field(&self) -> Result<&'a [u8], CredentialError> {
         let value = self.value(&self.names.token)?;
         if let Some(token) = value.strip_prefix(b"Bearer ")
             && !token[0].is_ascii_whitespace()
@@ -84,35 +84,35 @@ impl<'a> Credentials<'a> {
         let scheme_ends = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
         let (scheme, rest) = value.split_at(scheme_ends);
         if !scheme.eq_ignore_ascii_case(b"Bearer") {
-            return Err(Unreadable::Missing);
+            return Err(CredentialError::Missing);
         }
         let token = rest.trim_ascii_start();
         if token.is_empty() {
-            return Err(Unreadable::Missing);
+            return Err(CredentialError::Missing);
         }
         let spaces = &rest[..rest.len() - token.len()];
         let is_separated = !spaces.is_empty() && spaces.iter().all(|byte| *byte == b' ');
         let is_readable = is_separated && value.len() <= MAX_TOKEN_FIELD;
-        if is_readable { Ok(token) } else { Err(Unreadable::Malformed) }
+        if is_readable { Ok(token) } else { Err(CredentialError::Malformed) }
     }
 
     /// The field's value without the optional white space around it (RFC 9110 §5.5).
     #[inline]
-    fn value(&self, name: &HeaderName) -> Result<&'a [u8], Unreadable> {
+    fn value(&self, name: &HeaderName) -> Result<&'a [u8], CredentialError> {
         let mut values = self.headers.get_all(name).iter();
-        let value = values.next().ok_or(Unreadable::Missing)?;
+        let value = values.next().ok_or(CredentialError::Missing)?;
         if values.next().is_some() {
-            return Err(Unreadable::Repeated);
+            return Err(CredentialError::Repeated);
         }
         let value = value.as_bytes().trim_ascii();
-        if value.is_empty() { Err(Unreadable::Missing) } else { Ok(value) }
+        if value.is_empty() { Err(CredentialError::Missing) } else { Ok(value) }
     }
 }
 
-pub(crate) fn as_api_key(key: &[u8]) -> Result<&str, Unreadable> {
+pub(crate) fn as_api_key(key: &[u8]) -> Result<&str, CredentialError> {
     match std::str::from_utf8(key) {
         Ok(key) if is_api_key(key.as_bytes()) => Ok(key),
-        _ => Err(Unreadable::Malformed),
+        _ => Err(CredentialError::Malformed),
     }
 }
 

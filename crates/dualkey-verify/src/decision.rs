@@ -36,7 +36,7 @@ pub enum Denial {
     /// There are no bearer credentials.
     TokenMissing,
     /// A field is there more than once.
-    HeaderRepeated(Field),
+    HeaderRepeated(CredentialField),
     /// The token is incorrect, revoked or expired: the same answer for all.
     TokenInvalid,
     /// The token lacks a scope.
@@ -70,7 +70,7 @@ pub enum Denial {
 
 /// One of the two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
+pub enum CredentialField {
     /// That of the partner key.
     ApiKey,
     /// That of the bearer token.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, LimitPolicy, LimitState, Outcome, Timestamp};
 use dualkey_scope::Catalogue;
-use dualkey_store::{Change, Listener, Store, StoreError, Usage};
+use dualkey_store::{Change, ChangeListener, DailyUsage, Store, StoreError};
 use dualkey_token::TokenDigest;
 
 use crate::absent::Absent;
@@ -49,7 +49,7 @@ pub(crate) struct Moment<'a> {
     /// For how long before now something must have been confirmed.
     max_staleness: Duration,
     /// When all was confirmed that was not announced as changed.
-    complete_until: Timestamp,
+    watermark: Timestamp,
 }
 
 impl Moment<'_> {
@@ -61,7 +61,7 @@ impl Moment<'_> {
     /// Whether it counts what was confirmed then, and not announced as changed since.
     #[inline]
     pub(crate) fn counts(&self, confirmed_at: Timestamp) -> bool {
-        let latest = confirmed_at.max(self.complete_until);
+        let latest = confirmed_at.max(self.watermark);
         latest == Timestamp::MAX
             || self.now().saturating_duration_since(latest) <= self.max_staleness
     }
@@ -126,8 +126,8 @@ impl Directory {
 
     /// This moment, by this clock.
     pub(crate) fn moment<'a>(&self, clock: &'a dyn Clock, max_staleness: Duration) -> Moment<'a> {
-        let complete_until = self.store.changes().complete_until();
-        Moment { clock, now: OnceCell::new(), max_staleness, complete_until }
+        let watermark = self.store.changes().watermark();
+        Moment { clock, now: OnceCell::new(), max_staleness, watermark }
     }
 
     #[inline]
@@ -299,7 +299,7 @@ impl Directory {
         Ok(())
     }
 
-    fn take_back_usage(&self, usages: &[(u32, Usage)]) {
+    fn take_back_usage(&self, usages: &[(u32, DailyUsage)]) {
         for (number, usage) in usages {
             if let Some(caller) = self.caller(*number) {
                 caller.partner.return_usage(usage);
@@ -315,7 +315,7 @@ impl Directory {
         let _rest = OnDrop(rest);
         for batch in due.chunks(BATCH) {
             let uses: Vec<_> = batch.iter().map(Pending::token_use).collect();
-            self.store.note_uses(&uses).await?;
+            self.store.record_uses(&uses).await?;
             self.unwritten().settle(batch, now);
             written.fetch_add(batch.len(), Ordering::Relaxed);
         }
@@ -361,8 +361,8 @@ impl Held {
     }
 }
 
-impl Listener for Held {
-    fn changed(&self, change: &Change) {
+impl ChangeListener for Held {
+    fn on_change(&self, change: &Change) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         match change {
             Change::Partner(key) => {

@@ -42,7 +42,7 @@ mod unwritten;
 mod verifier;
 
 #[cfg(feature = "axum")]
-pub use axum::NotGuarded;
-pub use credentials::{Credentials, HeaderNames, Unreadable};
-pub use decision::{Denial, Field, Grant};
+pub use axum::MissingGrant;
+pub use credentials::{CredentialError, Credentials, HeaderNames};
+pub use decision::{CredentialField, Denial, Grant};
 pub use verifier::Verifier;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Timestamp};
-use dualkey_store::{Partner, PartnerId, Usage};
+use dualkey_store::{DailyUsage, Partner, PartnerId};
 use foldhash::quality::RandomState;
 use smol_str::SmolStr;
 
@@ -197,7 +197,7 @@ impl PartnerEntry {
     }
 
     /// What it used today and the store has not heard of. From here on it counts as written.
-    pub(crate) fn take_usage(&self, policy: &LimitPolicy, now: Timestamp) -> Option<Usage> {
+    pub(crate) fn take_usage(&self, policy: &LimitPolicy, now: Timestamp) -> Option<DailyUsage> {
         self.is_charged.store(false, Ordering::SeqCst);
         let day = policy.day(now);
         let used = self.limits.state().used_today(policy, now);
@@ -205,11 +205,11 @@ impl PartnerEntry {
         let before = if written.0 == short(day) { written.1 } else { 0 };
         *written = (short(day), used.max(before));
         let permits = u64::from(used.saturating_sub(before));
-        (permits > 0).then_some(Usage { partner: self.id, day, permits })
+        (permits > 0).then_some(DailyUsage { partner: self.id, day, permits })
     }
 
     /// Takes back that this was written.
-    pub(crate) fn return_usage(&self, usage: &Usage) {
+    pub(crate) fn return_usage(&self, usage: &DailyUsage) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if written.0 == short(usage.day) {
             let permits = u32::try_from(usage.permits).unwrap_or(u32::MAX);

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
-use dualkey_scope::{Catalogue, Resolved, ScopeSet};
+use dualkey_scope::{Catalogue, ResolvedScopes, ScopeSet};
 use dualkey_store::{OrganizationId, StoredToken, TokenId};
 use dualkey_token::TokenDigest;
 
@@ -134,7 +134,7 @@ impl Tokens {
         is_current: impl FnOnce() -> bool,
     ) -> Described {
         let StoredToken { digest, record } = stored;
-        let Resolved { scopes, unknown } = self.catalogue.resolve(&record.scopes);
+        let ResolvedScopes { scopes, unknown } = self.catalogue.resolve(&record.scopes);
         if !unknown.is_empty() {
             let (token, unknown) = (record.id, unknown.join(" "));
             tracing::warn!(%token, unknown, "a token has scopes that the catalogue does not know");

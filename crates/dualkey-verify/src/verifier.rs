@@ -20,7 +20,7 @@ use crate::directory::{
 use crate::flights::Flight;
 use crate::partners::{Attempt, Sought};
 use crate::tokens::{Described, Rights, Token};
-use crate::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable};
+use crate::{CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames};
 
 /// Decides on requests by their two headers. Clones are the same verifier.
 ///
@@ -51,13 +51,13 @@ enum Question {
 
 /// What a request presents as its token.
 struct Bearer<'a> {
-    text: Result<&'a [u8], Unreadable>,
+    text: Result<&'a [u8], CredentialError>,
     /// The newest of the candidates, if the text is as long as a token.
     digest: Option<TokenDigest>,
 }
 
 impl Bearer<'_> {
-    const UNREAD: Self = Self { text: Err(Unreadable::Missing), digest: None };
+    const UNREAD: Self = Self { text: Err(CredentialError::Missing), digest: None };
 }
 
 impl Asked {
@@ -97,7 +97,7 @@ impl Verifier {
     }
 
     /// How long something in memory is served after the store last confirmed it, by an answer or through
-    /// its [changes](dualkey_store::Changes::complete_until); 5 seconds if not said. So long may a
+    /// its [changes](dualkey_store::ChangeNotifier::watermark); 5 seconds if not said. So long may a
     /// revoked token still pass where changes do not reach this process, and so long do known tokens
     /// pass while the store is away.
     #[must_use]
@@ -140,7 +140,7 @@ impl Verifier {
         headers: &HeaderMap,
         requirement: &Requirement,
     ) -> impl Future<Output = Result<Grant, Denial>> {
-        self.verify_costing(headers, requirement, NonZeroU32::MIN)
+        self.verify_with_cost(headers, requirement, NonZeroU32::MIN)
     }
 
     /// Decides on a request that costs so many permits. One that costs more than its partner's limits
@@ -149,7 +149,7 @@ impl Verifier {
     /// # Errors
     ///
     /// The request may not pass.
-    pub fn verify_costing(
+    pub fn verify_with_cost(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
@@ -160,7 +160,7 @@ impl Verifier {
     }
 
     /// Decides on a request without waiting: pending, with nothing charged, if a store has to be asked.
-    pub fn verify_in_memory(
+    pub fn try_verify_cached(
         &self,
         headers: &HeaderMap,
         requirement: &Requirement,
@@ -191,14 +191,14 @@ impl Verifier {
     /// use std::time::Duration;
     ///
     /// let tick = || tokio::time::sleep(Duration::from_secs(1));
-    /// verifier.keep_written(tick, stopped).await;
+    /// verifier.run_write_behind(tick, stopped).await;
     /// # }
     /// ```
     ///
     /// # Errors
     ///
     /// The store failed at the end. Failures before are logged, and made up for.
-    pub async fn keep_written(
+    pub async fn run_write_behind(
         &self,
         mut tick: impl AsyncFnMut(),
         until: impl Future,
@@ -387,9 +387,9 @@ impl Verifier {
     ) -> Result<&'a [u8], Denial> {
         let text = bearer.text.map_err(|unreadable| {
             let denial = match unreadable {
-                Unreadable::Missing => Denial::TokenMissing,
-                Unreadable::Repeated => Denial::HeaderRepeated(Field::Token),
-                Unreadable::Malformed => Denial::TokenInvalid,
+                CredentialError::Missing => Denial::TokenMissing,
+                CredentialError::Repeated => Denial::HeaderRepeated(CredentialField::Token),
+                CredentialError::Malformed => Denial::TokenInvalid,
             };
             fail(caller, denial, now)
         })?;
@@ -450,9 +450,9 @@ fn directory(registry: &Registry, max_tokens: usize) -> Directory {
 
 const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
 
-fn no_key(unreadable: Unreadable) -> Denial {
+fn no_key(unreadable: CredentialError) -> Denial {
     match unreadable {
-        Unreadable::Repeated => Denial::HeaderRepeated(Field::ApiKey),
+        CredentialError::Repeated => Denial::HeaderRepeated(CredentialField::ApiKey),
         _ => Denial::ApiKeyMissing,
     }
 }

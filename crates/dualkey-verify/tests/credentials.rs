@@ -1,7 +1,7 @@
 //! How the two fields are read: the table, field by field and byte by byte.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-use dualkey_verify::{Credentials, HeaderNames, Unreadable};
+use dualkey_verify::{CredentialError, Credentials, HeaderNames};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ const TOKEN: &str = "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdD";
 fn read(
     name: &'static str,
     values: &[&[u8]],
-) -> (Result<String, Unreadable>, Result<Vec<u8>, Unreadable>) {
+) -> (Result<String, CredentialError>, Result<Vec<u8>, CredentialError>) {
     let mut headers = HeaderMap::new();
     for value in values {
         let value = HeaderValue::from_bytes(value).unwrap();
@@ -21,20 +21,23 @@ fn read(
     (credentials.api_key().map(str::to_owned), credentials.token().map(<[u8]>::to_vec))
 }
 
-fn api_key(value: &[u8]) -> Result<String, Unreadable> {
+fn api_key(value: &[u8]) -> Result<String, CredentialError> {
     read("x-api-key", &[value]).0
 }
 
-fn token(value: &[u8]) -> Result<Vec<u8>, Unreadable> {
+fn token(value: &[u8]) -> Result<Vec<u8>, CredentialError> {
     read("authorization", &[value]).1
 }
 
 #[test]
 fn what_is_absent_or_empty_is_missing() {
-    assert_eq!(read("x-other", &[]), (Err(Unreadable::Missing), Err(Unreadable::Missing)));
+    assert_eq!(
+        read("x-other", &[]),
+        (Err(CredentialError::Missing), Err(CredentialError::Missing))
+    );
     for empty in [&b""[..], b" ", b"\t \t"] {
-        assert_eq!(api_key(empty), Err(Unreadable::Missing));
-        assert_eq!(token(empty), Err(Unreadable::Missing));
+        assert_eq!(api_key(empty), Err(CredentialError::Missing));
+        assert_eq!(token(empty), Err(CredentialError::Missing));
     }
 }
 
@@ -43,13 +46,13 @@ fn what_is_there_more_than_once_is_repeated_whatever_it_holds() {
     let bearer = format!("Bearer {TOKEN}");
     for second in [&b"abcd1234efgh5678"[..], b"", b"other-key"] {
         let (key, _) = read("x-api-key", &[b"abcd1234efgh5678", second]);
-        assert_eq!(key, Err(Unreadable::Repeated));
+        assert_eq!(key, Err(CredentialError::Repeated));
     }
     for second in [bearer.as_bytes(), b"", b"Basic dXNlcjpwYXNz"] {
         let (_, token) = read("authorization", &[bearer.as_bytes(), second]);
-        assert_eq!(token, Err(Unreadable::Repeated));
+        assert_eq!(token, Err(CredentialError::Repeated));
         let (_, token) = read("authorization", &[second, bearer.as_bytes()]);
-        assert_eq!(token, Err(Unreadable::Repeated));
+        assert_eq!(token, Err(CredentialError::Repeated));
     }
 }
 
@@ -80,7 +83,7 @@ fn what_presents_no_bearer_credentials_is_missing() {
         "\"Bearer\" abc",
         "=",
     ] {
-        assert_eq!(token(value.as_bytes()), Err(Unreadable::Missing), "{value:?}");
+        assert_eq!(token(value.as_bytes()), Err(CredentialError::Missing), "{value:?}");
     }
 }
 
@@ -110,7 +113,7 @@ fn what_is_no_token68_is_malformed() {
         " abc,",
     ] {
         let value = format!("Bearer{rest}");
-        assert_eq!(token(value.as_bytes()), Err(Unreadable::Malformed), "{value:?}");
+        assert_eq!(token(value.as_bytes()), Err(CredentialError::Malformed), "{value:?}");
     }
     for rest in ["abc", "a==", "-._~+/", "A", "mF_9.B5f-4.1JqM"] {
         assert_eq!(token(format!("Bearer {rest}").as_bytes()).unwrap(), rest.as_bytes());
@@ -122,8 +125,8 @@ fn at_most_512_bytes_of_a_token_field_are_read() {
     let longest = format!("Bearer {}", "a".repeat(505));
     assert_eq!(longest.len(), 512);
     assert!(token(longest.as_bytes()).is_ok());
-    assert_eq!(token(format!("{longest}a").as_bytes()), Err(Unreadable::Malformed));
-    assert_eq!(token(&[b'a'; 8_192]), Err(Unreadable::Missing));
+    assert_eq!(token(format!("{longest}a").as_bytes()), Err(CredentialError::Malformed));
+    assert_eq!(token(&[b'a'; 8_192]), Err(CredentialError::Missing));
 }
 
 #[test]
@@ -141,10 +144,10 @@ fn a_partner_key_is_taken_byte_for_byte() {
         "back\\slash",
         "tab\tbed12",
     ] {
-        assert_eq!(api_key(key.as_bytes()), Err(Unreadable::Malformed), "{key:?}");
+        assert_eq!(api_key(key.as_bytes()), Err(CredentialError::Malformed), "{key:?}");
     }
-    assert_eq!(api_key(&[b'a'; 129]), Err(Unreadable::Malformed));
-    assert_eq!(api_key("schlüssel".as_bytes()), Err(Unreadable::Malformed));
+    assert_eq!(api_key(&[b'a'; 129]), Err(CredentialError::Malformed));
+    assert_eq!(api_key("schlüssel".as_bytes()), Err(CredentialError::Malformed));
 }
 
 #[test]
@@ -153,10 +156,10 @@ fn bytes_beyond_ascii_are_malformed_wherever_they_stand() {
         for at in [0, 4, 11] {
             let mut key = *b"abcd1234efgh";
             key[at] = byte;
-            assert_eq!(api_key(&key), Err(Unreadable::Malformed), "{byte:#x} at {at}");
+            assert_eq!(api_key(&key), Err(CredentialError::Malformed), "{byte:#x} at {at}");
             let mut value = b"Bearer ".to_vec();
             value.extend(key);
-            assert_eq!(token(&value), Err(Unreadable::Malformed), "{byte:#x} at {at}");
+            assert_eq!(token(&value), Err(CredentialError::Malformed), "{byte:#x} at {at}");
         }
     }
 }
@@ -177,9 +180,9 @@ fn the_names_of_the_fields_can_be_chosen() {
 }
 
 /// The table as a regular expression would have it, byte by byte.
-fn naive_token(value: &[u8]) -> Result<Vec<u8>, Unreadable> {
+fn naive_token(value: &[u8]) -> Result<Vec<u8>, CredentialError> {
     let is_white = |byte: &u8| *byte == b' ' || *byte == b'\t';
-    let start = value.iter().position(|byte| !is_white(byte)).ok_or(Unreadable::Missing)?;
+    let start = value.iter().position(|byte| !is_white(byte)).ok_or(CredentialError::Missing)?;
     let end = value.iter().rposition(|byte| !is_white(byte)).unwrap() + 1;
     let value = &value[start..end];
     let scheme: Vec<u8> = value
@@ -188,7 +191,7 @@ fn naive_token(value: &[u8]) -> Result<Vec<u8>, Unreadable> {
         .take_while(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
         .collect();
     if !scheme.eq_ignore_ascii_case(b"bearer") || value.len() == scheme.len() {
-        return Err(Unreadable::Missing);
+        return Err(CredentialError::Missing);
     }
     let rest = &value[scheme.len()..];
     let token: Vec<u8> = rest.iter().copied().skip_while(|byte| *byte == b' ').collect();
@@ -204,7 +207,7 @@ fn naive_token(value: &[u8]) -> Result<Vec<u8>, Unreadable> {
     if spaced && plain && !body.is_empty() && value.len() <= 512 {
         Ok(token)
     } else {
-        Err(Unreadable::Malformed)
+        Err(CredentialError::Malformed)
     }
 }
 
@@ -224,11 +227,11 @@ proptest! {
         key in proptest::collection::vec(0x21..=0x7E_u8, 0..140),
     ) {
         let expected = if key.is_empty() {
-            Err(Unreadable::Missing)
+            Err(CredentialError::Missing)
         } else if dualkey_store::is_api_key(&key) {
             Ok(String::from_utf8(key.clone()).unwrap())
         } else {
-            Err(Unreadable::Malformed)
+            Err(CredentialError::Malformed)
         };
         prop_assert_eq!(api_key(&key), expected);
     }

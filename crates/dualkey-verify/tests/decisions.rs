@@ -12,7 +12,7 @@ use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::Requirement;
 use dualkey_store::{Fault, MemoryStore, NewPartner, Registry, Store as _};
 use dualkey_token::{Digester, Pepper, Prefix};
-use dualkey_verify::{Denial, Field, Verifier};
+use dualkey_verify::{CredentialField, Denial, Verifier};
 use http::{HeaderMap, StatusCode};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -86,7 +86,8 @@ fn a_repeated_field() {
         let again = headers[name].clone();
         headers.append(name, again);
         let denial = setting.verify(&headers).unwrap_err();
-        let field = if name == "x-api-key" { Field::ApiKey } else { Field::Token };
+        let field =
+            if name == "x-api-key" { CredentialField::ApiKey } else { CredentialField::Token };
         assert!(matches!(denial, Denial::HeaderRepeated(repeated) if repeated == field));
         assert_eq!((denial.code(), denial.status()), ("header_repeated", StatusCode::BAD_REQUEST));
     }
@@ -189,7 +190,7 @@ fn a_failure_allowance_that_is_used_up() {
 #[test]
 fn a_store_that_is_away() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Fails);
+    setting.store.set_fault(Fault::Error);
     for _ in 0..20 {
         let denial = setting.present(setting.secret()).unwrap_err();
         assert_eq!((denial.code(), denial.status().as_u16()), ("unavailable", 503));
@@ -314,7 +315,8 @@ fn a_route_can_cost_more_and_never_more_than_all() {
     let setting = Setting::new();
     let headers = bearer(KEY, setting.secret());
     let verify = |cost| {
-        let verifying = setting.verifier.verify_costing(&headers, &Requirement::NONE, number(cost));
+        let verifying =
+            setting.verifier.verify_with_cost(&headers, &Requirement::NONE, number(cost));
         block_on(verifying).map(|grant| grant.standing.burst_remaining())
     };
     assert_eq!(verify(4).unwrap(), 6);
@@ -346,9 +348,9 @@ fn tokens_under_an_older_pepper_are_accepted_until_it_is_dropped() {
         let verifier = Verifier::new(with(digester));
         block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok()
     };
-    assert!(verify(Digester::peppered(pepper(2)).or_older(pepper(1))));
+    assert!(verify(Digester::peppered(pepper(2)).accept_previous(pepper(1))));
     assert!(!verify(Digester::peppered(pepper(2))));
-    assert!(!verify(Digester::plain()));
+    assert!(!verify(Digester::unpeppered()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use dualkey_limit::{Clock as _, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{Change, Fault, LimitStore as _, Registry, Store};
+use dualkey_store::{Change, Fault, Registry, Store, UsageStore as _};
 use dualkey_token::Prefix;
 use dualkey_verify::Verifier;
 use pollster::block_on;
@@ -90,7 +90,7 @@ fn strangers_cannot_make_the_store_be_asked_at_will() {
 #[test]
 fn strangers_cannot_do_so_at_the_same_time_either() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     let requests: Vec<_> = (0..100).map(|_| bearer(KEY, &stranger())).collect();
     let codes = all_at_once(&setting, &requests);
     assert_eq!(setting.asked().1, 10);
@@ -101,7 +101,7 @@ fn strangers_cannot_do_so_at_the_same_time_either() {
 #[test]
 fn who_asks_the_same_at_the_same_time_waits_for_one_answer() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let codes = all_at_once(&setting, &vec![headers; 11]);
     assert_eq!(setting.asked(), (1, 1));
@@ -112,7 +112,7 @@ fn who_asks_the_same_at_the_same_time_waits_for_one_answer() {
 #[test]
 fn who_waits_does_not_depend_on_the_one_who_asked() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut asking = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     poll_until_a_token_is_asked_for(&setting, asking.as_mut());
@@ -124,7 +124,7 @@ fn who_waits_does_not_depend_on_the_one_who_asked() {
 #[test]
 fn a_look_up_that_is_given_up_counts_no_longer() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     for _ in 0..100 {
         let headers = bearer(KEY, &stranger());
         let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
@@ -146,7 +146,7 @@ fn the_hot_path_asks_nobody() {
     for _ in 0..8 {
         let headers = bearer(KEY, setting.secret());
         let cost = std::num::NonZeroU32::MIN;
-        let decided = setting.verifier.verify_in_memory(&headers, &Requirement::NONE, cost);
+        let decided = setting.verifier.try_verify_cached(&headers, &Requirement::NONE, cost);
         assert!(matches!(decided, std::task::Poll::Ready(Ok(_))));
     }
     assert_eq!(setting.asked(), (1, 1));
@@ -230,7 +230,7 @@ fn beyond_the_bound_the_store_is_asked_until_idle_tokens_make_room() {
         assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
         setting.asked().1
     };
-    setting.store.changes().note_complete(Timestamp::from_nanos(u64::MAX));
+    setting.store.changes().advance_watermark(Timestamp::from_nanos(u64::MAX));
     assert_eq!([verify(0), verify(1), verify(2)], [1, 2, 3]);
     assert_eq!([verify(0), verify(1), verify(2)], [3, 3, 4], "the third finds no room");
     setting.clock.advance(Duration::from_secs(61));
@@ -244,7 +244,7 @@ fn a_feed_that_is_complete_spares_the_store() {
     assert_eq!(setting.code(setting.secret()), "granted");
     for _ in 0..10 {
         setting.clock.advance(MAX_STALENESS);
-        setting.store.changes().note_complete(setting.clock.now());
+        setting.store.changes().advance_watermark(setting.clock.now());
         setting.clock.advance(MAX_STALENESS);
         assert_eq!(setting.code(setting.secret()), "granted");
     }
@@ -257,7 +257,7 @@ fn a_feed_that_is_complete_spares_the_store() {
 #[test]
 fn an_answer_from_before_a_change_is_not_kept() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
@@ -271,7 +271,7 @@ fn an_answer_from_before_a_change_is_not_kept() {
 #[test]
 fn a_use_is_noted_also_where_the_answer_is_not_kept() {
     let setting = Setting::new();
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
@@ -290,7 +290,7 @@ fn while_the_store_is_away_known_tokens_pass_until_they_are_stale_and_unknown_on
     let setting = Setting::new();
     let unknown = issue(&setting.registry, None).secret;
     assert_eq!(setting.code(setting.secret()), "granted");
-    setting.store.set_fault(Fault::Fails);
+    setting.store.set_fault(Fault::Error);
     assert_eq!(setting.code(unknown.expose_secret()), "unavailable");
     assert_eq!(setting.code(setting.secret()), "granted");
     setting.clock.advance(MAX_STALENESS + Duration::from_nanos(1));
@@ -385,7 +385,7 @@ fn usage_outlives_the_process_and_processes_add_up() {
 fn what_a_store_fails_to_write_is_written_later_and_costs_requests_nothing() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
-    setting.store.set_fault(Fault::Fails);
+    setting.store.set_fault(Fault::Error);
     for _ in 0..3 {
         assert!(block_on(setting.verifier.write_behind()).is_err());
         assert_eq!(setting.code(setting.secret()), "granted");
@@ -405,7 +405,7 @@ fn what_a_store_fails_to_write_is_written_later_and_costs_requests_nothing() {
 fn a_write_that_is_given_up_is_made_up_for() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
-    setting.store.set_fault(Fault::Dawdles);
+    setting.store.set_fault(Fault::Delay);
     for _ in 0..3 {
         let mut writing = pin!(setting.verifier.flush());
         assert!(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -432,7 +432,7 @@ fn what_keeps_writing_ends_with_a_last_write_when_it_is_told_to() {
         assert_eq!(setting.code(setting.secret()), "granted");
         is_over.set(ticks == 3);
     };
-    block_on(setting.verifier.keep_written(tick, until)).unwrap();
+    block_on(setting.verifier.run_write_behind(tick, until)).unwrap();
     let day = setting.partner.policy.day(START);
     assert_eq!(block_on(setting.store.usage(setting.partner.id, day)).unwrap(), 3);
 }
@@ -443,12 +443,12 @@ fn many_tokens_in_constant_use_are_a_row_a_minute_each_in_few_statements() {
     let plenty = std::num::NonZeroU32::new(1_000_000).unwrap();
     let policy = LimitPolicy::new(Rate::per_second(plenty), plenty);
     let setting = Setting::with_policy(policy);
-    let registry = setting.registry.clone().with_tokens_per_organization(TOKENS + 1);
+    let registry = setting.registry.clone().with_max_tokens_per_organization(TOKENS + 1);
     let requests: Vec<_> =
         (0..TOKENS).map(|_| bearer(KEY, issue(&registry, None).secret.expose_secret())).collect();
     for _second in 0..120 {
         setting.clock.advance(Duration::from_secs(1));
-        setting.store.changes().note_complete(setting.clock.now());
+        setting.store.changes().advance_watermark(setting.clock.now());
         for headers in &requests {
             assert!(setting.verify(headers).is_ok());
         }

@@ -5,21 +5,21 @@
 )]
 
 pub use dualkey_limit::{
-    Clock, FakeClock, InvalidPolicy, LimitPolicy, LimitState, Limiter, Meter, Outcome, Rate,
-    Refusal, Standing, SystemClock, Timestamp, WhenFull,
+    AtCapacity, Clock, FakeClock, InvalidPolicy, LimitPolicy, LimitState, Limiter, Meter, Outcome,
+    Rate, Refusal, Standing, SystemClock, Timestamp,
 };
 pub use dualkey_scope::{
-    Catalogue, CatalogueBuilder, CatalogueError, Requirement, Resolved, Scope, ScopeSet,
+    Catalogue, CatalogueBuilder, CatalogueError, Requirement, ResolvedScopes, Scope, ScopeSet,
     UnknownScopes,
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use dualkey_sql::{SqlError, SqlOptions, SqlStore};
 pub use dualkey_store::{
-    AuditAction, AuditEntry, AuditId, AuditStore, AuditSubject, Change, Changes, Insertion,
-    IssuedToken, LimitStore, Listener, MemoryStore, NewPartner, NewToken, OrganizationId, Page,
-    Partner, PartnerId, PartnerStore, Registry, RegistryError, Revocation, Rotation, Store,
-    StoreError, StoreFuture, StoredToken, Succession, TokenId, TokenRecord, TokenStatus,
-    TokenStore, TokenUse, Usage,
+    AuditAction, AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeListener,
+    ChangeNotifier, DailyUsage, InsertOutcome, IssuedToken, MemoryStore, NewPartner, NewToken,
+    OrganizationId, Page, Partner, PartnerId, PartnerStore, Registry, RegistryError, RevokeOutcome,
+    RotateOutcome, RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId,
+    TokenRecord, TokenStatus, TokenStore, TokenUse, UsageStore,
 };
 pub use dualkey_token::{
     Digester, InvalidHint, InvalidPepper, InvalidPrefix, ParseTokenError, ParseTokenErrorKind,
@@ -27,10 +27,12 @@ pub use dualkey_token::{
 };
 #[cfg(feature = "tower")]
 pub use dualkey_tower::{
-    Gate, GrpcStatus, Guard, GuardBody, GuardFuture, GuardLayer, RateLimitFields, RewriteRefusal,
+    Gate, GrpcRefusals, Guard, GuardBody, GuardFuture, GuardLayer, MapRefusal, RateLimitFields,
 };
 #[cfg(feature = "axum")]
 pub use dualkey_tower::{RouteGuard, RouteTable};
 #[cfg(feature = "axum")]
-pub use dualkey_verify::NotGuarded;
-pub use dualkey_verify::{Credentials, Denial, Field, Grant, HeaderNames, Unreadable, Verifier};
+pub use dualkey_verify::MissingGrant;
+pub use dualkey_verify::{
+    CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
+};

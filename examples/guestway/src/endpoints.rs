@@ -27,10 +27,10 @@ pub fn router(verifier: Verifier, catalogue: &Catalogue) -> Result<Router, Unkno
     const PATCH: Method = Method::PATCH;
     const POST: Method = Method::POST;
     let needs = |scope| catalogue.require_all([scope]);
-    let gate = Gate::new(verifier).with_realm("guestway").removing_credentials();
+    let gate = Gate::new(verifier).with_realm("guestway").with_credentials_stripped();
 
     Ok(Endpoints::new(gate)
-        .open(GET, "/healthz", health)
+        .public(GET, "/healthz", health)
         .guarded(GET, "/v1/organization", Requirement::NONE, organization)
         .guarded(GET, "/v1/organization/users", needs("organization-users:read")?, list(|of| &of.users))
         .guarded(GET, "/v1/reservations", needs("reservations:read")?, list(|of| &of.reservations))
@@ -66,12 +66,12 @@ impl Endpoints {
     }
 
     /// An endpoint for everybody.
-    fn open<H, T>(self, method: Method, path: &str, handler: H) -> Self
+    fn public<H, T>(self, method: Method, path: &str, handler: H) -> Self
     where
         H: Handler<T, Organizations>,
         T: 'static,
     {
-        let table = self.table.open(method.clone(), path);
+        let table = self.table.public(method.clone(), path);
         Self { router: self.router.route(path, only(method, handler)), table }
     }
 

@@ -187,7 +187,8 @@ impl Trial {
 async fn register(registry: &Registry) -> Partner {
     let many = 1_000_000.try_into().unwrap();
     let today = i32::try_from(registry.clock().now().as_secs() % 86_400).unwrap();
-    let policy = LimitPolicy::new(Rate::per_second(many), many).with_day_offset(-today).unwrap();
+    let policy =
+        LimitPolicy::new(Rate::per_second(many), many).with_utc_offset_secs(-today).unwrap();
     let partner = NewPartner { name: "Tests".to_owned(), policy, api_key: None };
     registry.register_partner(partner).await.unwrap()
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use dualkey::{
-    Catalogue, Gate, Grant, GrpcStatus, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner,
+    Catalogue, Gate, Grant, GrpcRefusals, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner,
     Prefix, Registry, RegistryError, Requirement, Verifier,
 };
 use tokio::net::TcpListener;
@@ -54,7 +54,7 @@ async fn serve(
     registry: Registry,
     requirement: Requirement,
 ) -> Result<(), tonic::transport::Error> {
-    let gate = Gate::new(Verifier::new(registry)).with_refusals(GrpcStatus);
+    let gate = Gate::new(Verifier::new(registry)).with_refusal_mapper(GrpcRefusals);
     Server::builder()
         .layer(gate.require(requirement))
         .add_service(GuestsServer::new(Hotel))

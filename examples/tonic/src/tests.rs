@@ -112,7 +112,7 @@ async fn used_up_limits_are_status_8_with_the_time_to_wait() {
 
 #[tokio::test]
 async fn a_store_that_is_down_is_status_14() {
-    let mut world = World::new(FaultyStore::with_fault(Fault::Fails), "guests:read").await;
+    let mut world = World::new(FaultyStore::with_fault(Fault::Error), "guests:read").await;
     let answer = world.list_with("partner-key-1", "demo_1").await;
     assert_eq!(refusal(answer), (Code::Unavailable, "unavailable".to_owned()));
 }

@@ -71,5 +71,5 @@ impl Naive {
 }
 
 fn day(policy: &LimitPolicy, now: Timestamp) -> i128 {
-    (i128::from(now.as_secs()) + i128::from(policy.day_offset())).div_euclid(86_400)
+    (i128::from(now.as_secs()) + i128::from(policy.utc_offset_secs())).div_euclid(86_400)
 }

@@ -9,7 +9,7 @@ on_both!(the_bound_holds_when_sixteen_issue_at_once);
 async fn the_bound_holds_when_sixteen_issue_at_once(database: Database) {
     let stores = [database.registry().await, database.registry().await];
     let issuers = stores.iter().flat_map(|registry| repeat_n(registry, 8)).map(|registry| {
-        let registry = registry.clone().with_tokens_per_organization(50);
+        let registry = registry.clone().with_max_tokens_per_organization(50);
         tokio::spawn(async move {
             let mut issued = 0;
             for _ in 0..8 {

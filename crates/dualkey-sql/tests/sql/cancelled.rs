@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use dualkey_store::{LimitStore as _, Page, PartnerId, Registry, Usage};
+use dualkey_store::{DailyUsage, Page, PartnerId, Registry, UsageStore as _};
 
 use crate::support::{Database, issue, on_both, patient, registry};
 
@@ -16,7 +16,7 @@ on_both!(
 );
 
 async fn a_verb_that_is_dropped_is_done_wholly_or_not_at_all(database: Database) {
-    let registry = database.registry().await.with_tokens_per_organization(1_000);
+    let registry = database.registry().await.with_max_tokens_per_organization(1_000);
     for delay in 0..100 {
         let issuing = issue(&registry, "acme");
         let _late = tokio::time::timeout(Duration::from_micros(delay * 30), issuing).await;
@@ -25,11 +25,11 @@ async fn a_verb_that_is_dropped_is_done_wholly_or_not_at_all(database: Database)
 }
 
 async fn a_verb_past_its_deadline_is_done_wholly_or_not_at_all(database: Database) {
-    let patient_one = database.registry().await.with_tokens_per_organization(1_000);
+    let patient_one = database.registry().await.with_max_tokens_per_organization(1_000);
     for delay in 1..20 {
         let deadline = Duration::from_micros(delay * 500);
         // Opening keeps deadlines too: whoever has none that it can keep is not opened.
-        if let Ok(store) = patient().with_deadline(deadline).connect(&database.address).await {
+        if let Ok(store) = patient().with_timeout(deadline).connect(&database.address).await {
             let hasty = registry(std::sync::Arc::new(store));
             for _ in 0..4 {
                 let _late = issue(&hasty, "acme").await;
@@ -65,7 +65,7 @@ async fn a_verb_that_was_never_polled_does_nothing(database: Database) {
 
 async fn usage_that_is_given_up_is_added_once_or_not_at_all(database: Database) {
     let store = database.open().await;
-    let usage = [Usage { partner: PartnerId::from_bytes([7; 16]), day: 7, permits: 1 }];
+    let usage = [DailyUsage { partner: PartnerId::from_bytes([7; 16]), day: 7, permits: 1 }];
     let (mut added, mut asked) = (0, 0);
     for delay in (0..50).chain([1_000_000]) {
         let adding = store.add_usage(&usage);

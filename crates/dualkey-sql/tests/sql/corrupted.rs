@@ -19,8 +19,8 @@ async fn a_partner_changed_by_hand_is_an_error(database: Database) {
         ("burst", "0"),
         ("burst", "4294967295"),
         ("daily", "0"),
-        ("day_offset", "86400"),
-        ("day_offset", "-9223372036854775808"),
+        ("utc_offset_secs", "86400"),
+        ("utc_offset_secs", "-9223372036854775808"),
     ] {
         let kept = format!("select cast({column} as text) from dualkey_partners");
         let kept = database.texts(&kept).await.remove(0);

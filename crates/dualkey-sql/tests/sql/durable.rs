@@ -41,7 +41,7 @@ async fn what_was_acknowledged_survives_kill_9() {
 
 async fn issue_until_killed(address: &str) {
     let store = patient().connect(address).await.unwrap();
-    let registry = registry(std::sync::Arc::new(store)).with_tokens_per_organization(100_000);
+    let registry = registry(std::sync::Arc::new(store)).with_max_tokens_per_organization(100_000);
     loop {
         println!("issued {}", issue(&registry, "acme").await.unwrap().record.id);
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dualkey_limit::{Clock as _, SystemClock};
-use dualkey_store::{Change, Listener, Registry, Store, TokenId};
+use dualkey_store::{Change, ChangeListener, Registry, Store, TokenId};
 use dualkey_test_postgres::Server;
 
 use crate::support::{Database, issue, on_both, patient, register, registry};
@@ -20,8 +20,8 @@ on_both!(
 #[derive(Default)]
 pub(crate) struct Heard(Mutex<Vec<(String, Instant)>>);
 
-impl Listener for Heard {
-    fn changed(&self, change: &Change) {
+impl ChangeListener for Heard {
+    fn on_change(&self, change: &Change) {
         let what = match change {
             Change::Partner(api_key) => api_key.clone(),
             Change::Token(digest) => format!("{:?}", digest.as_bytes()),
@@ -80,11 +80,11 @@ async fn a_revocation_is_heard_elsewhere_in_time(database: Database) {
 /// Waits until all changes until then are known.
 async fn is_complete_after(registry: &Registry, time: dualkey_limit::Timestamp) {
     let began = Instant::now();
-    while registry.store().changes().complete_until() < time {
+    while registry.store().changes().watermark() < time {
         assert!(began.elapsed() < Duration::from_secs(30), "the feed stands still");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(registry.store().changes().complete_until() <= SystemClock.now());
+    assert!(registry.store().changes().watermark() <= SystemClock.now());
 }
 
 async fn a_partner_that_changes_is_heard_of_elsewhere(database: Database) {
@@ -196,7 +196,7 @@ async fn the_feed_survives_a_server_that_is_killed_under_load() {
 
 async fn impatient(database: &Database) -> Registry {
     let store = dualkey_sql::SqlStore::connect(&database.address).await.unwrap();
-    registry(Arc::new(store)).with_tokens_per_organization(1_000_000)
+    registry(Arc::new(store)).with_max_tokens_per_organization(1_000_000)
 }
 
 async fn load(registry: Registry, acknowledged: Arc<Mutex<Vec<TokenId>>>) {

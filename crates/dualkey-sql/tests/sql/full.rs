@@ -14,13 +14,13 @@ use crate::support::{Database, issue, patient, registry};
 async fn a_file_that_may_not_grow_is_a_clear_error() {
     let database = Database::sqlite();
     let pool = pool_with_pages(&database, "60");
-    let store = registry(Arc::new(patient().sqlite(pool).await.unwrap()));
+    let store = registry(Arc::new(patient().from_sqlite_pool(pool).await.unwrap()));
     fill(&store).await;
     assert!(store.tokens(&"acme".into()).await.is_ok(), "reading goes on");
     assert_eq!(database.texts("pragma integrity_check").await, ["ok"]);
 
     let pool = pool_with_pages(&database, "6000");
-    let store = registry(Arc::new(patient().sqlite(pool).await.unwrap()));
+    let store = registry(Arc::new(patient().from_sqlite_pool(pool).await.unwrap()));
     issue(&store, "other").await.unwrap();
 }
 
@@ -57,7 +57,7 @@ async fn a_full_disk_is_a_clear_error_until_there_is_room() {
 
 /// Issues tokens until there is no room.
 async fn fill(registry: &Registry) {
-    let registry = registry.clone().with_tokens_per_organization(1_000_000);
+    let registry = registry.clone().with_max_tokens_per_organization(1_000_000);
     let error = loop {
         if let Err(error) = issue(&registry, "acme").await {
             break error;

@@ -66,7 +66,7 @@ async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds(database:
     assert_eq!((one.policy, one.enabled, one.created_at), (LimitPolicy::default(), true, time(1)));
     let number = |n| std::num::NonZeroU32::new(n).unwrap();
     let policy = LimitPolicy::new(Rate::per_minute(number(100)), number(7));
-    assert_eq!(two.policy, policy.with_day_offset(-3_600).unwrap());
+    assert_eq!(two.policy, policy.with_utc_offset_secs(-3_600).unwrap());
     assert!(!two.enabled);
     let id: PartnerId = "01890a5d-ac96-774b-bcce-b302099a8001".parse().unwrap();
     assert_eq!(registry.store().usage(id, 20_454).await.unwrap(), 17);
@@ -86,7 +86,7 @@ async fn a_database_of_a_newer_schema_is_refused(database: Database) {
     drop(database.open().await);
     database.run("insert into dualkey_schema values (3)").await;
     let refused = SqlStore::connect(&database.address).await.unwrap_err();
-    assert!(matches!(refused, SqlError::NewerTables { found: 3, known: 2 }), "{refused:?}");
+    assert!(matches!(refused, SqlError::SchemaTooNew { found: 3, known: 2 }), "{refused:?}");
     assert!(refused.to_string().contains("newer"), "{refused}");
 }
 

@@ -68,9 +68,9 @@ async fn the_programs_own_pool_of_one_connection_is_enough() {
     // Whatever the program likes its transactions to be.
     let options = options.options([("default_transaction_isolation", "serializable")]);
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let registry = registry(Arc::new(patient().postgres(pool.clone()).await.unwrap()));
+    let registry = registry(Arc::new(patient().from_postgres_pool(pool.clone()).await.unwrap()));
     let issuers = (0..8).map(|_| {
-        let registry = registry.clone().with_tokens_per_organization(5);
+        let registry = registry.clone().with_max_tokens_per_organization(5);
         tokio::spawn(async move { issue(&registry, "acme").await.is_ok() })
     });
     let mut issued = 0;

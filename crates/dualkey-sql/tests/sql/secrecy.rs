@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use dualkey_store::{AuditAction, AuditEntry, AuditId, AuditSubject, NewToken, TokenId};
+use dualkey_store::{AuditAction, AuditEntry, AuditId, AuditTarget, NewToken, TokenId};
 
 use crate::support::{Database, issue, on_both};
 
@@ -53,7 +53,7 @@ async fn an_error_holds_no_digest(database: Database) {
         at: issued.record.created_at,
         actor: "system".into(),
         action: AuditAction::TokenIssued,
-        subject: AuditSubject::Token { organization: "acme".into(), id },
+        subject: AuditTarget::Token { organization: "acme".into(), id },
         detail: String::new(),
     };
     let error = store.insert_token(token.clone(), 100, entry.clone()).await.unwrap_err();

@@ -122,7 +122,7 @@ impl Database {
 
 /// With a deadline that a busy machine keeps, for tests of something else.
 pub(crate) fn patient() -> SqlOptions {
-    SqlOptions::new().with_deadline(Duration::from_secs(30))
+    SqlOptions::new().with_timeout(Duration::from_secs(30))
 }
 
 pub(crate) fn registry(store: Arc<dyn Store>) -> Registry {

@@ -1,7 +1,9 @@
 //! What is written behind adds up, and moves forwards only, whoever else writes.
 
 use dualkey_limit::Timestamp;
-use dualkey_store::{LimitStore as _, Page, PartnerId, TokenId, TokenStore as _, TokenUse, Usage};
+use dualkey_store::{
+    DailyUsage, Page, PartnerId, TokenId, TokenStore as _, TokenUse, UsageStore as _,
+};
 
 use crate::support::{Database, on_both};
 
@@ -26,7 +28,11 @@ async fn usage_of_two_stores_adds_up(database: Database) {
         let store = stores[usize::from(writer % 2 == 0)].clone();
         let usage = move |number| {
             let partner = PartnerId::from_bytes(uuid(number));
-            Usage { partner, day: 20_000 + i64::from(number % 2), permits: u64::from(writer) + 1 }
+            DailyUsage {
+                partner,
+                day: 20_000 + i64::from(number % 2),
+                permits: u64::from(writer) + 1,
+            }
         };
         let mut usages = Vec::from_iter((0..BATCH).map(usage));
         if writer % 2 == 1 {
@@ -45,7 +51,7 @@ async fn usage_of_two_stores_adds_up(database: Database) {
 async fn usage_stops_at_the_largest_number(database: Database) {
     let store = database.open().await;
     let partner = PartnerId::from_bytes(uuid(1));
-    let usage = |permits| Usage { partner, day: 7, permits };
+    let usage = |permits| DailyUsage { partner, day: 7, permits };
     store.add_usage(&[usage(5)]).await.unwrap();
     store.add_usage(&[usage(u64::MAX), usage(u64::MAX)]).await.unwrap();
     store.add_usage(&[usage(9)]).await.unwrap();
@@ -59,7 +65,7 @@ async fn uses_of_two_stores_move_forwards_only(database: Database) {
     let time = |second: u64| Timestamp::from_secs(1_000_000 + second);
     let first =
         [TokenUse { token: TokenId::from_bytes(uuid(0)), first_at: time(0), last_at: time(0) }];
-    stores[0].note_uses(&first).await.unwrap();
+    stores[0].record_uses(&first).await.unwrap();
     let writers = [5_u64, 8, 2, 7, 1, 6, 3, 4].map(|second| {
         let store = stores[usize::from(second % 2 == 0)].clone();
         let noted = move |number| TokenUse {
@@ -71,7 +77,7 @@ async fn uses_of_two_stores_move_forwards_only(database: Database) {
         if second % 2 == 1 {
             uses.reverse();
         }
-        tokio::spawn(async move { store.note_uses(&uses).await.unwrap() })
+        tokio::spawn(async move { store.record_uses(&uses).await.unwrap() })
     });
     for writer in writers {
         writer.await.unwrap();

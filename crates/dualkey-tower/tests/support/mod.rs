@@ -84,7 +84,7 @@ impl Fixture {
 
     /// How often the store was asked for something.
     pub(crate) fn asked(&self) -> usize {
-        self.store.partner_look_ups() + self.store.token_look_ups()
+        self.store.partner_lookups() + self.store.token_lookups()
     }
 
     pub(crate) fn secret(&self) -> &str {

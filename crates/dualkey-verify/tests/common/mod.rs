@@ -63,7 +63,7 @@ impl Setting {
 
     /// How often the store was asked for partners and for tokens.
     pub fn asked(&self) -> (usize, usize) {
-        (self.store.partner_look_ups(), self.store.token_look_ups())
+        (self.store.partner_lookups(), self.store.token_lookups())
     }
 
     pub fn code(&self, token: &str) -> &'static str {

@@ -109,7 +109,7 @@ impl Desk {
 }
 
 pub(crate) async fn registry(database: &str) -> Registry {
-    let options = SqlOptions::new().with_deadline(Duration::from_secs(10));
+    let options = SqlOptions::new().with_timeout(Duration::from_secs(10));
     let store = Arc::new(options.connect(database).await.unwrap());
     Registry::new(catalogue(), PREFIX, store, Arc::new(SystemClock))
 }

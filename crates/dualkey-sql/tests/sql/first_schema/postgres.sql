@@ -11,7 +11,7 @@ create table "public".dualkey_partners (
     rate_period bigint not null,
     burst bigint not null,
     daily bigint,
-    day_offset bigint not null,
+    utc_offset_secs bigint not null,
     created_at timestamptz not null
 );
 

@@ -11,7 +11,7 @@ create table dualkey_partners (
     rate_period integer not null,
     burst integer not null,
     daily integer,
-    day_offset integer not null,
+    utc_offset_secs integer not null,
     created_at text not null
 ) strict;
 

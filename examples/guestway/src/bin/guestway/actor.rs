@@ -8,11 +8,11 @@ use crate::failure::Failure;
 /// user's name or number.
 pub(crate) fn acting(registry: &Registry, actor: Option<&str>) -> Result<Registry, Failure> {
     let acting = match actor {
-        Some(actor) => registry.acting_for(actor),
+        Some(actor) => registry.with_actor(actor),
         None => {
             let named = env::var("USER").ok().filter(|name| !name.is_empty());
-            let named = named.and_then(|name| registry.acting_for(&format!("cli:{name}")).ok());
-            named.map_or_else(|| registry.acting_for(&format!("cli:{}", user_number())), Ok)
+            let named = named.and_then(|name| registry.with_actor(&format!("cli:{name}")).ok());
+            named.map_or_else(|| registry.with_actor(&format!("cli:{}", user_number())), Ok)
         }
     };
     Ok(acting?)

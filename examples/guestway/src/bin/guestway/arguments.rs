@@ -36,8 +36,8 @@ impl Limits {
         let rate = self.rate.map_or(policy.rate(), Rate::per_second);
         let daily = self.daily.map_or(policy.daily(), |daily| daily.0);
         let limits = LimitPolicy::new(rate, self.burst.unwrap_or(policy.burst()))
-            .with_day_offset(policy.day_offset())?;
-        daily.map_or(Ok(limits), |daily| limits.with_daily(daily))?.checked()
+            .with_utc_offset_secs(policy.utc_offset_secs())?;
+        daily.map_or(Ok(limits), |daily| limits.with_daily(daily))?.validated()
     }
 }
 

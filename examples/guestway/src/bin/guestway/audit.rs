@@ -1,6 +1,6 @@
 use clap::Args;
 use dualkey::{
-    AuditAction, AuditEntry, AuditId, AuditSubject, OrganizationId, Page, PartnerId, TokenId,
+    AuditAction, AuditEntry, AuditId, AuditTarget, OrganizationId, Page, PartnerId, TokenId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -54,8 +54,8 @@ impl From<AuditEntry> for EntryView {
     fn from(entry: AuditEntry) -> Self {
         let AuditEntry { id, at, actor, action, subject, detail } = entry;
         let (organization, token, partner) = match subject {
-            AuditSubject::Token { organization, id } => (Some(organization), Some(id), None),
-            AuditSubject::Partner { id } => (None, None, Some(id)),
+            AuditTarget::Token { organization, id } => (Some(organization), Some(id), None),
+            AuditTarget::Partner { id } => (None, None, Some(id)),
         };
         Self { id, at: shown(at), actor, action, organization, token, partner, detail }
     }

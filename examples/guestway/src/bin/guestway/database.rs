@@ -32,7 +32,7 @@ impl Database {
         let store: Arc<dyn Store> = match self {
             Self::Memory => Arc::new(MemoryStore::new()),
             Self::Sql(address) => {
-                let opened = SqlOptions::new().with_deadline(deadline).connect(address).await;
+                let opened = SqlOptions::new().with_timeout(deadline).connect(address).await;
                 Arc::new(opened.map_err(|error| self.cannot_open(&error))?)
             }
         };

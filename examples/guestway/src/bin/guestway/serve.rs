@@ -58,7 +58,7 @@ impl Serve {
         let serving = tokio::spawn(guestway::serve(listener, api, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
-        let written = verifier.keep_written(second, async { served = serving.await }).await;
+        let written = verifier.run_write_behind(second, async { served = serving.await }).await;
         served.map_err(|error| Failure::new(format!("serving ended early: {error}")))?;
         written.map_err(|error| {
             Failure::new(format!("what was used last is not written: {}", with_causes(&error)))
