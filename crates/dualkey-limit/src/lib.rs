@@ -45,11 +45,7 @@ mod meter;
 mod outcome;
 mod policy;
 mod rate;
-#[cfg(feature = "keyed")]
-mod shard;
 mod state;
-#[cfg(feature = "keyed")]
-mod table;
 mod timestamp;
 mod word;
 
