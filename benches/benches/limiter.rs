@@ -1,7 +1,7 @@
-//! `Limiter` with both limits beside two governors, as their documentation makes them and with
+//! `Limiter` with both limits beside two governors, as their documentation builds them and with
 //! Dualkey's hasher, and beside other limiters as their own documentation uses them. Each reads its
-//! own clock; that of Dualkey runs fast, since no policy allows as much as is asked for here. Those
-//! that are told the time read none.
+//! own clock; Dualkey's is accelerated, since no policy allows the rate of this benchmark. Rows "at a
+//! given time" read no clock.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -24,9 +24,9 @@ const DUALKEY: &str = "dualkey_limit::Limiter, both limits";
 const ONE: &str = "governor, one limit";
 const TWO: &str = "two governors";
 const TWO_FAST: &str = "two governors, with Dualkey's hasher";
-const DUALKEY_TOLD: &str = "dualkey_limit::Limiter, told the time";
-const TWO_TOLD: &str = "two governors, told the time";
-const TWO_TOLD_FAST: &str = "two governors, with Dualkey's hasher, told the time";
+const DUALKEY_GIVEN: &str = "dualkey_limit::Limiter, at a given time";
+const TWO_GIVEN: &str = "two governors, at a given time";
+const TWO_GIVEN_FAST: &str = "two governors, with Dualkey's hasher, at a given time";
 const ROUNDS: usize = 1_001;
 const KEYS: usize = 100_000;
 
@@ -58,7 +58,7 @@ fn rows(samples: &Samples, names: &[&str]) -> Vec<Row> {
     names.iter().map(row).collect()
 }
 
-/// The keys are drawn alike for all, and before the time is taken.
+/// All limiters get the same random keys, drawn outside of the measured time.
 fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row> {
     let many = if is_measuring() { many } else { 1 };
     let keys: Vec<K> = (0..many).map(key).collect();
@@ -70,11 +70,11 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
         let _ = (fast[0].check_key(key), fast[1].check_key(key));
         assert!(limiter.take(key, clock.now(), 1).is_allowed());
     }
-    let told_limiter = Limiter::new(plenty());
-    let told = [rate(), day()].map(|quota| {
+    let given_limiter = Limiter::new(plenty());
+    let given = [rate(), day()].map(|quota| {
         RateLimiter::<K, _, _, _>::dashmap_with_clock(quota, FakeRelativeClock::default())
     });
-    let told_fast =
+    let given_fast =
         [rate(), day()].map(|quota| with_fast_hasher(quota, FakeRelativeClock::default()));
     let mut now = clock.now();
     let drawn = || {
@@ -91,24 +91,24 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
         Work::over(TWO_FAST, first(), drawn(), |key| {
             fast[0].check_key(key).and_then(|()| fast[1].check_key(key))
         }),
-        Work::over(DUALKEY_TOLD, first(), drawn(), |key| {
+        Work::over(DUALKEY_GIVEN, first(), drawn(), |key| {
             now = now.saturating_add(Duration::from_micros(10));
-            told_limiter.take(key, now, 1)
+            given_limiter.take(key, now, 1)
         }),
-        Work::over(TWO_TOLD, first(), drawn(), |key| {
-            told[0].check_key(key).and_then(|()| told[1].check_key(key))
+        Work::over(TWO_GIVEN, first(), drawn(), |key| {
+            given[0].check_key(key).and_then(|()| given[1].check_key(key))
         }),
-        Work::over(TWO_TOLD_FAST, first(), drawn(), |key| {
-            told_fast[0].check_key(key).and_then(|()| told_fast[1].check_key(key))
+        Work::over(TWO_GIVEN_FAST, first(), drawn(), |key| {
+            given_fast[0].check_key(key).and_then(|()| given_fast[1].check_key(key))
         }),
     ];
     let samples = interleave(ROUNDS, works);
     assert!(both(&keys[0]).is_ok() && limiter.take(&keys[0], clock.now(), 1).is_allowed());
     let mut rows =
-        rows(&samples, &[DUALKEY, ONE, TWO, TWO_FAST, DUALKEY_TOLD, TWO_TOLD, TWO_TOLD_FAST]);
+        rows(&samples, &[DUALKEY, ONE, TWO, TWO_FAST, DUALKEY_GIVEN, TWO_GIVEN, TWO_GIVEN_FAST]);
     for (ours, theirs, fast, how) in [
         (DUALKEY, TWO, TWO_FAST, "clocks read"),
-        (DUALKEY_TOLD, TWO_TOLD, TWO_TOLD_FAST, "told the time"),
+        (DUALKEY_GIVEN, TWO_GIVEN, TWO_GIVEN_FAST, "at a given time"),
     ] {
         let against = |theirs| format!("Dualkey against {theirs}, {how}");
         let (of_theirs, of_fast) = (samples.ratio(ours, theirs), samples.ratio(ours, fast));
@@ -125,8 +125,8 @@ fn with_fast_hasher<K: Hash + Eq + Clone, C: governor::clock::Clock>(
     RateLimiter::dashmap_with_clock_and_hasher(quota, clock, RandomState::default())
 }
 
-/// limitador is asked as in its own benchmark, with a context at hand; both limits are counters that
-/// start again. throttlecrab is asked as in its documentation; it has one limit, and no lock.
+/// limitador is called as in its own benchmark, with a prepared context; both limits are fixed windows.
+/// throttlecrab is called as in its documentation; it has one limit and no lock.
 fn keyed_peers() -> Vec<Row> {
     const LIMITADOR: &str = "limitador in memory, two limits";
     const THROTTLECRAB: &str = "throttlecrab, one limit, by one thread";
@@ -159,7 +159,7 @@ fn keyed_peers() -> Vec<Row> {
 
 fn one_caller() -> Vec<Row> {
     const METER: &str = "dualkey_limit::Meter, both limits";
-    const CLOCK: &str = "of which the system's clock";
+    const CLOCK: &str = "part of this: the system's clock";
     const QUANTA: &str = "governor's clock, read once";
     const LEAKY: &str = "leaky-bucket, one limit";
     const RATELIMIT: &str = "ratelimit, one limit";

@@ -1,16 +1,16 @@
-//! Whatever is asked of a limiter, whenever, under policies that change, from whatever saved word:
+//! For any sequence of requests, times and changes of policy, from any saved word:
 //!
-//! - in every window the grants are within `burst + rate × T`, and on a day within its quota;
-//! - while the clock runs forwards and the policy stays, the answers are those of exact arithmetic, at
-//!   most a nanosecond late;
+//! - in every window at most `burst + rate × T` permits are granted, and on a day at most its quota;
+//! - while the clock runs forwards and the policy stays the same, the answers are those of exact
+//!   arithmetic, at most a nanosecond late;
 //! - a refusal changes nothing, and ends after exactly `retry_after`;
 //! - a changed policy keeps the permits, cut to the new burst, and the day's count;
-//! - a meter and a keyed limiter answer as the pure state does.
+//! - `Meter` and `Limiter` answer as `LimitState` does.
 #![no_main]
 
-#[expect(dead_code, reason = "another test asks it more")]
-#[path = "../../crates/dualkey-limit/tests/naive/mod.rs"]
-mod naive;
+#[expect(dead_code, reason = "the property tests call more of it")]
+#[path = "../../crates/dualkey-limit/tests/support/mod.rs"]
+mod support;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use arbitrary::Arbitrary;
 use dualkey_fuzz::Numbers;
 use dualkey_limit::{LimitPolicy, LimitState, Limiter, Meter, Outcome, Rate, Timestamp};
 use libfuzzer_sys::fuzz_target;
-use naive::Naive;
+use support::Naive;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
     start: u64,
     utc_offset_secs: i32,
-    /// The state before, if the caller was seen before.
+    /// The saved state of a known caller.
     word: Option<u128>,
     policies: [Numbers; 3],
     requests: Vec<Request>,
@@ -45,7 +45,7 @@ enum Time {
     Nanos(u16),
     Millis(u16),
     Hours(u8),
-    /// When the last refusal ends, or a nanosecond before.
+    /// The end of the last refusal, or a nanosecond earlier.
     Wait {
         early: bool,
     },
@@ -69,9 +69,9 @@ fuzz_target!(|input: Input| {
     let start = Timestamp::from_nanos(input.start);
     let mut caller = Caller::new(policies[0], start, input.word);
     for request in input.requests.iter().take(64) {
-        caller.moves_to(&request.time);
-        caller.is_under(policies[usize::from(request.policy) % 3]);
-        caller.asks(request);
+        caller.advance_to(&request.time);
+        caller.set_policy(policies[usize::from(request.policy) % 3]);
+        caller.request(request);
     }
 });
 
@@ -79,19 +79,19 @@ struct Caller {
     own_policy: LimitPolicy,
     policy: LimitPolicy,
     now: Timestamp,
-    /// A saved state may lie ahead of every clock.
+    /// The latest time so far. A saved state may be ahead of every clock.
     latest: Timestamp,
-    /// For how many nanoseconds the clock has run forwards.
+    /// Nanoseconds in which the clock ran forwards.
     elapsed: u128,
     wait: Duration,
     state: LimitState,
-    /// Whether the state was last written under this policy, and not ahead of the clock.
+    /// Whether the state was last written under this policy and is not ahead of the clock.
     settled: bool,
     meter: Meter,
-    /// Knows only a caller that it has seen from the beginning.
+    /// Only for a new caller: a keyed limiter restores no state.
     limiter: Option<Limiter<&'static str>>,
     grants: Grants,
-    /// The exact model, while time and policy let it be one.
+    /// The exact model, valid while time runs forwards under one policy.
     naive: Option<Naive>,
 }
 
@@ -115,7 +115,7 @@ impl Caller {
         }
     }
 
-    fn moves_to(&mut self, time: &Time) {
+    fn advance_to(&mut self, time: &Time) {
         let later = |time| self.now.saturating_add(time);
         let now = match *time {
             Time::Same => self.now,
@@ -135,14 +135,14 @@ impl Caller {
         (self.now, self.latest) = (now, self.latest.max(now));
     }
 
-    fn is_under(&mut self, policy: LimitPolicy) {
+    fn set_policy(&mut self, policy: LimitPolicy) {
         if policy != self.policy {
             (self.naive, self.settled) = (None, false);
         }
         self.policy = policy;
     }
 
-    fn asks(&mut self, request: &Request) {
+    fn request(&mut self, request: &Request) {
         let (policy, now) = (self.policy, self.now);
         let permits = match request.permits {
             Permits::One => 1,
@@ -161,16 +161,16 @@ impl Caller {
             assert_eq!(limiter.take_with(&"caller", &policy, now, permits), outcome);
         }
         let before = std::mem::replace(&mut self.state, after);
-        self.is_answered_exactly(permits, &outcome);
+        self.check_against_model(permits, &outcome);
         let granted = if outcome.is_allowed() { permits } else { 0 };
-        self.grants.note(&policy, now, self.elapsed, granted);
+        self.grants.record(&policy, now, self.elapsed, granted);
         match outcome {
             Outcome::Allowed(_) if permits > 0 => {
-                self.keeps_what_it_has();
+                self.check_other_policy();
                 self.settled = true;
             }
             Outcome::Allowed(_) => assert_eq!(before, after),
-            _ => self.is_refused_in_vain(before, permits, outcome),
+            _ => self.check_refusal(before, permits, outcome),
         }
         self.wait = outcome.retry_after().unwrap_or_else(|| {
             let next = outcome.burst_remaining().saturating_add(1);
@@ -180,12 +180,12 @@ impl Caller {
             && now == self.latest
             && outcome.burst_remaining() == policy.burst().get()
         {
-            self.begins_anew();
+            self.restart_model();
         }
     }
 
-    /// Never more than exact arithmetic allows, and that no more than a nanosecond later.
-    fn is_answered_exactly(&mut self, permits: u32, outcome: &Outcome) {
+    /// At most what exact arithmetic allows, and that at most a nanosecond late.
+    fn check_against_model(&mut self, permits: u32, outcome: &Outcome) {
         let policy = &self.policy;
         let (burst, daily) = (policy.burst().get(), policy.daily().map(u32::from));
         if let Outcome::Unsatisfiable(_) = outcome {
@@ -214,8 +214,8 @@ impl Caller {
         assert_eq!(outcome.daily_remaining().map(u64::from), left);
     }
 
-    /// A permit that was nearly there may come a little early under a faster rate.
-    fn keeps_what_it_has(&self) {
+    /// A permit that was nearly complete may come slightly early under a faster rate.
+    fn check_other_policy(&self) {
         let (now, other) = (self.now, &self.own_policy);
         let ready = |policy| self.state.peek(policy, now, 0).burst_remaining();
         let (had, has, burst) = (ready(&self.policy), ready(other), other.burst().get());
@@ -224,7 +224,7 @@ impl Caller {
         assert_eq!(self.state.used_today(other, now), used);
     }
 
-    fn is_refused_in_vain(&mut self, before: LimitState, permits: u32, outcome: Outcome) {
+    fn check_refusal(&mut self, before: LimitState, permits: u32, outcome: Outcome) {
         let (state, policy, now) = (self.state, &self.policy, self.now);
         assert_eq!(state.take(policy, now, permits), (state, outcome));
         assert_eq!(state.peek(policy, now, 0), before.peek(policy, now, 0));
@@ -232,20 +232,20 @@ impl Caller {
         self.settled = true;
         let Some(wait) = outcome.retry_after() else { return };
         let Ok(nanos) = u64::try_from(u128::from(now.as_nanos()) + wait.as_nanos()) else { return };
-        let asked_at = |nanos| state.peek(policy, Timestamp::from_nanos(nanos), permits);
-        assert!(asked_at(nanos).is_allowed());
-        assert!(!asked_at(nanos - 1).is_allowed());
+        let peek_at = |nanos| state.peek(policy, Timestamp::from_nanos(nanos), permits);
+        assert!(peek_at(nanos).is_allowed());
+        assert!(!peek_at(nanos - 1).is_allowed());
     }
 
-    /// A full bucket has no past.
-    fn begins_anew(&mut self) {
+    /// A full bucket is the same as a new one, so the model can restart.
+    fn restart_model(&mut self) {
         let mut naive = Naive::new(&self.policy, self.now);
         naive.used = self.state.used_today(&self.policy, self.now).into();
         self.naive = Some(naive);
     }
 }
 
-/// Everything that was granted, to be counted over every window and every day.
+/// All grants, counted over every window and every day.
 #[derive(Default)]
 struct Grants {
     takes: Vec<(LimitPolicy, u128, u32)>,
@@ -254,10 +254,10 @@ struct Grants {
 }
 
 impl Grants {
-    fn note(&mut self, policy: &LimitPolicy, now: Timestamp, elapsed: u128, permits: u32) {
+    fn record(&mut self, policy: &LimitPolicy, now: Timestamp, elapsed: u128, permits: u32) {
         self.takes.push((*policy, elapsed, permits));
         if permits > 0 {
-            self.windows_are_within_the_bound(elapsed);
+            self.check_windows(elapsed);
         }
         if policy.day(now) != self.day {
             (self.day, self.used_today) = (policy.day(now), 0);
@@ -268,25 +268,25 @@ impl Grants {
         {
             assert!(self.used_today <= u64::from(daily.get()));
         }
-        // A count that does not fit beside the burst stays at the largest that does.
+        // A count too large for its bits saturates.
         let bits = 39 - (u32::BITS - policy.burst().leading_zeros());
         self.used_today = self.used_today.min((1 << bits) - 1);
     }
 
-    /// With the largest burst and the fastest rate of the window, should the policy change in it. At each
-    /// change, the time in which a part of a permit came counts at the new rate, as documented.
-    fn windows_are_within_the_bound(&self, now: u128) {
+    /// A window with several policies counts with its largest burst and its fastest rate. At each change
+    /// of rate, the time of a part of a permit counts at the new rate, as documented.
+    fn check_windows(&self, now: u128) {
         let (mut granted, mut burst, mut rate) = (0, 0, Rate::per_day(NonZeroU32::MIN));
         let (mut changes, mut later) = (0, None);
         for (policy, then, permits) in self.takes.iter().rev() {
             granted += u128::from(*permits);
             burst = burst.max(policy.burst().get());
-            if came(policy.rate(), DAY) > came(rate, DAY) {
+            if refill(policy.rate(), DAY) > refill(rate, DAY) {
                 rate = policy.rate();
             }
             changes += u128::from(later.is_some_and(|later| later != policy.rate()));
             later = Some(policy.rate());
-            assert!(granted <= u128::from(burst) + came(rate, now - then) + changes);
+            assert!(granted <= u128::from(burst) + refill(rate, now - then) + changes);
         }
     }
 }
@@ -294,7 +294,7 @@ impl Grants {
 const A_NANOSECOND: Duration = Duration::from_nanos(1);
 const DAY: u128 = 86_400_000_000_000;
 
-/// The whole permits that come in so many nanoseconds.
-fn came(rate: Rate, nanos: u128) -> u128 {
+/// The whole permits that come in this number of nanoseconds.
+fn refill(rate: Rate, nanos: u128) -> u128 {
     nanos * u128::from(rate.permits().get()) / rate.period().as_nanos()
 }

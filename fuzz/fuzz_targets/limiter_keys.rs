@@ -1,5 +1,5 @@
-//! A keyed limiter at its bound answers each key as if it had never dropped a state, or refuses a key
-//! that has none for want of room; and it never holds more keys than it may.
+//! A keyed limiter at its bound answers each key as if it had never dropped a state, or refuses a new
+//! key for lack of room; and it never holds more keys than its bound.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ fuzz_target!(|input: Input| {
         if outcome == expected {
             *state = after;
         } else {
-            assert!(state.is_fresh(&policy, now), "a state that matters was dropped");
+            assert!(state.is_fresh(&policy, now), "a dropped state was not fresh");
             assert_eq!(limiter.len(), max_keys);
             assert!(matches!(outcome, Outcome::BurstExceeded(_)));
             assert_eq!(outcome.retry_after(), Some(Duration::from_secs(1)));

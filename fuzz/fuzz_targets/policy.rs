@@ -1,6 +1,6 @@
-//! A policy can be built exactly when none of its numbers is out of bounds, else the error names one
-//! that is; it holds the numbers that it was given, comes back from JSON as it went, and JSON gets no
-//! policy in that could not be built. Its fill time is right to the nanosecond.
+//! A policy can be built exactly when all its numbers are in range; otherwise the error names one that is
+//! not. A policy returns the numbers that it was built from and survives JSON, and JSON accepts no policy
+//! that cannot be built. The fill time is exact to the nanosecond.
 #![no_main]
 
 use std::num::NonZeroU32;
@@ -25,18 +25,18 @@ fuzz_target!(|numbers: Numbers| {
     let faults = numbers.faults();
     let read = serde_json::from_value::<LimitPolicy>(numbers.json());
     let Some(built) = numbers.build() else {
-        assert!(read.is_err(), "zero is no number of a policy");
+        assert!(read.is_err(), "a policy has no zero");
         return;
     };
     match built {
         Ok(policy) => {
             assert_eq!(faults, []);
-            numbers.are_those_of(&policy);
+            numbers.check(&policy);
             assert_eq!(serde_json::to_value(policy).unwrap(), numbers.json());
             assert_eq!(read.unwrap(), policy);
         }
         Err(error) => {
-            assert!(faults.contains(&error), "{error:?} is none of {faults:?}");
+            assert!(faults.contains(&error), "{error:?} is not among {faults:?}");
             assert!(read.is_err());
         }
     }
@@ -56,7 +56,7 @@ impl Numbers {
         faults.into_iter().filter_map(|(is_one, fault)| is_one.then_some(fault)).collect()
     }
 
-    /// Nothing if one of the numbers is zero.
+    /// `None` if one of the numbers is zero.
     fn build(&self) -> Option<Result<LimitPolicy, InvalidPolicy>> {
         let rate = self.per.rate(NonZeroU32::new(self.permits)?);
         let policy = LimitPolicy::new(rate, NonZeroU32::new(self.burst)?);
@@ -67,7 +67,7 @@ impl Numbers {
         Some(policy.and_then(|policy| policy.with_utc_offset_secs(self.utc_offset_secs)))
     }
 
-    fn are_those_of(&self, policy: &LimitPolicy) {
+    fn check(&self, policy: &LimitPolicy) {
         let (rate, burst) = (policy.rate(), policy.burst().get());
         assert_eq!(rate.permits().get(), self.permits);
         assert_eq!(rate.period(), Duration::from_secs(self.seconds()));
@@ -81,15 +81,15 @@ impl Numbers {
 
     fn json(&self) -> Value {
         let per = format!("{:?}", self.per).to_lowercase();
-        let mut written = json!({
+        let mut json = json!({
             "rate": { "permits": self.permits, "per": per },
             "burst": self.burst,
             "utc_offset_secs": self.utc_offset_secs,
         });
         if let Some(daily) = self.daily {
-            written["daily"] = daily.into();
+            json["daily"] = daily.into();
         }
-        written
+        json
     }
 
     fn seconds(&self) -> u64 {

@@ -1,7 +1,8 @@
-//! A caller's state as it stands at a time.
+//! A state read at one time under one policy.
 //!
-//! Times are in ticks, of which the last that a clock shows is below 2⁷⁴, and permits have 32 bits. So
-//! the sums and products of them below stay far within 128 bits, and need no check.
+//! Times are in ticks and at most 2⁷⁴, permits have 32 bits and periods 57, so no sum or product of
+//! them here exceeds 2¹¹⁰. Every difference either saturates or follows the comparison that bounds it.
+#![expect(clippy::arithmetic_side_effects, reason = "the bounds above rule out overflow")]
 
 use std::cmp;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -12,43 +13,44 @@ use crate::{LimitPolicy, LimitState, Outcome, Refusal, Standing, Timestamp};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
-/// Threads that read one clock may take in another order than they read: within this time a clock
-/// stands still rather than runs backwards, else each inversion would refill a little twice.
-const JITTER: u128 = ticks(100_000_000);
+/// Threads may read the clock in one order and take permits in another. A clock that goes back by less
+/// than this counts as standing still: otherwise each inversion would refill the same time twice.
+const SKEW_TOLERANCE: u128 = ticks(100_000_000);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Bucket {
     now: u64,
-    /// Since when the bucket held exactly `level`: what waits are counted from.
+    /// When the bucket began to hold exactly `level`, in ticks: the start of every wait.
     since: u128,
     level: u32,
-    /// The same after the permits that came until now.
+    /// When the bucket began to hold exactly `ready`, in ticks.
     ready_since: u128,
+    /// Permits in the bucket now.
     pub(crate) ready: u32,
     day: u64,
-    /// What was spent on that day.
+    /// Permits spent on `day`.
     pub(crate) used: u32,
-    /// Whether this differs from what was written by more than the time that passed.
+    /// Whether the clock or the rate changed, so that the state must be written even after a refusal.
     pub(crate) renewed: bool,
 }
 
 impl Bucket {
     pub(crate) fn read(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
-        Self::read_usual(state, policy, now).unwrap_or_else(|| Self::read_any(state, policy, now))
+        Self::read_fast(state, policy, now).unwrap_or_else(|| Self::read_slow(state, policy, now))
     }
 
-    /// What was written under this policy, not ahead of now nor long ago, and on the day of its time:
-    /// it takes no arithmetic of more than 64 bits.
+    /// The fast path, in 64-bit arithmetic: a state written under this policy, on the day of its time,
+    /// at most 104 days ago and not ahead of the clock.
     #[inline]
-    pub(crate) fn read_usual(
+    pub(crate) fn read_fast(
         state: LimitState,
         policy: &LimitPolicy,
         now: Timestamp,
     ) -> Option<Self> {
-        let Fields { at: since, crossed, shape, level, used } = Fields::unpack(state);
+        let Fields { at: since, next_day, layout, level, used } = Fields::unpack(state);
         let now = now.as_nanos();
         let age = age(since, now)?;
-        if crossed || shape != policy.shape() {
+        if next_day || layout != policy.layout() {
             return None;
         }
         let (took, ready) = refilled(age.into(), level, policy);
@@ -58,25 +60,25 @@ impl Bucket {
         Some(Self { now, since, level, ready_since, ready, day, used, renewed: false })
     }
 
-    fn read_any(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
+    fn read_slow(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
         if state == LimitState::default() {
             return Self::since_now(now, policy, policy.burst().get(), 0, false);
         }
-        let Fields { at, crossed, shape, level, used } = Fields::unpack(state);
-        let written_day = day_of(nanos(at), policy) + u64::from(crossed);
+        let Fields { at, next_day, layout, level, used } = Fields::unpack(state);
+        let written_day = day_of(nanos(at), policy) + u64::from(next_day);
         let day_began = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
         let written = cmp::max(at, ticks(day_began));
         let now_ticks = ticks(now.as_nanos());
-        if written > now_ticks + JITTER {
+        if written > now_ticks + SKEW_TOLERANCE {
             let level = cmp::min(level, policy.burst().get());
             return Self::since_now(now, policy, level, used, true);
         }
         let then = cmp::max(written, now_ticks);
-        let renewed = !shape.has_pace_of(policy.shape());
-        let since = if renewed { cmp::min(then, shape.after(at)) } else { at };
+        let renewed = !layout.has_same_pace(policy.layout());
+        let since = if renewed { cmp::min(then, layout.after(at)) } else { at };
         let (took, ready) = refilled(then - since, level, policy);
         let ready_since = since + took;
-        // Waits are counted from what is written, and a renewed state is.
+        // A renewed state is written, and later calls count their waits from it.
         let (since, level) = if renewed { (ready_since, ready) } else { (since, level) };
         let now = now.as_nanos();
         let today = day_of(now, policy);
@@ -103,7 +105,7 @@ impl Bucket {
         self.ready >= permits && left.is_none_or(|left| left >= permits)
     }
 
-    /// Spends permits that are there.
+    /// Spends permits that [`allows`](Self::allows) found.
     #[inline]
     pub(crate) fn grant(
         self,
@@ -125,9 +127,9 @@ impl Bucket {
     #[inline]
     pub(crate) fn write(&self, policy: &LimitPolicy) -> LimitState {
         let at = self.ready_since;
-        let crossed = u128::from(nanos(at)) < start_of(self.day, policy);
-        let shape = policy.shape();
-        Fields { at, crossed, shape, level: self.ready, used: self.used }.pack()
+        let next_day = u128::from(nanos(at)) < start_of(self.day, policy);
+        let layout = policy.layout();
+        Fields { at, next_day, layout, level: self.ready, used: self.used }.pack()
     }
 
     #[inline]
@@ -135,14 +137,14 @@ impl Bucket {
         Standing { state, policy: *policy, now: Timestamp::from_nanos(self.now) }
     }
 
-    /// Where a caller stands that has an empty bucket, and spent nothing today.
+    /// The standing of an empty bucket on a day without takes.
     #[cfg(feature = "keyed")]
     pub(crate) fn empty_standing(policy: &LimitPolicy, now: Timestamp) -> Standing {
         let empty = Self::since_now(now, policy, 0, 0, true);
         empty.standing(empty.write(policy), policy)
     }
 
-    /// What to answer where not all of so many permits are there, and `state` is kept.
+    /// The refusal of permits that exceed what is left. `state` is the state after it.
     pub(crate) fn refuse(&self, state: LimitState, policy: &LimitPolicy, permits: u32) -> Outcome {
         let standing = self.standing(state, policy);
         let day = policy.daily().map_or(u32::MAX, NonZeroU32::get);
@@ -175,7 +177,7 @@ impl Bucket {
         policy.daily().map(|daily| daily.get().saturating_sub(self.used))
     }
 
-    /// Rounded up: a nanosecond before, the last permit has not come.
+    /// Rounded up: one nanosecond earlier, the last permit is still missing.
     fn nanos_until_holds(&self, policy: &LimitPolicy, permits: u32) -> u128 {
         if self.ready >= permits {
             return 0;
@@ -189,7 +191,7 @@ impl Bucket {
     }
 }
 
-/// How many ticks ago that was, if it is not ahead, nor more than 104 days ago.
+/// The ticks from `since` to `now`, unless `since` is ahead or more than 104 days (2⁵³ ns) ago.
 #[inline]
 fn age(since: u128, now: u64) -> Option<u64> {
     let nanos = now.checked_sub(nanos(since))?;
@@ -197,13 +199,13 @@ fn age(since: u128, now: u64) -> Option<u64> {
     (nanos < 1 << 53).then(|| (nanos << TICK_BITS).saturating_sub(part))
 }
 
-/// In how many of the ticks that passed the last permit came, and the permits that there are then. A
-/// bucket that is full has no memory of when it became so.
+/// The ticks until the last whole permit came, and the permits in the bucket then. A full bucket counts
+/// as filled at the end of the time that passed.
 #[inline]
 fn refilled(passed: u128, level: u32, policy: &LimitPolicy) -> (u128, u32) {
     let burst = policy.burst().get();
     let (permits, period) = (policy.rate().permits(), policy.rate().period_ticks());
-    // A tick brings as many parts as a period brings permits, and a permit has a period of parts.
+    // In exact fractions: a permit is `period` parts, and each tick brings `permits` parts.
     let parts = passed * u128::from(permits.get());
     let missing = burst.saturating_sub(level);
     if parts >= u128::from(missing) * u128::from(period.get()) {
@@ -212,17 +214,17 @@ fn refilled(passed: u128, level: u32, policy: &LimitPolicy) -> (u128, u32) {
     if parts < u128::from(period.get()) {
         return (0, level);
     }
-    let (came, rest) = divided(parts, period);
+    let (came, rest) = div_rem(parts, period);
     (passed - u128::from(rest / NonZeroU64::from(permits)), level + came)
 }
 
-/// The usual numbers have 64 bits, for which division is many times faster.
+/// Quotient and remainder. The usual operands fit 64 bits, where division is many times faster.
 #[inline]
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "no bucket misses more permits than 32 bits hold"
+    reason = "the quotient is below the missing permits, which have 32 bits"
 )]
-fn divided(parts: u128, period: NonZeroU64) -> (u32, u64) {
+fn div_rem(parts: u128, period: NonZeroU64) -> (u32, u64) {
     match u64::try_from(parts) {
         Ok(parts) => ((parts / period) as u32, parts % period),
         Err(_) => {
@@ -232,7 +234,7 @@ fn divided(parts: u128, period: NonZeroU64) -> (u32, u64) {
     }
 }
 
-/// The ticks in which so many permits come, rounded up.
+/// The ticks in which this number of permits comes, rounded up.
 fn time_for(permits: u32, policy: &LimitPolicy) -> u128 {
     let rate = policy.rate();
     let time = u128::from(permits) * u128::from(rate.period_ticks().get());
@@ -250,21 +252,21 @@ fn duration(nanos: u128) -> Duration {
     }
 }
 
-/// Days are counted from the one before the epoch, so that no offset makes their number negative.
+/// Day 0 is the day before the epoch, so that no UTC offset makes a day negative.
 #[inline]
 fn day_of(nanos: u64, policy: &LimitPolicy) -> u64 {
-    (nanos / NANOS_PER_SECOND + before_epoch(policy)) / SECONDS_PER_DAY
+    (nanos / NANOS_PER_SECOND + epoch_offset(policy)) / SECONDS_PER_DAY
 }
 
-/// The first nanosecond of this day, or the epoch if the day began before it.
+/// The first nanosecond of this day, or the epoch for a day that began before it.
 #[inline]
 fn start_of(day: u64, policy: &LimitPolicy) -> u128 {
-    let seconds = (day * SECONDS_PER_DAY).saturating_sub(before_epoch(policy));
+    let seconds = (day * SECONDS_PER_DAY).saturating_sub(epoch_offset(policy));
     u128::from(seconds) * u128::from(NANOS_PER_SECOND)
 }
 
-/// Seconds from the beginning of day 0 to the epoch.
+/// Seconds from the start of day 0 to the epoch.
 #[inline]
-fn before_epoch(policy: &LimitPolicy) -> u64 {
+fn epoch_offset(policy: &LimitPolicy) -> u64 {
     SECONDS_PER_DAY.wrapping_add_signed(policy.utc_offset_secs().into())
 }

@@ -5,9 +5,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::Timestamp;
 
-/// What time it is. One reading serves everything that one request decides.
+/// A source of the current time. One reading serves every decision about one request.
+///
+/// ```
+/// use dualkey_limit::{Clock, FakeClock, SystemClock, Timestamp};
+///
+/// fn seconds(clock: &dyn Clock) -> u64 {
+///     clock.now().as_secs()
+/// }
+/// assert_eq!(seconds(&FakeClock::new(Timestamp::from_secs(7))), 7);
+/// assert!(seconds(&SystemClock) > 1_700_000_000);
+/// ```
 pub trait Clock: Debug + Send + Sync {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -20,15 +30,23 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 /// The system's wall clock, which never runs backwards within a process.
 ///
 /// It counts with the monotonic clock and follows the wall clock forwards, within 100 ms of a change.
-/// A wall clock that is set back is not followed: time goes on at its pace, ahead of the wall clock,
-/// until that has caught up or the process starts anew. So no thread sees an earlier time than
-/// another saw before, and nobody waits until a correction has passed.
+/// When the wall clock is set back, this clock goes on at its pace, ahead of the wall clock, until that
+/// has caught up or the process restarts. So no thread reads an earlier time than another thread read
+/// before, and a correction makes no caller wait.
+///
+/// ```
+/// use dualkey_limit::{Clock, SystemClock};
+///
+/// let earlier = SystemClock.now();
+/// assert!(SystemClock.now() >= earlier);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-/// What the wall clock showed at `START`, as far as is known: it only grows.
+/// The wall clock's time at `START`, in nanoseconds, by the latest comparison. It only grows.
 static WALL_AT_START: AtomicU64 = AtomicU64::new(0);
+/// When the two clocks were last compared, in nanoseconds since `START`.
 static COMPARED_AT: AtomicU64 = AtomicU64::new(0);
 
 impl Clock for SystemClock {
@@ -48,7 +66,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise, for tests. Clones are the same clock.
+/// A clock for tests, which only moves when the test moves it. Clones share one time.
+///
+/// ```
+/// use std::time::Duration;
+/// use dualkey_limit::{Clock, FakeClock, Timestamp};
+///
+/// let clock = FakeClock::new(Timestamp::from_secs(1));
+/// let clone = clock.clone();
+/// clock.advance(Duration::from_secs(2));
+/// assert_eq!(clone.now(), Timestamp::from_secs(3));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FakeClock(Arc<AtomicU64>);
 
@@ -59,7 +87,15 @@ impl FakeClock {
         Self(Arc::new(AtomicU64::new(now.as_nanos())))
     }
 
-    /// Moves the clock to this time, be it forwards or backwards.
+    /// Moves the clock to this time, forwards or backwards.
+    ///
+    /// ```
+    /// use dualkey_limit::{Clock, FakeClock, Timestamp};
+    ///
+    /// let clock = FakeClock::new(Timestamp::from_secs(9));
+    /// clock.set(Timestamp::EPOCH);
+    /// assert_eq!(clock.now(), Timestamp::EPOCH);
+    /// ```
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_nanos(), Ordering::SeqCst);
     }

@@ -1,6 +1,6 @@
 //! Rate limits and daily quotas, decided in one atomic step.
 //!
-//! A [`LimitPolicy`] is a rate with a burst and, optionally, a daily quota. A caller spends *permits*.
+//! A [`LimitPolicy`] is a rate with a burst and, optionally, a daily quota. Each request takes *permits*.
 //!
 //! ```
 //! use std::time::Duration;
@@ -17,25 +17,27 @@
 //! assert_eq!(refused.retry_after(), Some(Duration::from_millis(200))); // to the nanosecond
 //! ```
 //!
-//! | to limit | take |
+//! | to limit | use |
 //! | --- | --- |
-//! | one thing | [`Meter`]: 16 bytes, no lock |
-//! | one thing per key | [`Limiter`]: states in a bounded map |
-//! | in a store of your own | [`LimitState`]: a pure function of state, policy and time |
+//! | one caller | [`Meter`]: 16 bytes, lock-free |
+//! | many callers by key | [`Limiter`]: a bounded concurrent map of states |
+//! | callers whose state is stored elsewhere | [`LimitState`]: a pure function of state, policy and time |
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - **The bound.** In every span of time `T`, at most `burst + rate × T` permits are granted, and on
-//!   each calendar day at most the quota. Both are decided together: a permit is spent from both or
-//!   from neither, and nothing is ever given back.
-//! - **No starvation.** Whoever keeps asking gets `rate × T`, less at most a millionth, at every rate.
-//! - **An exact wait.** Asking again after `retry_after` succeeds if nobody else asked; asking one
-//!   nanosecond earlier does not.
-//! - **Any clock.** Time may stand still or run backwards. State that lies ahead of the clock is taken
-//!   as written now, so a clock that jumped ahead and came back locks nobody out.
+//! - **The bound.** In every window `T`, at most `burst + rate × T` permits are granted, and on each
+//!   calendar day at most the quota. Both are decided in one step: a permit is spent from both or from
+//!   neither, without a rollback.
+//! - **No starvation.** A caller that keeps asking gets `rate × T`, less at most a millionth, at every
+//!   rate.
+//! - **An exact wait.** After `retry_after`, the same request succeeds if no other take came in
+//!   between; one nanosecond earlier it fails.
+//! - **Any clock.** Time may stand still or run backwards. A state ahead of the clock counts as written
+//!   now, so a clock that jumped ahead and came back locks no caller out.
 //!
-//! The daily quota is a counter that starts again at midnight, not a second bucket, which would admit
-//! nearly twice the quota on its first day. The price: two full quotas can be spent around midnight.
+//! The daily quota is a counter that restarts at midnight. A second bucket would admit nearly twice the
+//! quota on its first day. The price of a counter: two full quotas can be spent around midnight.
+#![warn(clippy::arithmetic_side_effects)]
 
 mod bucket;
 mod clock;
@@ -45,11 +47,7 @@ mod meter;
 mod outcome;
 mod policy;
 mod rate;
-#[cfg(feature = "keyed")]
-mod shard;
 mod state;
-#[cfg(feature = "keyed")]
-mod table;
 mod timestamp;
 mod word;
 
@@ -62,3 +60,7 @@ pub use policy::{InvalidPolicy, LimitPolicy};
 pub use rate::Rate;
 pub use state::LimitState;
 pub use timestamp::Timestamp;
+
+#[cfg(all(doctest, feature = "keyed"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

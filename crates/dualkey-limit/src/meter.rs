@@ -9,11 +9,20 @@ use crate::{LimitPolicy, LimitState, Outcome, Timestamp};
 ///
 /// A decision is one compare-and-swap, so no thread sees one limit spent and the other not. A refusal
 /// only reads.
+///
+/// ```
+/// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+///
+/// let (meter, policy) = (Meter::new(), LimitPolicy::default());
+/// let now = Timestamp::from_secs(1_700_000_000);
+/// assert!(meter.take(&policy, now, 10).is_allowed());
+/// assert!(!meter.take(&policy, now, 1).is_allowed());
+/// ```
 #[derive(Default)]
 pub struct Meter(AtomicU128);
 
 impl Meter {
-    /// A meter that nobody has used: a full bucket and a fresh day.
+    /// An unused meter: a full bucket and an untouched daily quota.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicU128::new(0))
@@ -26,13 +35,30 @@ impl Meter {
     }
 
     /// The answer that [`take`](Self::take) would give now, without spending.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let (meter, policy) = (Meter::new(), LimitPolicy::default());
+    /// assert!(meter.peek(&policy, Timestamp::EPOCH, 10).is_allowed());
+    /// assert_eq!(meter.peek(&policy, Timestamp::EPOCH, 0).burst_remaining(), 10);
+    /// ```
     #[inline]
     pub fn peek(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
         self.state().peek(policy, now, permits)
     }
 
-    /// Adds permits to today's count that were spent elsewhere or before a restart; they do not come
-    /// from the bucket.
+    /// Adds permits to today's count that were spent elsewhere or before a restart. The bucket keeps its
+    /// permits.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let (meter, policy) = (Meter::new(), LimitPolicy::default());
+    /// meter.add_used_today(&policy, Timestamp::EPOCH, 9_999);
+    /// assert!(meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
+    /// assert!(!meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
+    /// ```
     pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) {
         update(&self.0, |state| {
             let used = state.used_today(policy, now).saturating_add(permits);
@@ -40,7 +66,16 @@ impl Meter {
         });
     }
 
-    /// The state at this moment, to be saved.
+    /// The current state, for example to save it.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let meter = Meter::new();
+    /// let _ = meter.take(&LimitPolicy::default(), Timestamp::EPOCH, 3);
+    /// let restored = Meter::from(meter.state());
+    /// assert_eq!(restored.state(), meter.state());
+    /// ```
     #[must_use]
     pub fn state(&self) -> LimitState {
         LimitState::from_bits(self.0.load(Ordering::Relaxed))
@@ -60,14 +95,14 @@ impl fmt::Debug for Meter {
     }
 }
 
-/// What the loop below needs of a 128-bit word, so that its interleavings can be checked on a
-/// stand-in. No other memory hangs on the word, so relaxed ordering is enough.
-trait Word {
+/// The atomic operations of [`update`], so that its interleavings can be checked on a stand-in. The word
+/// guards no other memory, so relaxed ordering is enough.
+trait AtomicWord {
     fn load(&self) -> u128;
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128>;
 }
 
-impl Word for AtomicU128 {
+impl AtomicWord for AtomicU128 {
     fn load(&self) -> u128 {
         self.load(Ordering::Relaxed)
     }
@@ -78,7 +113,7 @@ impl Word for AtomicU128 {
 }
 
 #[inline]
-fn update<T>(word: &impl Word, decide: impl Fn(&mut LimitState) -> T) -> T {
+fn update<T>(word: &impl AtomicWord, decide: impl Fn(&mut LimitState) -> T) -> T {
     let mut current = word.load();
     loop {
         let mut next = LimitState::from_bits(current);
@@ -104,7 +139,7 @@ mod tests {
     use super::*;
     use crate::Rate;
 
-    /// loom has no 128-bit word: this one holds which of the states seen so far it is.
+    /// loom has no 128-bit atomic, so this one holds an index into the states seen so far.
     struct StandIn {
         index: AtomicUsize,
         seen: std::sync::Mutex<Vec<u128>>,
@@ -128,7 +163,7 @@ mod tests {
         }
     }
 
-    impl Word for StandIn {
+    impl AtomicWord for StandIn {
         fn load(&self) -> u128 {
             self.state_at(self.index.load(Ordering::Relaxed))
         }
@@ -148,8 +183,8 @@ mod tests {
         LimitPolicy::new(rate, number(burst)).with_daily(number(daily)).unwrap()
     }
 
-    /// In every interleaving of three threads, as many are admitted as the smaller limit allows, and
-    /// both limits are charged for exactly those.
+    /// In every interleaving of three threads, the smaller limit decides how many are admitted, and
+    /// both limits are charged for exactly these.
     fn every_interleaving_admits(policy: LimitPolicy, admitted: u32) {
         let now = Timestamp::from_secs(1);
         loom::model(move || {
@@ -177,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn no_interleaving_exceeds_the_quota_or_spends_the_burst_without_it() {
+    fn no_interleaving_exceeds_the_quota_or_spends_the_burst_alone() {
         every_interleaving_admits(policy(100, 2), 2);
     }
 

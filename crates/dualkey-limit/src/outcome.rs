@@ -4,8 +4,16 @@ use crate::bucket::Bucket;
 use crate::{LimitPolicy, LimitState, Timestamp};
 
 /// The answer to a request for permits.
+///
+/// ```
+/// use dualkey_limit::{LimitPolicy, LimitState, Outcome, Timestamp};
+///
+/// let peek = |permits| LimitState::default().peek(&LimitPolicy::default(), Timestamp::EPOCH, permits);
+/// assert!(matches!(peek(10), Outcome::Allowed(_)));
+/// assert!(matches!(peek(11), Outcome::Unsatisfiable(_))); // the bucket only holds 10
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a refusal that nobody looks at limits nothing"]
+#[must_use = "an ignored refusal limits nothing"]
 #[non_exhaustive]
 pub enum Outcome {
     /// The permits are spent.
@@ -18,8 +26,20 @@ pub enum Outcome {
     Unsatisfiable(Standing),
 }
 
-/// Where a caller stands after a decision, worked out when it is asked for: most callers of a decision
-/// ask for nothing. Two are equal that tell the same.
+/// What is left after a decision. Each value is computed when it is read, so that a decision which reads
+/// none costs nothing more. Two standings are equal if their observable values are.
+///
+/// ```
+/// use std::time::Duration;
+/// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+///
+/// let outcome = Meter::new().take(&LimitPolicy::default(), Timestamp::EPOCH, 3);
+/// let standing = outcome.standing();
+/// assert_eq!(standing.burst_remaining(), 7);
+/// assert_eq!(standing.daily_remaining(), Some(9_997));
+/// assert_eq!(standing.time_to_full(), Duration::from_millis(600));
+/// assert_eq!(standing.quota_resets_in(), Duration::from_secs(86_400));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     pub(crate) state: LimitState,
@@ -27,18 +47,19 @@ pub struct Standing {
     pub(crate) now: Timestamp,
 }
 
-/// Where a caller stands who has to wait.
+/// What is left after a refusal, and how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// What is left.
     pub standing: Standing,
-    /// Asking again after exactly this time succeeds if nobody else asked; any earlier, it does not.
+    /// The exact wait: if no other take comes in between, the same request succeeds after this time,
+    /// and not one nanosecond earlier.
     pub retry_after: Duration,
 }
 
 impl Standing {
-    /// The limits that were decided by.
+    /// The policy of the decision.
     #[must_use]
     pub const fn policy(&self) -> &LimitPolicy {
         &self.policy
@@ -50,7 +71,7 @@ impl Standing {
         self.bucket().ready
     }
 
-    /// Permits left today; none where no daily quota is set.
+    /// Permits left today, or `None` without a daily quota.
     #[must_use]
     pub fn daily_remaining(&self) -> Option<u32> {
         self.bucket().daily_remaining(&self.policy)
@@ -62,7 +83,7 @@ impl Standing {
         self.bucket().until_full(&self.policy)
     }
 
-    /// Time until the day ends.
+    /// Time until the day ends and the daily count restarts at zero, with or without a quota.
     #[must_use]
     pub fn quota_resets_in(&self) -> Duration {
         self.bucket().until_day_ends(&self.policy)
@@ -73,13 +94,13 @@ impl Standing {
     }
 }
 
-/// A state that was dropped tells the same as the one that follows it, in another word.
+/// Compares observable values, since a dropped state and its successor differ in bits alone.
 impl PartialEq for Standing {
     fn eq(&self, other: &Self) -> bool {
-        let told = |it: &Self| {
+        let observable = |it: &Self| {
             (it.burst_remaining(), it.daily_remaining(), it.time_to_full(), it.quota_resets_in())
         };
-        self.policy == other.policy && told(self) == told(other)
+        self.policy == other.policy && observable(self) == observable(other)
     }
 }
 
@@ -87,12 +108,20 @@ impl Eq for Standing {}
 
 impl Outcome {
     /// Whether the permits are spent.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let (meter, policy) = (Meter::new(), LimitPolicy::default());
+    /// assert!(meter.take(&policy, Timestamp::EPOCH, 10).is_allowed());
+    /// assert!(!meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
+    /// ```
     #[must_use]
     pub const fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
 
-    /// Where the caller stands after the decision.
+    /// What is left after the decision.
     #[must_use]
     pub const fn standing(&self) -> &Standing {
         match self {
@@ -101,7 +130,17 @@ impl Outcome {
         }
     }
 
-    /// How long to wait after a refusal, where waiting helps.
+    /// How long to wait after a refusal; `None` if the permits are spent or no wait helps.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let (meter, policy) = (Meter::new(), LimitPolicy::default());
+    /// assert_eq!(meter.take(&policy, Timestamp::EPOCH, 10).retry_after(), None);
+    /// let refused = meter.take(&policy, Timestamp::EPOCH, 1);
+    /// assert_eq!(refused.retry_after(), Some(Duration::from_millis(200)));
+    /// ```
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -118,7 +157,7 @@ impl Outcome {
         self.standing().burst_remaining()
     }
 
-    /// Permits left today; none where no daily quota is set.
+    /// Permits left today, or `None` without a daily quota.
     #[must_use]
     pub fn daily_remaining(&self) -> Option<u32> {
         self.standing().daily_remaining()

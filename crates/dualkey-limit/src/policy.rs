@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::word::{SHARED_BITS, Shape};
+use crate::word::{PolicyLayout, SHARED_BITS};
 use crate::{Rate, Timestamp};
 
 /// A rate with a burst and, optionally, a daily quota.
@@ -22,49 +22,76 @@ use crate::{Rate, Timestamp};
 ///
 /// # Limits of a policy
 ///
-/// Rates go from 1 a day to 1,000,000 a second. Burst and quota share the bits of a meter's word: the
-/// lengths of the two numbers in binary add up to at most 39, so a quota of 16,777,215 goes with a
-/// burst of up to 32,767, and a burst of 4,294,967,295 with a quota of up to 127.
+/// Rates range from 1 a day to 1,000,000 a second. Burst and quota share 39 bits of a state's word, so
+/// their lengths in binary add up to at most 39: a quota of 16,777,215 allows a burst of up to 32,767,
+/// and a burst of 4,294,967,295 allows a quota of up to 127.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(into = "Written", try_from = "Written"))]
+#[cfg_attr(feature = "serde", serde(into = "PolicyNumbers", try_from = "PolicyNumbers"))]
 pub struct LimitPolicy {
     rate: Rate,
     burst: NonZeroU32,
     daily: Option<NonZeroU32>,
     utc_offset_secs: i32,
-    /// Follows from rate and burst.
-    shape: Shape,
+    /// Computed from rate and burst.
+    layout: PolicyLayout,
 }
 
-/// The numbers are outside of what a policy takes.
+/// A number of a policy is out of range.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use dualkey_limit::{InvalidPolicy, LimitPolicy, Rate};
+///
+/// let policy = LimitPolicy::new(Rate::per_second(NonZeroU32::MIN), NonZeroU32::MAX);
+/// assert_eq!(policy.with_daily(NonZeroU32::MAX), Err(InvalidPolicy::TooLarge));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPolicy {
     /// More than 1,000,000 permits a second.
-    #[error("a rate is at most 1,000,000 a second")]
+    #[error("rate must be at most 1,000,000 a second")]
     Rate,
-    /// The burst and the daily quota do not fit side by side.
-    #[error("burst and daily quota are too large together: their lengths in bits exceed 39")]
+    /// The burst and the daily quota have more than 39 bits together.
+    #[error("burst and daily quota must have at most 39 bits together")]
     TooLarge,
-    /// The day begins a whole day or more away from midnight UTC.
-    #[error("a day begins less than 24 hours from midnight UTC")]
+    /// The UTC offset is 24 hours or more.
+    #[error("UTC offset must be less than 24 hours")]
     DayOffset,
 }
 
 impl LimitPolicy {
     /// A policy without a daily quota.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use dualkey_limit::{LimitPolicy, Rate};
+    ///
+    /// let burst = NonZeroU32::new(3).unwrap();
+    /// let policy = LimitPolicy::new(Rate::per_minute(NonZeroU32::MIN), burst);
+    /// assert_eq!(policy.to_string(), "1 a minute, burst 3");
+    /// ```
     #[must_use]
     pub const fn new(rate: Rate, burst: NonZeroU32) -> Self {
-        let shape = Shape::of(rate, burst);
-        Self { rate, burst, daily: None, utc_offset_secs: 0, shape }
+        let layout = PolicyLayout::of(rate, burst);
+        Self { rate, burst, daily: None, utc_offset_secs: 0, layout }
     }
 
     /// This policy with a quota for each calendar day.
     ///
     /// # Errors
     ///
-    /// The rate is above 1,000,000 a second, or burst and quota are too large together.
+    /// The rate is above 1,000,000 a second, or burst and quota have more than 39 bits together.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use dualkey_limit::LimitPolicy;
+    ///
+    /// let policy = LimitPolicy::default();
+    /// assert!(policy.with_daily(NonZeroU32::MIN).is_ok());
+    /// let wide = LimitPolicy::new(policy.rate(), NonZeroU32::MAX);
+    /// assert!(wide.with_daily(NonZeroU32::MAX).is_err());
+    /// ```
     pub fn with_daily(self, quota: NonZeroU32) -> Result<Self, InvalidPolicy> {
         Self { daily: Some(quota), ..self }.validated()
     }
@@ -75,24 +102,43 @@ impl LimitPolicy {
         Self { daily: None, ..self }
     }
 
-    /// This policy with days that begin so many seconds before midnight UTC: 3,600 where the clock is
-    /// one hour ahead of UTC.
+    /// This policy with calendar days of a fixed UTC offset in seconds, positive to the east: 3,600 for
+    /// UTC+1.
     ///
     /// # Errors
     ///
-    /// That is a whole day or more.
+    /// The offset is 24 hours or more, or another number is out of range.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Timestamp};
+    ///
+    /// let late = Timestamp::from_secs(86_399);
+    /// let policy = LimitPolicy::default();
+    /// assert_eq!(policy.day(late), 0);
+    /// assert_eq!(policy.with_utc_offset_secs(3_600).unwrap().day(late), 1);
+    /// assert!(policy.with_utc_offset_secs(86_400).is_err());
+    /// ```
     pub fn with_utc_offset_secs(self, seconds: i32) -> Result<Self, InvalidPolicy> {
         Self { utc_offset_secs: seconds, ..self }.validated()
     }
 
-    /// This policy, if all its numbers are within what is promised.
+    /// This policy, if all its numbers are in range.
     ///
-    /// A rate above 1,000,000 a second that never met this check is limited like any other, only with
-    /// a coarser rounding towards refusal.
+    /// Without this check, a rate above 1,000,000 a second is limited like any other, only with a
+    /// coarser rounding towards refusal.
     ///
     /// # Errors
     ///
-    /// They are not.
+    /// The number that is out of range.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use dualkey_limit::{InvalidPolicy, LimitPolicy, Rate};
+    ///
+    /// let policy = |rate| LimitPolicy::new(Rate::per_second(rate), NonZeroU32::MIN);
+    /// assert!(policy(NonZeroU32::MIN).validated().is_ok());
+    /// assert_eq!(policy(NonZeroU32::MAX).validated(), Err(InvalidPolicy::Rate));
+    /// ```
     pub fn validated(self) -> Result<Self, InvalidPolicy> {
         let bits = |number: NonZeroU32| u32::BITS.saturating_sub(number.leading_zeros());
         let most = u64::from(Rate::MAX_PER_SECOND).saturating_mul(self.rate.period().as_secs());
@@ -108,31 +154,31 @@ impl LimitPolicy {
         Ok(self)
     }
 
-    /// How fast the bucket refills.
+    /// The rate at which the bucket refills.
     #[must_use]
     pub const fn rate(&self) -> Rate {
         self.rate
     }
 
-    /// How many permits the bucket holds.
+    /// The permits that a full bucket holds.
     #[must_use]
     pub const fn burst(&self) -> NonZeroU32 {
         self.burst
     }
 
-    /// How many permits a day has, if that is limited.
+    /// The daily quota, if there is one.
     #[must_use]
     pub const fn daily(&self) -> Option<NonZeroU32> {
         self.daily
     }
 
-    /// How many seconds before midnight UTC the day begins.
+    /// The UTC offset of the calendar day in seconds, positive to the east.
     #[must_use]
     pub const fn utc_offset_secs(&self) -> i32 {
         self.utc_offset_secs
     }
 
-    /// The calendar day of this time, in days since 1970-01-01.
+    /// The calendar day of this time under the policy's UTC offset, in days since 1970-01-01.
     #[must_use]
     pub fn day(&self, now: Timestamp) -> i64 {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
@@ -140,11 +186,11 @@ impl LimitPolicy {
     }
 
     #[inline]
-    pub(crate) const fn shape(&self) -> Shape {
-        self.shape
+    pub(crate) const fn layout(&self) -> PolicyLayout {
+        self.layout
     }
 
-    /// The time in which an empty bucket fills.
+    /// The time in which an empty bucket fills, rounded up to a nanosecond.
     #[must_use]
     pub fn fill_time(&self) -> Duration {
         self.rate.time_for(self.burst.get())
@@ -176,7 +222,7 @@ impl Default for LimitPolicy {
 #[cfg(feature = "serde")]
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct PolicyNumbers {
     rate: Rate,
     burst: NonZeroU32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,7 +232,7 @@ struct Written {
 }
 
 #[cfg(feature = "serde")]
-impl From<LimitPolicy> for Written {
+impl From<LimitPolicy> for PolicyNumbers {
     fn from(policy: LimitPolicy) -> Self {
         let LimitPolicy { rate, burst, daily, utc_offset_secs, .. } = policy;
         Self { rate, burst, daily, utc_offset_secs }
@@ -194,11 +240,11 @@ impl From<LimitPolicy> for Written {
 }
 
 #[cfg(feature = "serde")]
-impl TryFrom<Written> for LimitPolicy {
+impl TryFrom<PolicyNumbers> for LimitPolicy {
     type Error = InvalidPolicy;
 
-    fn try_from(written: Written) -> Result<Self, InvalidPolicy> {
-        let Written { rate, burst, daily, utc_offset_secs } = written;
+    fn try_from(numbers: PolicyNumbers) -> Result<Self, InvalidPolicy> {
+        let PolicyNumbers { rate, burst, daily, utc_offset_secs } = numbers;
         Self { daily, utc_offset_secs, ..Self::new(rate, burst) }.validated()
     }
 }

@@ -4,7 +4,16 @@ use std::time::Duration;
 
 /// How fast a bucket refills: a whole number of permits per second, minute, hour or day.
 ///
-/// A policy takes rates from 1 a day to 1,000,000 a second.
+/// A policy accepts rates from 1 a day to 1,000,000 a second.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use dualkey_limit::Rate;
+///
+/// let rate = Rate::per_minute(NonZeroU32::MIN);
+/// assert_eq!(rate.to_string(), "1 a minute");
+/// assert_eq!(rate.period().as_secs(), 60);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rate {
@@ -23,62 +32,90 @@ enum Period {
 }
 
 impl Rate {
-    /// The most permits a second that a policy takes.
+    /// The fastest rate that a policy accepts, in permits a second.
     pub(crate) const MAX_PER_SECOND: u32 = 1_000_000;
 
-    /// So many permits a second.
+    /// This many permits a second.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use dualkey_limit::Rate;
+    ///
+    /// const FIVE_A_SECOND: Rate = Rate::per_second(NonZeroU32::new(5).unwrap());
+    /// assert_eq!(FIVE_A_SECOND.permits().get(), 5);
+    /// ```
     #[must_use]
     pub const fn per_second(permits: NonZeroU32) -> Self {
         Self { permits, per: Period::Second }
     }
 
-    /// So many permits a minute.
+    /// This many permits a minute.
     #[must_use]
     pub const fn per_minute(permits: NonZeroU32) -> Self {
         Self { permits, per: Period::Minute }
     }
 
-    /// So many permits an hour.
+    /// This many permits an hour.
     #[must_use]
     pub const fn per_hour(permits: NonZeroU32) -> Self {
         Self { permits, per: Period::Hour }
     }
 
-    /// So many permits a day.
+    /// This many permits a day.
     #[must_use]
     pub const fn per_day(permits: NonZeroU32) -> Self {
         Self { permits, per: Period::Day }
     }
 
-    /// The permits that come in one [period](Self::period).
+    /// The permits of one [period](Self::period).
     #[must_use]
     pub const fn permits(&self) -> NonZeroU32 {
         self.permits
     }
 
-    /// A second, a minute, an hour or a day.
+    /// One second, minute, hour or day.
     #[must_use]
     pub const fn period(&self) -> Duration {
         Duration::from_secs(self.per as u64)
     }
 
-    /// In 1,024ths of a nanosecond.
+    /// The period in ticks of 2⁻¹⁰ ns.
     pub(crate) const fn period_ticks(&self) -> NonZeroU64 {
-        NonZeroU64::new(self.per as u64 * 1_024_000_000_000).expect("no period is zero")
+        let ticks = (self.per as u64).saturating_mul(1_024_000_000_000);
+        NonZeroU64::new(ticks).expect("no period is zero")
     }
 
-    /// The shortest time, in whole nanoseconds, in which so many permits come.
+    /// The time in which this number of permits comes, rounded up to a nanosecond.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// use dualkey_limit::Rate;
+    ///
+    /// let rate = Rate::per_second(NonZeroU32::new(3).unwrap());
+    /// assert_eq!(rate.time_for(1), Duration::from_nanos(333_333_334));
+    /// assert_eq!(rate.time_for(3), Duration::from_secs(1));
+    /// ```
     #[must_use]
     pub fn time_for(&self, permits: u32) -> Duration {
         let nanos = u128::from(permits).saturating_mul(self.period().as_nanos());
         Duration::from_nanos_u128(nanos.div_ceil(u128::from(self.permits.get())))
     }
 
-    /// How many whole permits come in this time.
+    /// The whole permits that come in this time.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// use dualkey_limit::Rate;
+    ///
+    /// let rate = Rate::per_second(NonZeroU32::new(3).unwrap());
+    /// assert_eq!(rate.permits_in(Duration::from_millis(333)), 0);
+    /// assert_eq!(rate.permits_in(Duration::from_secs(2)), 6);
+    /// ```
     #[must_use]
     pub fn permits_in(&self, time: Duration) -> u64 {
         let permits = time.as_nanos().saturating_mul(u128::from(self.permits.get()));
-        u64::try_from(permits / (self.per as u128 * 1_000_000_000)).unwrap_or(u64::MAX)
+        let whole = permits.checked_div(self.period().as_nanos());
+        whole.and_then(|permits| u64::try_from(permits).ok()).unwrap_or(u64::MAX)
     }
 }
 

@@ -3,55 +3,75 @@ use std::fmt;
 use crate::bucket::Bucket;
 use crate::{LimitPolicy, Outcome, Timestamp};
 
-/// What a limiter remembers of one caller: the permits left, since when, and the day's count.
+/// The state of one caller: the permits in the bucket, since when, and the day's count.
 ///
-/// One word of 128 bits, to be saved and restored as such. A policy can change while its caller is
-/// live: permits in the bucket are kept, cut to the new burst, and today's count is kept. The time since
-/// the last grant counts at the new rate.
+/// One word of 128 bits, which can be saved and restored. A policy can change while its caller is
+/// live: the permits in the bucket are kept, cut to the new burst, and so is today's count. The time
+/// since the last grant counts at the new rate.
 ///
-/// From the top:
+/// ```
+/// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
 ///
-/// | bits | hold |
+/// let (policy, now) = (LimitPolicy::default(), Timestamp::from_secs(1_700_000_000));
+/// let (state, granted) = LimitState::default().take(&policy, now, 10);
+/// assert!(granted.is_allowed());
+/// let (unchanged, refused) = state.take(&policy, now, 1);
+/// assert!(!refused.is_allowed());
+/// assert_eq!(unchanged, state);
+/// ```
+///
+/// From the most significant bit:
+///
+/// | bits | content |
 /// | --- | --- |
-/// | 74 | since when the bucket holds exactly the permits noted, in ticks of 2⁻¹⁰ ns; what came since is a part of a permit, kept as the time it took |
-/// | 1 | whether permits were last spent on the day after that time; never later, since no permit takes more than a day to come |
-/// | 9 | roughly how long a permit took to come: under another rate, that part of one means nothing |
-/// | 5 | where the last 39 are divided |
-/// | 39 | the permits in the bucket, and the permits spent on the day on which they were last spent |
+/// | 74 | the time since which the bucket holds exactly the permits below, in ticks of 2⁻¹⁰ ns; a part of a permit that accrued since is kept as this time |
+/// | 1 | whether permits were last spent on the day after that time; never later, since a permit takes at most a day to come |
+/// | 9 | the approximate time per permit, which shows a change of rate: a part of a permit is void under another rate |
+/// | 5 | where the last 39 bits are split |
+/// | 39 | the permits in the bucket, and the permits spent on the last day on which any were |
 ///
-/// Zero is a caller never seen.
+/// Zero is a new caller.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct LimitState {
-    /// The time's whole nanoseconds.
+    /// The whole nanoseconds of the time.
     pub(crate) high: u64,
     pub(crate) low: u64,
 }
 
 impl LimitState {
-    /// Spends so many permits at this time from the bucket and from the day, or from neither.
+    /// Spends permits from the bucket and from the day's quota, or from neither.
     ///
-    /// A refusal leaves the state as it is, with two exceptions that are kept: a state that lies more
-    /// than 100 ms ahead of the clock is taken as written now, and so is the part of a permit that was
-    /// coming when the rate changed.
+    /// A refusal returns the state unchanged, with two exceptions: a state more than 100 ms ahead of the
+    /// clock is rewritten as of now, and after a change of rate the part of a permit is rewritten at
+    /// the new rate.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+    ///
+    /// let (policy, now) = (LimitPolicy::default(), Timestamp::from_secs(1_700_000_000));
+    /// let (state, outcome) = LimitState::default().take(&policy, now, 4);
+    /// assert_eq!(outcome.burst_remaining(), 6);
+    /// assert!(!state.take(&policy, now, 7).1.is_allowed());
+    /// ```
     #[inline]
     pub fn take(mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> (Self, Outcome) {
         let outcome = self.spend(policy, now, permits);
         (self, outcome)
     }
 
-    /// The same in place: the answer is large, and is written where it is to be.
+    /// [`take`](Self::take) in place, which spares a copy of the large pair.
     #[inline]
     pub(crate) fn spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        match Bucket::read_usual(*self, policy, now) {
+        match Bucket::read_fast(*self, policy, now) {
             Some(bucket) if permits > 0 && bucket.allows(policy, permits) => {
                 bucket.grant(self, policy, permits)
             }
-            _ => self.spend_any(policy, now, permits),
+            _ => self.spend_slow(policy, now, permits),
         }
     }
 
     #[inline(never)]
-    fn spend_any(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+    fn spend_slow(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
         let bucket = Bucket::read(*self, policy, now);
         if permits == 0 {
             return Outcome::Allowed(bucket.standing(*self, policy));
@@ -65,44 +85,79 @@ impl LimitState {
         bucket.refuse(*self, policy, permits)
     }
 
-    /// The answer that [`take`](Self::take) would give, without spending. For zero permits, that is
-    /// where the caller stands.
+    /// The answer that [`take`](Self::take) would give, without spending. For zero permits, it is always
+    /// allowed and carries the current standing.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+    ///
+    /// let (policy, now) = (LimitPolicy::default(), Timestamp::from_secs(1_700_000_000));
+    /// let (state, _) = LimitState::default().take(&policy, now, 9);
+    /// assert_eq!(state.peek(&policy, now, 0).burst_remaining(), 1);
+    /// assert!(state.peek(&policy, now, 1).is_allowed());
+    /// assert!(!state.peek(&policy, now, 2).is_allowed());
+    /// ```
     #[inline]
     pub fn peek(mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
         self.spend(policy, now, permits)
     }
 
-    /// How many permits were spent on the current day; counted even where no quota is set.
+    /// The permits spent on the current day, counted with or without a quota.
     #[must_use]
     pub fn used_today(self, policy: &LimitPolicy, now: Timestamp) -> u32 {
         Bucket::read(self, policy, now).used
     }
 
-    /// This state with another count for the current day, as after a restart.
+    /// This state with another count for the current day, for example after a restart.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+    ///
+    /// let (policy, now) = (LimitPolicy::default(), Timestamp::from_secs(1_700_000_000));
+    /// let state = LimitState::default().with_used_today(&policy, now, 10_000);
+    /// assert_eq!(state.used_today(&policy, now), 10_000);
+    /// assert!(!state.peek(&policy, now, 1).is_allowed());
+    /// ```
     #[must_use]
     pub fn with_used_today(self, policy: &LimitPolicy, now: Timestamp, used: u32) -> Self {
         Bucket::read(self, policy, now).with_used(used).write(policy)
     }
 
-    /// Whether forgetting this state would change no later answer: the bucket is full and nothing was
-    /// spent today.
+    /// Whether this state equals a new caller's in every later answer: the bucket is full and nothing
+    /// was spent today.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+    ///
+    /// let (policy, now) = (LimitPolicy::default(), Timestamp::from_secs(1_700_000_000));
+    /// let (state, _) = LimitState::default().take(&policy, now, 1);
+    /// assert!(!state.is_fresh(&policy, now));
+    /// assert!(state.is_fresh(&policy, Timestamp::from_secs(1_700_086_400)));
+    /// ```
     #[must_use]
     pub fn is_fresh(self, policy: &LimitPolicy, now: Timestamp) -> bool {
         let bucket = Bucket::read(self, policy, now);
         bucket.ready == policy.burst().get() && bucket.used == 0
     }
 
-    /// The word to save.
+    /// The state as a word, for example to save it.
     #[must_use]
     #[inline]
     pub const fn to_bits(self) -> u128 {
         (self.high as u128) << 64 | self.low as u128
     }
 
-    /// A saved word. Any word is a state.
+    /// The state of a saved word. Every word is a valid state.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+    ///
+    /// let (state, _) = LimitState::default().take(&LimitPolicy::default(), Timestamp::EPOCH, 1);
+    /// assert_eq!(LimitState::from_bits(state.to_bits()), state);
+    /// ```
     #[must_use]
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "one half each")]
+    #[expect(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
     pub const fn from_bits(bits: u128) -> Self {
         Self { high: (bits >> 64) as u64, low: bits as u64 }
     }

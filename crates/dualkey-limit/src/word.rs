@@ -1,71 +1,80 @@
+//! The bits of a state's word.
+//!
+//! A word's time is at most 2⁷⁴ ticks, and shifts are by constants or by fields that are narrower than
+//! what they shift.
+#![expect(clippy::arithmetic_side_effects, reason = "the bounds above rule out overflow")]
+
 use std::num::NonZeroU32;
 
 use crate::{LimitState, Rate};
 
-/// How many bits the permits in the bucket and the day's count share.
+/// Bits that the permits in the bucket and the day's count share.
 pub(crate) const SHARED_BITS: u32 = 39;
-/// Times within the word are finer than the clock's, so that rounding costs the fastest rate no more
-/// than a millionth.
+/// A tick is 2⁻¹⁰ ns: finer than the clock, so that rounding costs the fastest rate at most a millionth.
 pub(crate) const TICK_BITS: u32 = 10;
 pub(crate) const TICKS_PER_NANO: u128 = 1 << TICK_BITS;
 
-/// The parts of a state's word.
+/// The unpacked fields of a state's word.
 pub(crate) struct Fields {
-    /// In ticks.
+    /// When the bucket began to hold exactly `level`, in ticks.
     pub(crate) at: u128,
-    pub(crate) crossed: bool,
-    pub(crate) shape: Shape,
+    /// Whether permits were last spent on the day after that of `at`.
+    pub(crate) next_day: bool,
+    pub(crate) layout: PolicyLayout,
+    /// Permits in the bucket.
     pub(crate) level: u32,
+    /// Permits spent on the day of the last take.
     pub(crate) used: u32,
 }
 
 impl Fields {
-    const SHAPE_AT: u32 = SHARED_BITS;
-    const CROSSED_AT: u32 = Self::SHAPE_AT + Shape::BITS;
-    const TICK_AT: u32 = Self::CROSSED_AT + 1;
+    const LAYOUT_AT: u32 = SHARED_BITS;
+    const NEXT_DAY_AT: u32 = Self::LAYOUT_AT + PolicyLayout::BITS;
+    const TICK_AT: u32 = Self::NEXT_DAY_AT + 1;
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "each is cut to what its type holds")]
+    #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its type's width")]
     pub(crate) fn unpack(LimitState { high, low }: LimitState) -> Self {
         let field = |at, bits| low >> at & ones(bits);
-        let shape = Shape(field(Self::SHAPE_AT, Shape::BITS) as u16);
-        let used_bits = shape.used_bits();
+        let layout = PolicyLayout(field(Self::LAYOUT_AT, PolicyLayout::BITS) as u16);
+        let used_bits = layout.used_bits();
         Self {
             at: ticks(high) | u128::from(low >> Self::TICK_AT),
-            crossed: field(Self::CROSSED_AT, 1) == 1,
-            shape,
+            next_day: field(Self::NEXT_DAY_AT, 1) == 1,
+            layout,
             level: (field(0, SHARED_BITS) >> used_bits) as u32,
             used: field(0, used_bits).min(u32::MAX.into()) as u32,
         }
     }
 
-    /// A count that does not fit stays at the largest that does, which no quota beside this burst
-    /// exceeds.
+    /// A count too large for its bits saturates. No valid quota beside this burst is larger.
     #[inline]
     pub(crate) fn pack(&self) -> LimitState {
-        let used_bits = self.shape.used_bits();
+        let used_bits = self.layout.used_bits();
         let tick = (self.at % TICKS_PER_NANO) as u64;
         let low = tick << Self::TICK_AT
-            | u64::from(self.crossed) << Self::CROSSED_AT
-            | u64::from(self.shape.0) << Self::SHAPE_AT
+            | u64::from(self.next_day) << Self::NEXT_DAY_AT
+            | u64::from(self.layout.0) << Self::LAYOUT_AT
             | u64::from(self.level) << used_bits
             | u64::from(self.used).min(ones(used_bits));
         LimitState { high: nanos(self.at), low }
     }
 }
 
-/// What of a word follows from the policy under which it is written: from the top, 9 bits that say
-/// roughly how many ticks a permit takes to come, a power of two and three bits behind its first; and
-/// 5 bits that say where permits and count are divided, which is the power of two in the burst.
+/// The part of a word that depends only on its policy.
+///
+/// From the top: 9 bits of pace, the ticks per permit as a floating-point number (6 bits of exponent, 3
+/// of mantissa); and 5 bits of split, the power of two in the burst, which fixes how permits and count
+/// share their bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Shape(u16);
+pub(crate) struct PolicyLayout(u16);
 
-impl Shape {
+impl PolicyLayout {
     const SPLIT_BITS: u32 = 5;
     const BITS: u32 = 9 + Self::SPLIT_BITS;
 
-    /// Computed once per policy: it takes a division.
-    #[expect(clippy::cast_possible_truncation, reason = "a power has 6 bits, and three follow")]
+    /// Computed once per policy, since it divides.
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent has 6 bits, a mantissa 3")]
     pub(crate) const fn of(rate: Rate, burst: NonZeroU32) -> Self {
         let time = rate.period_ticks().get().div_ceil(rate.permits().get() as u64);
         let power = time.ilog2();
@@ -75,11 +84,11 @@ impl Shape {
     }
 
     #[inline]
-    pub(crate) const fn has_pace_of(self, other: Self) -> bool {
+    pub(crate) const fn has_same_pace(self, other: Self) -> bool {
         self.pace() == other.pace()
     }
 
-    /// A time at which a permit that began to come at `at` has come for certain.
+    /// An upper bound for when the permit that began to accrue at `at` is complete.
     pub(crate) const fn after(self, at: u128) -> u128 {
         let (power, eighths) = (self.pace() >> 3, self.pace() & 7);
         at + ((eighths as u128 + 9) << power >> 3)
@@ -90,7 +99,7 @@ impl Shape {
         self.0 >> Self::SPLIT_BITS
     }
 
-    /// How many bits the count has beside permits of as many bits as the burst.
+    /// Bits of the day's count: what the permits, as wide as the burst, leave.
     #[inline]
     const fn used_bits(self) -> u32 {
         SHARED_BITS - 1 - (self.0 as u32 % (1 << Self::SPLIT_BITS))
@@ -102,15 +111,15 @@ const fn ones(bits: u32) -> u64 {
     !(u64::MAX << bits)
 }
 
-/// Below 2⁷⁴.
+/// This time in ticks, below 2⁷⁴.
 #[inline]
 pub(crate) const fn ticks(nanos: u64) -> u128 {
     (nanos as u128) << TICK_BITS
 }
 
-/// Whole nanoseconds of a time that a word holds.
+/// The whole nanoseconds of a word's time.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "a word's time has 64 bits more than a tick")]
+#[expect(clippy::cast_possible_truncation, reason = "a word's time has 64 bits above its ticks")]
 pub(crate) const fn nanos(ticks: u128) -> u64 {
     (ticks >> TICK_BITS) as u64
 }

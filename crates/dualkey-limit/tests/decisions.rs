@@ -1,4 +1,4 @@
-//! Single decisions, by hand: published tables, boundaries, days, clocks.
+//! Single decisions with known answers: published tables, boundaries, days, clocks.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
 
 use std::num::NonZeroU32;
@@ -20,8 +20,8 @@ fn millis(ms: u64) -> Timestamp {
 
 const MIDNIGHT: u64 = 1_700_006_400;
 
-/// The table that redis-cell and throttled share: 1 a second, 5 in the bucket. Time in ms, permits,
-/// whether refused, what is left, time until full, time to wait.
+/// The table that redis-cell and throttled share: 1 a second, 5 in the bucket. Columns: time in ms,
+/// permits, whether refused, permits left, ms until full, ms to wait.
 const REDIS_CELL: [(u64, u32, bool, u32, u64, Option<u64>); 15] = [
     (0, 6, true, 5, 0, None),
     (0, 1, false, 4, 1000, None),
@@ -96,12 +96,12 @@ fn the_day_ends_at_midnight_for_all_and_a_bucket_does_not() {
     let (state, spent) = LimitState::default().take(&daily, before, 10);
     assert_eq!(spent.daily_remaining(), Some(0));
 
-    // The bucket would give again after 200 ms, the day after a second: the later counts.
+    // The bucket holds a permit after 200 ms, the day ends after 1 s: the later decides.
     let refused = state.peek(&daily, before, 1);
     assert!(matches!(refused, Outcome::QuotaExceeded(_)));
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
 
-    // Half past the last second, the day alone refuses.
+    // Half a second before midnight, only the quota refuses.
     let later = before.saturating_add(Duration::from_millis(500));
     assert_eq!(state.peek(&daily, later, 1).retry_after(), Some(Duration::from_millis(500)));
 
@@ -124,7 +124,7 @@ fn a_bucket_that_fills_after_midnight_is_the_later_of_two() {
 }
 
 #[test]
-fn a_day_can_begin_elsewhere_than_at_midnight_utc() {
+fn a_day_can_begin_at_another_hour_than_midnight_utc() {
     let daily = policy(5, 10).with_daily(number(10)).unwrap();
     let east = daily.with_utc_offset_secs(3_600).unwrap();
     let west = daily.with_utc_offset_secs(-3_600).unwrap();
@@ -142,7 +142,7 @@ fn a_permit_a_day_is_counted_on_the_day_on_which_it_was_spent() {
         LimitPolicy::new(Rate::per_day(number(1)), number(3)).with_daily(number(2)).unwrap();
     let evening = Timestamp::from_secs(MIDNIGHT - 10);
     let state = LimitState::default().take(&daily, evening, 2).0;
-    // The bucket's time stays in the evening, the second permit belongs to the morning.
+    // The bucket's time stays in the evening, the third permit is spent in the morning.
     let morning = Timestamp::from_secs(MIDNIGHT + 10);
     let (state, outcome) = state.take(&daily, morning, 1);
     assert_eq!(outcome.daily_remaining(), Some(1));
@@ -151,7 +151,7 @@ fn a_permit_a_day_is_counted_on_the_day_on_which_it_was_spent() {
 }
 
 #[test]
-fn more_than_there_ever_is_has_no_time_to_wait() {
+fn more_permits_than_a_full_bucket_or_day_have_no_retry_time() {
     let daily = policy(5, 10).with_daily(number(8)).unwrap();
     for permits in [9, 10, 11, u32::MAX] {
         let (state, outcome) = LimitState::default().take(&daily, millis(5), permits);
@@ -162,7 +162,7 @@ fn more_than_there_ever_is_has_no_time_to_wait() {
 }
 
 #[test]
-fn a_clock_that_came_back_locks_nobody_out_and_carries_the_days_count_over() {
+fn a_clock_set_back_locks_no_caller_out_and_keeps_the_count() {
     let daily = policy(5, 10).with_daily(number(100)).unwrap();
     let ahead = Timestamp::from_secs(MIDNIGHT + 10 * 86_400);
     let state = LimitState::default().take(&daily, ahead, 10).0;
@@ -172,7 +172,7 @@ fn a_clock_that_came_back_locks_nobody_out_and_carries_the_days_count_over() {
     assert_eq!(refused.retry_after(), Some(Duration::from_millis(200)));
     assert_eq!(refused.daily_remaining(), Some(90));
 
-    // Taken as written now, and kept so: the wait does not start anew with each refusal.
+    // The refusal wrote the state as of now, so later refusals do not restart the wait.
     let later = back.saturating_add(Duration::from_millis(200));
     let (_, granted) = state.take(&daily, later, 1);
     assert!(granted.is_allowed());
@@ -180,7 +180,7 @@ fn a_clock_that_came_back_locks_nobody_out_and_carries_the_days_count_over() {
 }
 
 #[test]
-fn a_saved_word_of_the_last_day_there_is_is_kept_as_it_was_read() {
+fn a_saved_word_of_the_last_day_is_rewritten_only_once() {
     let policy = LimitPolicy::new(Rate::per_day(number(2)), number(2))
         .with_daily(number(2))
         .and_then(|policy| policy.with_utc_offset_secs(-11_777))
@@ -193,9 +193,9 @@ fn a_saved_word_of_the_last_day_there_is_is_kept_as_it_was_read() {
 }
 
 #[test]
-fn threads_that_read_one_clock_in_another_order_gain_nothing() {
+fn clock_readings_out_of_order_grant_nothing_extra() {
     let mut state = LimitState::default().take(&policy(1000, 1), millis(1_000), 1).0;
-    // Two threads whose readings lie 1 ms apart keep taking turns; only the later readings advance.
+    // Two threads take turns with readings 1 ms apart; time advances by 10 µs a turn.
     let mut granted = 0;
     for turn in 0..100 {
         for offset in [1, 0] {
@@ -233,7 +233,7 @@ fn a_restart_does_not_hand_out_a_fresh_day() {
 }
 
 #[test]
-fn counting_goes_on_where_no_quota_is_set() {
+fn permits_are_counted_without_a_quota_too() {
     let state = LimitState::default().take(&policy(5, 10), millis(0), 7).0;
     assert_eq!(state.used_today(&policy(5, 10), millis(0)), 7);
     assert_eq!(state.peek(&policy(5, 10), millis(0), 1).daily_remaining(), None);
@@ -253,7 +253,7 @@ fn a_state_is_fresh_when_full_and_unused_today() {
 }
 
 #[test]
-fn policies_that_cannot_be_kept_are_errors() {
+fn policies_out_of_range_are_errors() {
     let fast = LimitPolicy::new(Rate::per_second(number(1_000_001)), number(1));
     assert_eq!(fast.validated(), Err(InvalidPolicy::Rate));
     assert_eq!(fast.with_daily(number(1)), Err(InvalidPolicy::Rate));

@@ -1,8 +1,12 @@
-//! The keyed limiter: its bound, what it forgets, and what it never does.
+//! The keyed limiter: its bound on keys, the states that it drops, and policies per key.
 #![cfg(feature = "keyed")]
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
 
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dualkey_limit::{AtCapacity, LimitPolicy, LimitState, Limiter, Outcome, Rate, Timestamp};
@@ -26,7 +30,7 @@ fn each_key_has_a_bucket_of_its_own() {
 }
 
 #[test]
-fn peeking_and_asking_for_too_much_note_no_key() {
+fn peeks_and_unsatisfiable_takes_add_no_key() {
     let limiter = Limiter::<u64>::new(LimitPolicy::default());
     assert!(limiter.peek(&1, NOW, 10).is_allowed());
     assert!(limiter.take(&1, NOW, 0).is_allowed());
@@ -35,7 +39,7 @@ fn peeking_and_asking_for_too_much_note_no_key() {
 }
 
 #[test]
-fn at_the_bound_a_new_key_is_refused_and_known_ones_go_on() {
+fn at_capacity_a_new_key_is_refused_and_known_keys_are_served() {
     let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, AtCapacity::Refuse);
     assert!(limiter.take(&1, NOW, 1).is_allowed());
     assert!(limiter.take(&2, NOW, 1).is_allowed());
@@ -47,7 +51,7 @@ fn at_the_bound_a_new_key_is_refused_and_known_ones_go_on() {
 }
 
 #[test]
-fn at_the_bound_new_keys_can_share_one_bucket_and_are_never_unlimited() {
+fn at_capacity_new_keys_can_share_one_bucket() {
     let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(1, AtCapacity::Share);
     assert!(limiter.take(&0, NOW, 1).is_allowed());
     let admitted = (1..100).filter(|key| limiter.take(key, NOW, 1).is_allowed()).count();
@@ -56,7 +60,7 @@ fn at_the_bound_new_keys_can_share_one_bucket_and_are_never_unlimited() {
 }
 
 #[test]
-fn room_is_made_of_keys_that_are_fresh_again_and_of_no_others() {
+fn at_capacity_only_fresh_keys_make_room() {
     let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(2, AtCapacity::Refuse);
     assert!(limiter.take(&1, NOW, 1).is_allowed());
     assert!(limiter.take(&2, NOW, 1).is_allowed());
@@ -73,7 +77,7 @@ fn a_key_is_fresh_under_its_own_policy_not_the_limiters() {
     let slow = LimitPolicy::new(Rate::per_day(number(1)), number(10));
     let limiter = Limiter::<u64>::new(fast).with_max_keys(1, AtCapacity::Refuse);
     assert!(limiter.take_with(&1, &slow, NOW, 10).is_allowed());
-    // A day later under the fast policy the bucket would be full and forgotten; it holds one permit.
+    // A day later the bucket would be full under the fast policy; under the slow one it holds 1 permit.
     let later = NOW.saturating_add(Duration::from_secs(86_400));
     assert!(!limiter.take(&2, later, 1).is_allowed());
     assert_eq!(limiter.take_with(&1, &slow, later, 1).burst_remaining(), 0);
@@ -86,6 +90,65 @@ fn a_keys_policy_can_change_while_it_is_live() {
     let wider = LimitPolicy::new(Rate::per_second(number(5)), number(20));
     assert_eq!(limiter.take_with(&1, &wider, NOW, 1).burst_remaining(), 6);
     assert_eq!(limiter.take(&1, NOW, 1).burst_remaining(), 5);
+}
+
+#[test]
+fn a_key_back_under_the_limiters_policy_is_fresh_under_it() {
+    let fast = LimitPolicy::new(Rate::per_second(number(1_000)), number(10));
+    let slow = LimitPolicy::new(Rate::per_day(number(1)), number(10));
+    let limiter = Limiter::<u64>::new(fast).with_max_keys(1, AtCapacity::Refuse);
+    assert!(limiter.take_with(&1, &slow, NOW, 5).is_allowed());
+    assert!(limiter.take(&1, NOW, 5).is_allowed());
+    let later = NOW.saturating_add(Duration::from_secs(86_400));
+    assert!(limiter.take(&2, later, 1).is_allowed());
+    assert_eq!(limiter.len(), 1);
+}
+
+#[test]
+fn a_peek_uses_the_policy_of_the_keys_last_take() {
+    let wider = LimitPolicy::new(Rate::per_second(number(5)), number(20));
+    let limiter = Limiter::<u64>::new(LimitPolicy::default());
+    assert!(limiter.take_with(&1, &wider, NOW, 1).is_allowed());
+    assert_eq!(limiter.peek(&1, NOW, 0).standing().policy(), &wider);
+    assert!(limiter.take(&1, NOW, 1).is_allowed());
+    assert_eq!(limiter.peek(&1, NOW, 0).standing().policy(), &LimitPolicy::default());
+}
+
+/// A key whose hash panics once the shared countdown is at zero.
+#[derive(Clone)]
+struct FragileKey(Arc<AtomicU32>);
+
+impl Hash for FragileKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let left = self.0.fetch_sub(1, Ordering::Relaxed);
+        assert_ne!(left, 0, "the countdown is over");
+        state.write_u8(0);
+    }
+}
+
+impl PartialEq for FragileKey {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for FragileKey {}
+
+#[test]
+fn a_panic_in_a_keys_hash_spends_nothing_and_holds_no_lock() {
+    let slow = LimitPolicy::new(Rate::per_day(number(1)), number(10));
+    let mut panics = 0;
+    for hashes in 0..6 {
+        let key = FragileKey(Arc::new(AtomicU32::new(hashes)));
+        let limiter = Limiter::new(LimitPolicy::default()).with_max_keys(1, AtCapacity::Refuse);
+        let take = || limiter.take_with(&key, &slow, NOW, 10);
+        let panicked = catch_unwind(AssertUnwindSafe(take)).is_err();
+        key.0.store(100, Ordering::Relaxed);
+        assert_eq!(take().is_allowed(), panicked, "after {hashes} hashes");
+        assert_eq!(limiter.len(), 1);
+        panics += u32::from(panicked);
+    }
+    assert!((1..6).contains(&panics));
 }
 
 #[test]
@@ -105,10 +168,10 @@ fn many_threads_with_many_keys_stay_within_the_bound() {
 }
 
 proptest! {
-    /// A limiter with hardly any room answers as one state per key would, or refuses for lack of room;
-    /// so forgetting changed no answer.
+    /// A limiter with room for half the keys answers as one state per key does, or refuses for lack
+    /// of room; so dropping states changed no answer.
     #[test]
-    fn forgetting_changes_no_answer(
+    fn dropping_states_changes_no_answer(
         requests in vec((0..6_u64, 0..50_000_u64, 1..4_u32), 1..200),
     ) {
         let policy = LimitPolicy::default();
@@ -119,7 +182,7 @@ proptest! {
             now = now.saturating_add(Duration::from_secs(seconds));
             let outcome = limiter.take(&key, now, permits);
             if outcome.retry_after() == Some(Duration::from_secs(1)) {
-                continue; // no room: with 5 a second, no bucket asks for a whole second
+                continue; // no room: at 5 a second, no bucket refuses for a whole second
             }
             let state = &mut states[usize::try_from(key).unwrap()];
             let (after, expected) = state.take(&policy, now, permits);

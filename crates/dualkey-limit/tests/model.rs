@@ -1,15 +1,15 @@
-//! The limiter against a naive model in exact arithmetic.
+//! The decision against a naive model in exact arithmetic, over random policies and requests.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
 
-mod naive;
+mod support;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, LimitState, Outcome, Rate, Timestamp};
-use naive::Naive;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use support::Naive;
 
 fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -39,7 +39,7 @@ fn policies() -> impl Strategy<Value = LimitPolicy> {
     })
 }
 
-/// Steps of time that matter to a policy: around one permit's time, a filling, a day.
+/// Time steps around those of a policy, in nanoseconds: one permit, a full bucket, a day.
 fn steps() -> impl Strategy<Value = u64> {
     prop_oneof![
         3 => Just(0),
@@ -61,8 +61,8 @@ fn starts() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Never more than exact arithmetic allows, so never above `burst + rate × T` in any window; and
-    /// never less, but for a millionth. The day's count is the model's to the permit.
+    /// At most what exact arithmetic allows, so at most `burst + rate × T` in any window; and at least
+    /// that, less a millionth. The day's count equals the model's.
     #[test]
     fn every_decision_is_the_models(
         policy in policies(),
@@ -125,7 +125,7 @@ proptest! {
 
     /// The bucket is full after exactly `time_to_full`, and a new day begins after exactly `quota_resets_in`.
     #[test]
-    fn what_a_standing_foretells_comes_true(
+    fn a_standing_predicts_full_bucket_and_new_day(
         policy in policies(),
         start in starts(),
         requests in vec((steps(), 1..12_u32), 1..40),
@@ -153,9 +153,9 @@ proptest! {
         }
     }
 
-    /// Over an hour of asking for whatever there is, a caller gets the rate, less a millionth.
+    /// A caller that takes every available permit for an hour gets the rate, less a millionth.
     #[test]
-    fn nobody_starves(rate in rates(), step in 1_000_000..60_000_000_000_u64) {
+    fn no_caller_starves(rate in rates(), step in 1_000_000..60_000_000_000_u64) {
         let policy = LimitPolicy::new(rate, number(u32::MAX));
         let start = Timestamp::from_secs(1_700_000_000);
         let (mut state, _) = LimitState::default().take(&policy, start, u32::MAX);
@@ -173,8 +173,8 @@ proptest! {
         prop_assert!(granted + due.div_ceil(1_000_000) + 1 >= due, "{granted} of {due}");
     }
 
-    /// Whatever the clock does, the permits granted are within the burst and what came while it ran
-    /// forwards; nobody is locked out; nothing panics.
+    /// For any sequence of times, the permits granted are at most the burst and those of the time in
+    /// which the clock ran forwards; no caller is locked out, and nothing panics.
     #[test]
     fn a_clock_that_jumps_grants_nothing_beyond_the_bound(
         policy in policies(),
@@ -207,8 +207,8 @@ proptest! {
         }
     }
 
-    /// A policy that changes while its caller is live: whole permits are kept, cut to the new burst,
-    /// and so is the day's count.
+    /// When a live caller's policy changes, whole permits are kept, cut to the new burst, and so is the
+    /// day's count.
     #[test]
     fn a_changed_policy_keeps_permits_and_count(
         first in policies(),

@@ -1,11 +1,11 @@
-//! Policies travel as the numbers that make them, and are checked on the way in.
+//! Policies are serialized as their numbers, and validated when they are deserialized.
 #![cfg(feature = "serde")]
 
 use dualkey_limit::{LimitPolicy, Timestamp};
 use serde_json::json;
 
 #[test]
-fn a_policy_is_its_numbers() {
+fn a_policy_is_serialized_as_its_numbers() {
     let written = json!({
         "rate": {"permits": 5, "per": "second"}, "burst": 10, "daily": 10_000, "utc_offset_secs": 0,
     });
@@ -15,7 +15,7 @@ fn a_policy_is_its_numbers() {
 }
 
 #[test]
-fn what_no_policy_takes_is_refused() {
+fn invalid_policies_are_not_deserialized() {
     for written in [
         json!({"rate": {"permits": 2_000_000, "per": "second"}, "burst": 1}),
         json!({"rate": {"permits": 1, "per": "second"}, "burst": 0}),
@@ -28,6 +28,6 @@ fn what_no_policy_takes_is_refused() {
 }
 
 #[test]
-fn a_time_is_its_nanoseconds() {
+fn a_timestamp_is_serialized_as_nanoseconds() {
     assert_eq!(serde_json::to_value(Timestamp::from_nanos(7)).unwrap(), json!(7));
 }

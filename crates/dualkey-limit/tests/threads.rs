@@ -1,4 +1,4 @@
-//! Real threads on one meter: both limits or neither, and never one permit too many.
+//! Threads on one meter: it charges both limits or neither, and never grants a permit too many.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
 
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ fn policy(burst: u32, daily: u32) -> LimitPolicy {
     LimitPolicy::new(Rate::per_day(number(1)), number(burst)).with_daily(number(daily)).unwrap()
 }
 
-/// 10,000 rounds in which all threads start at once, each on a meter of its own.
+/// 10,000 rounds, each with a meter of its own, on which all threads start at once.
 fn never_more_than(threads: usize, policy: LimitPolicy, limit: u32) {
     const ROUNDS: usize = 10_000;
     let now = Timestamp::from_secs(1_700_000_000);
@@ -25,7 +25,7 @@ fn never_more_than(threads: usize, policy: LimitPolicy, limit: u32) {
             scope.spawn(|| {
                 barrier.wait();
                 for (round, (meter, granted)) in meters.iter().enumerate() {
-                    // A gate that spins: a barrier's wake-up would let the threads through one by one.
+                    // A spinning gate: a barrier would wake the threads one after the other.
                     arrived.fetch_add(1, Ordering::SeqCst);
                     while arrived.load(Ordering::SeqCst) < (round + 1) * threads {
                         thread::yield_now();
@@ -58,12 +58,12 @@ fn eight_threads_never_exceed_the_burst() {
 }
 
 #[test]
-fn eight_threads_never_exceed_the_quota_nor_spend_the_burst_without_it() {
+fn eight_threads_never_exceed_the_quota_nor_charge_one_limit() {
     never_more_than(8, policy(1_000, 10), 10);
 }
 
 #[test]
-fn the_systems_clock_never_runs_backwards_between_threads() {
+fn the_system_clock_never_runs_backwards_between_threads() {
     let latest = std::sync::atomic::AtomicU64::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {

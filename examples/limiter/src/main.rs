@@ -1,4 +1,4 @@
-//! The limiter alone: each line of standard input is a caller that asks for a permit.
+//! The limiter alone: each line of standard input names a caller and takes one permit.
 
 use std::io::{self, BufRead, Write};
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use dualkey_limit::{Clock, InvalidPolicy, LimitPolicy, Limiter, Outcome, Rate, S
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = policy()?;
-    println!("Each caller has {policy}. Type names, or try:");
+    println!("Each caller has {policy}. Type names, or run:");
     println!("  yes ada | head -12 | cargo run -p dualkey-example-limiter\n");
     answer_all(io::stdin().lock(), io::stdout(), &Limiter::new(policy), &SystemClock)?;
     Ok(())

@@ -1,15 +1,15 @@
-//! The promise in its plainest form: a bucket in exact fractions and a counter per calendar day.
+//! A naive model of both limits: a bucket in exact fractions and a counter per calendar day.
 
 use dualkey_limit::{LimitPolicy, Timestamp};
 
-/// One permit is `period` units, and each nanosecond brings `permits` of them: no rounding anywhere.
+/// A permit is `period` units and each nanosecond brings `rate` units, so nothing is rounded.
 #[derive(Debug)]
 pub(crate) struct Naive {
     rate: u128,
     period: u128,
     capacity: u128,
     units: u128,
-    /// How many decisions have rounded since the bucket was last full, their losses included.
+    /// Grants since the bucket was last full beyond doubt: each may have lost a millionth of a permit.
     roundings: u128,
     at: u64,
     day: i128,
@@ -32,7 +32,7 @@ impl Naive {
         }
     }
 
-    /// Lets time pass, which must not run backwards.
+    /// Advances the model to `now`, which must not be earlier than before.
     pub(crate) fn advance(&mut self, policy: &LimitPolicy, now: Timestamp) {
         let came = u128::from(now.as_nanos().checked_sub(self.at).unwrap()) * self.rate;
         self.units += came;
@@ -50,7 +50,7 @@ impl Naive {
         self.units >= u128::from(permits) * self.period
     }
 
-    /// Whether the bucket would hold this many even if each decision had lost a millionth of a permit.
+    /// Whether the bucket holds this many even if each grant had lost a millionth of a permit.
     pub(crate) fn bucket_surely_holds(&self, permits: u32) -> bool {
         self.units >= u128::from(permits) * self.period + self.lost()
     }
