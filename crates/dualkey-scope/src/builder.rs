@@ -8,6 +8,13 @@ use crate::scope::is_scope_token;
 use crate::{Catalogue, CatalogueError, Scope};
 
 /// Builds a [`Catalogue`] from scopes and implications, in any order.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let builder = Catalogue::builder().implies("a", ["b"]).scope("a", "A");
+/// assert!(builder.clone().build().is_err()); // `b` is not declared
+/// assert!(builder.scope("b", "B").build().is_ok());
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CatalogueBuilder {

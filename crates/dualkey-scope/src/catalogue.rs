@@ -221,6 +221,14 @@ impl fmt::Debug for Catalogue {
 }
 
 /// The names of a set's scopes, from [`Catalogue::names`].
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+/// let set = catalogue.grant(["b"])?;
+/// assert!(catalogue.names(&set).eq(["b"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ScopeNames<'a> {
     scopes: &'a [Scope],

@@ -2,6 +2,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// The declarations of a catalogue are invalid.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let error = Catalogue::builder().scope("a b", "A").build().unwrap_err();
+/// assert!(error.to_string().starts_with("invalid scope name"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogueError {

@@ -55,6 +55,17 @@ impl Serialize for ScopeNames<'_> {
 }
 
 /// Deserializes a [`ScopeSet`] from a list of names, strictly: see [`Catalogue::scope_set_seed`].
+///
+/// ```
+/// use dualkey_scope::Catalogue;
+/// use serde::de::DeserializeSeed as _;
+///
+/// let catalogue = Catalogue::builder().scope("a", "A").build()?;
+/// let set = catalogue.scope_set_seed().deserialize(serde_json::json!(["a"]))?;
+/// assert_eq!(set, catalogue.grant(["a"])?);
+/// assert!(catalogue.scope_set_seed().deserialize(serde_json::json!(["b"])).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeSetSeed<'a>(&'a Catalogue);
 
