@@ -206,7 +206,7 @@ fn tokens() -> Vec<Row> {
     let nanos = |name, bound| row(&samples, name).at_most(samples.nanos(name), bound, "ns");
     vec![
         row(&samples, HASH),
-        row(&samples, PARSE).at_most(samples.ratio(PARSE, HASH), 0.8, "hashes"),
+        row(&samples, PARSE).at_most(samples.ratio(PARSE, HASH), 1.2, "hashes"),
         nanos(MINT, 2_000.0),
         nanos(ISSUE, 5_000.0),
     ]

@@ -1,4 +1,4 @@
-//! What a route's requirement costs a request, and what a list of names costs when a token is issued.
+//! The cost of checking a route's requirement, and of granting a list of names to a new token.
 
 use std::hint::black_box;
 
@@ -18,7 +18,7 @@ const RESOURCES: [&str; 10] = [
     "tasks",
 ];
 
-/// Twenty scopes: for each resource, one to read and one to edit, which implies the first.
+/// Twenty scopes: for each resource one to read, and one to edit that implies it.
 fn catalogue() -> Result<Catalogue, CatalogueError> {
     let mut builder = Catalogue::builder();
     for resource in RESOURCES {

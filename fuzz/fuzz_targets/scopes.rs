@@ -1,6 +1,6 @@
-//! A catalogue is built exactly when its declarations are sound, else the error names a fault that
-//! they have; what its sets hold and its requirements ask for is what sets of names say, closed by
-//! adding names until nothing changes. A set of one catalogue never meets a requirement of another.
+//! A catalogue is built exactly when its declarations are valid; otherwise the error names a fault of
+//! theirs. Sets and requirements agree with a model: sets of names, closed under implication by adding
+//! names until nothing changes. A set of one catalogue never meets a requirement of another.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,11 @@ use libfuzzer_sys::fuzz_target;
 struct Input {
     numbered: Numbered,
     declarations: Vec<Declaration>,
-    held: Vec<Name>,
-    asked: Vec<Name>,
+    granted: Vec<Name>,
+    required: Vec<Name>,
 }
 
-/// So many of `s:0`, `s:1`, … are declared.
+/// The number of declared scopes `s:0`, `s:1`, ….
 #[derive(Arbitrary, Debug)]
 enum Numbered {
     Few(u8),
@@ -41,17 +41,17 @@ fuzz_target!(|input: Input| {
     let model = Model::of(&input);
     match model.build() {
         Ok(catalogue) => {
-            model.is_sound();
-            model.is_listed_by(&catalogue);
-            let (held, asked) = (names(&input.held), names(&input.asked));
-            model.is_resolved_by(&catalogue, &held);
-            model.is_asked_for_by(&catalogue, &asked, &held);
+            model.assert_valid();
+            model.check_list(&catalogue);
+            let (granted, required) = (names(&input.granted), names(&input.required));
+            model.check_grants(&catalogue, &granted);
+            model.check_requirements(&catalogue, &required, &granted);
         }
-        Err(error) => model.has(&error),
+        Err(error) => model.assert_has(&error),
     }
 });
 
-/// The declarations: names in their order, and which implies which.
+/// The declarations: names in order, and pairs of a name and an implied name.
 #[derive(Default)]
 struct Model {
     names: Vec<String>,
@@ -90,28 +90,29 @@ impl Model {
         builder.build()
     }
 
-    fn knows(&self, name: &str) -> bool {
+    fn declares(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
     }
 
-    fn is_sound(&self) {
+    fn assert_valid(&self) {
         assert!(self.names.len() <= 128);
         assert!(self.names.iter().all(|name| is_valid(name)));
         assert_eq!(self.names.iter().collect::<BTreeSet<_>>().len(), self.names.len());
-        assert!(self.implications.iter().all(|(a, b)| self.knows(a) && self.knows(b)));
+        assert!(self.implications.iter().all(|(a, b)| self.declares(a) && self.declares(b)));
         assert!(self.implied().iter().all(|(name, implied)| !implied.contains(name)));
     }
 
-    fn has(&self, error: &CatalogueError) {
+    fn assert_has(&self, error: &CatalogueError) {
         let implies = |pair: &[String]| {
             self.implications.iter().any(|(name, implied)| [name, implied] == [&pair[0], &pair[1]])
         };
         assert!(match error {
-            CatalogueError::InvalidName { name } => self.knows(name) && !is_valid(name),
+            CatalogueError::InvalidName { name } => self.declares(name) && !is_valid(name),
             CatalogueError::Duplicate { name } =>
                 self.names.iter().filter(|known| *known == name).count() > 1,
             CatalogueError::Unknown { name } =>
-                !self.knows(name) && self.implications.iter().any(|(a, b)| [a, b].contains(&name)),
+                !self.declares(name)
+                    && self.implications.iter().any(|(a, b)| [a, b].contains(&name)),
             CatalogueError::Cycle { path } =>
                 path.len() > 1 && path.first() == path.last() && path.windows(2).all(implies),
             CatalogueError::TooMany { count } => *count > 128 && *count == self.names.len(),
@@ -119,7 +120,7 @@ impl Model {
         });
     }
 
-    /// Everything that each name implies, over however many steps.
+    /// The transitive closure of the implications.
     fn implied(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut all = BTreeMap::<&str, BTreeSet<&str>>::new();
         loop {
@@ -141,7 +142,7 @@ impl Model {
     fn closed<'a>(&'a self, names: &'a [String]) -> BTreeSet<&'a str> {
         let implied = self.implied();
         let mut closed = BTreeSet::new();
-        for name in names.iter().filter(|name| self.knows(name)) {
+        for name in names.iter().filter(|name| self.declares(name)) {
             closed.insert(name.as_str());
             closed.extend(implied.get(name.as_str()).into_iter().flatten());
         }
@@ -149,10 +150,10 @@ impl Model {
     }
 
     fn unknown<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
-        names.iter().filter(|name| !self.knows(name)).map(String::as_str).collect()
+        names.iter().filter(|name| !self.declares(name)).map(String::as_str).collect()
     }
 
-    fn is_listed_by(&self, catalogue: &Catalogue) {
+    fn check_list(&self, catalogue: &Catalogue) {
         assert!(catalogue.scopes().iter().map(|scope| scope.name()).eq(&self.names));
         for scope in catalogue.scopes() {
             assert_eq!(catalogue.scope(scope.name()), Some(scope));
@@ -167,41 +168,42 @@ impl Model {
         }
     }
 
-    fn is_resolved_by(&self, catalogue: &Catalogue, held: &[String]) {
-        let (closed, unknown) = (self.closed(held), self.unknown(held));
-        let resolved = catalogue.resolve(held);
+    fn check_grants(&self, catalogue: &Catalogue, granted: &[String]) {
+        let (closed, unknown) = (self.closed(granted), self.unknown(granted));
+        let resolved = catalogue.resolve(granted);
         assert_eq!(resolved.unknown, unknown);
         let in_order = self.names.iter().filter(|name| closed.contains(name.as_str()));
         assert!(catalogue.names(&resolved.scopes).eq(in_order));
         assert_eq!(resolved.scopes.len(), closed.len());
         assert_eq!(resolved.scopes.is_empty(), closed.is_empty());
-        match catalogue.grant(held) {
+        match catalogue.grant(granted) {
             Ok(set) => assert!(unknown.is_empty() && set == resolved.scopes),
             Err(error) => assert!(!unknown.is_empty() && error.names().eq(unknown)),
         }
     }
 
-    fn is_asked_for_by(&self, catalogue: &Catalogue, asked: &[String], held: &[String]) {
-        let set = catalogue.resolve(held).scopes;
+    fn check_requirements(&self, catalogue: &Catalogue, required: &[String], granted: &[String]) {
+        let set = catalogue.resolve(granted).scopes;
         assert!(Requirement::NONE.is_met_by(&set) && !Requirement::DENY_ALL.is_met_by(&set));
-        let (all, any) = (catalogue.require_all(asked), catalogue.require_any(asked));
+        let (all, any) = (catalogue.require_all(required), catalogue.require_any(required));
         let (Ok(all), Ok(any)) = (&all, &any) else {
-            let unknown = self.unknown(asked);
+            let unknown = self.unknown(required);
             assert!(!unknown.is_empty());
             assert!(all.is_err_and(|error| error.names().eq(unknown.iter().copied())));
             assert!(any.is_err_and(|error| error.names().eq(unknown.iter().copied())));
             return;
         };
-        assert_eq!(self.unknown(asked), [""; 0]);
-        let closed = self.closed(held);
+        assert_eq!(self.unknown(required), [""; 0]);
+        let closed = self.closed(granted);
         let holds = |name: &String| closed.contains(name.as_str());
-        assert_eq!(all.is_met_by(&set), asked.iter().all(holds));
-        assert_eq!(any.is_met_by(&set), asked.iter().any(holds));
-        assert!(all.names().eq(asked) && any.names().eq(asked));
-        assert_eq!(all.to_string(), asked.join(" "));
+        assert_eq!(all.is_met_by(&set), required.iter().all(holds));
+        assert_eq!(any.is_met_by(&set), required.iter().any(holds));
+        assert!(all.names().eq(required) && any.names().eq(required));
+        assert_eq!(all.to_string(), required.join(" "));
 
-        let other = self.build().expect("what was built once is built again").resolve(held).scopes;
-        assert_eq!(all.is_met_by(&other), asked.is_empty());
+        let other =
+            self.build().expect("the same declarations build again").resolve(granted).scopes;
+        assert_eq!(all.is_met_by(&other), required.is_empty());
         assert!(!any.is_met_by(&other));
     }
 }

@@ -1,8 +1,8 @@
-//! A text parses exactly when it is a token of format 1, and is refused for the reason that the
-//! format's rules give, read one by one; a refusal says the same sentence whatever the text, so it
-//! repeats none of it. What parses is the text itself: its digest and its hint are the text's.
+//! Parsing agrees with a model of token format 1 that checks the rules one by one, in the result and
+//! in the kind of the error. The error's message is constant, so it never quotes the text. A parsed
+//! token exposes the text unchanged, and its digest and hint are those of the text.
 //!
-//! The input is tried as a text, and as a recipe for a token with a right checksum and small changes.
+//! The input serves as a text, and as a recipe for a token with a valid checksum and small changes.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -39,23 +39,23 @@ enum Change {
 }
 
 fuzz_target!(|data: &[u8]| {
-    parse_agrees_with_the_rules(data);
+    check_against_model(data);
     if let Ok(recipe) = Recipe::arbitrary_take_rest(Unstructured::new(data)) {
         let mut text = recipe.token();
-        parse_agrees_with_the_rules(&text);
+        check_against_model(&text);
         for change in recipe.changes {
             change.apply(&mut text);
         }
-        parse_agrees_with_the_rules(&text);
+        check_against_model(&text);
     }
 });
 
-fn parse_agrees_with_the_rules(text: &[u8]) {
+fn check_against_model(text: &[u8]) {
     for prefix in &PREFIXES {
-        let rules = read_by_the_rules(prefix.as_str(), text);
+        let expected = parse_model(prefix.as_str(), text);
         match PlainToken::parse(prefix, text) {
             Ok(token) => {
-                assert_eq!(rules, Ok(()));
+                assert_eq!(expected, Ok(()));
                 assert_eq!(token.expose_secret().as_bytes(), text);
                 assert_eq!(token.prefix(), *prefix);
                 assert_eq!(token.digest().as_bytes()[..], Sha256::digest(text)[..]);
@@ -63,14 +63,14 @@ fn parse_agrees_with_the_rules(text: &[u8]) {
                 assert_eq!(format!("{token:?}"), format!("PlainToken({prefix}_{})", token.hint()));
             }
             Err(error) => {
-                assert_eq!(rules, Err(error.kind()));
+                assert_eq!(expected, Err(error.kind()));
                 assert_eq!(error.to_string(), "not an access token of this service");
             }
         }
     }
 }
 
-fn read_by_the_rules(prefix: &str, text: &[u8]) -> Result<(), Kind> {
+fn parse_model(prefix: &str, text: &[u8]) -> Result<(), Kind> {
     let head = format!("{prefix}_").into_bytes();
     if !text.starts_with(&head) {
         return Err(Kind::Prefix);
@@ -111,7 +111,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 impl Recipe {
-    /// A minted token, which must parse, or one spelled by the rules, which may hold `-` or `_`.
+    /// A minted token, which must parse, or one encoded by the model, which may hold `-` or `_`.
     fn token(&self) -> Vec<u8> {
         let prefix = &PREFIXES[usize::from(self.prefix) % PREFIXES.len()];
         if self.minted {

@@ -7,7 +7,14 @@ use alloc::vec::Vec;
 use crate::scope::is_scope_token;
 use crate::{Catalogue, CatalogueError, Scope};
 
-/// Collects the scopes of a [`Catalogue`] and what they imply, in any order.
+/// Builds a [`Catalogue`] from scopes and implications, in any order.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let builder = Catalogue::builder().implies("a", ["b"]).scope("a", "A");
+/// assert!(builder.clone().build().is_err()); // `b` is not declared
+/// assert!(builder.scope("b", "B").build().is_ok());
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CatalogueBuilder {
@@ -22,7 +29,17 @@ impl CatalogueBuilder {
         self
     }
 
-    /// Declares that whoever holds `name` also holds each of `implied`, and what those imply.
+    /// Declares that `name` grants each of `implied` too, and everything those imply.
+    ///
+    /// ```
+    /// use dualkey_scope::Catalogue;
+    ///
+    /// let builder = Catalogue::builder().scope("a:edit", "A - Edit").scope("a:read", "A - Read");
+    /// let catalogue = builder.implies("a:edit", ["a:read"]).build()?;
+    /// assert_eq!(catalogue.grant(["a:edit"])?.len(), 2);
+    /// assert_eq!(catalogue.grant(["a:read"])?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn implies<I>(mut self, name: &str, implied: I) -> Self
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -33,12 +50,20 @@ impl CatalogueBuilder {
         self
     }
 
-    /// The catalogue, with its implications closed.
+    /// Builds the catalogue and the transitive closure of its implications.
     ///
     /// # Errors
     ///
-    /// A name is invalid, declared twice or unknown, implications form a circle, or there are more
-    /// than 128 scopes.
+    /// A name is invalid, declared twice or not declared, implications form a cycle, or there are
+    /// more than 128 scopes.
+    ///
+    /// ```
+    /// use dualkey_scope::{Catalogue, CatalogueError};
+    ///
+    /// assert!(Catalogue::builder().scope("a", "A").build().is_ok());
+    /// let error = Catalogue::builder().scope("a", "A").scope("a", "again").build().unwrap_err();
+    /// assert_eq!(error, CatalogueError::Duplicate { name: "a".into() });
+    /// ```
     pub fn build(mut self) -> Result<Catalogue, CatalogueError> {
         if self.scopes.len() > 128 {
             return Err(CatalogueError::TooMany { count: self.scopes.len() });
@@ -73,8 +98,8 @@ impl CatalogueBuilder {
     }
 }
 
-/// Walks the implications depth first: a scope's closure is itself and the closures of what it
-/// implies, and a scope that is met again on the way down closes a circle.
+/// Depth-first search over the implications. The closure of a scope is the scope and the closures of
+/// the scopes it implies; a scope that is already on the current path closes a cycle.
 struct Closures<'a> {
     scopes: &'a [Scope],
     by_name: &'a BTreeMap<Box<str>, u8>,

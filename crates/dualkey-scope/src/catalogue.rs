@@ -10,11 +10,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use crate::requirement::Names;
 use crate::{CatalogueBuilder, Requirement, Scope, ScopeSet, UnknownScopes};
 
-/// All scopes of an application: up to 128 names with labels, and what they imply.
+/// All scopes of an application: up to 128 names with labels and implications.
 ///
-/// Names match exactly and mind capitals; there are no wildcards. Clones are the same catalogue and
-/// cost a reference count. Two catalogues that are built are two catalogues, even from equal
-/// declarations: a set of one never meets a requirement of the other.
+/// Names match exactly and are case-sensitive; there are no wildcards. A clone is the same catalogue
+/// and costs a reference count. Two builds give two distinct catalogues, even from equal declarations:
+/// a set of one never meets a requirement of the other.
 #[derive(Clone)]
 pub struct Catalogue(Arc<Inner>);
 
@@ -22,21 +22,21 @@ struct Inner {
     id: u64,
     scopes: Vec<Scope>,
     by_name: BTreeMap<Box<str>, u8>,
-    /// Per scope the bits of itself and of everything it implies.
+    /// For each scope, the bits of the scope and of everything it implies.
     closures: Vec<u128>,
 }
 
-/// What stored names mean today.
+/// The result of [`Catalogue::resolve`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedScopes {
-    /// What the known names grant.
+    /// The scopes that the known names grant.
     pub scopes: ScopeSet,
-    /// The names that the catalogue does not know. They grant nothing.
+    /// The names that the catalogue does not declare. They grant nothing.
     pub unknown: Vec<String>,
 }
 
 impl Catalogue {
-    /// Starts an empty catalogue.
+    /// A builder without scopes.
     pub fn builder() -> CatalogueBuilder {
         CatalogueBuilder::default()
     }
@@ -57,17 +57,33 @@ impl Catalogue {
         &self.0.scopes
     }
 
-    /// The scope of this name.
+    /// The scope with this name.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").build()?;
+    /// assert_eq!(catalogue.scope("a").map(|scope| scope.label()), Some("A"));
+    /// assert_eq!(catalogue.scope("b"), None);
+    /// # Ok::<(), dualkey_scope::CatalogueError>(())
+    /// ```
     #[must_use]
     pub fn scope(&self, name: &str) -> Option<&Scope> {
         self.0.by_name.get(name).map(|at| &self.0.scopes[usize::from(*at)])
     }
 
-    /// What these names grant, and everything they imply: strict, for a new token.
+    /// The scopes with these names and everything they imply. Strict, for a new token.
     ///
     /// # Errors
     ///
-    /// The catalogue does not know some of the names.
+    /// The catalogue does not declare some of the names.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// assert_eq!(catalogue.grant(["b"])?.len(), 1);
+    /// assert!(catalogue.grant(["b", "c"]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grant<I>(&self, names: I) -> Result<ScopeSet, UnknownScopes>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -76,8 +92,17 @@ impl Catalogue {
         if unknown.is_empty() { Ok(scopes) } else { Err(UnknownScopes { names: unknown }) }
     }
 
-    /// What these names grant, and which of them mean nothing any more: lenient, for a token that
-    /// was stored when the catalogue may have been another.
+    /// The scopes with these names and everything they imply, and the unknown names. Lenient, for a
+    /// stored token, which may be older than this catalogue.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// let resolved = catalogue.resolve(["b", "c"]);
+    /// assert_eq!(resolved.scopes, catalogue.grant(["b"])?);
+    /// assert_eq!(resolved.unknown, ["c"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn resolve<I>(&self, names: I) -> ResolvedScopes
     where
@@ -88,12 +113,21 @@ impl Catalogue {
         ResolvedScopes { scopes: ScopeSet::new(self.0.id, bits), unknown }
     }
 
-    /// A requirement that only a token with all of these scopes meets; of no names at all, every
-    /// valid token.
+    /// A requirement that a token with all of these scopes meets. Without names it is
+    /// [`Requirement::NONE`].
     ///
     /// # Errors
     ///
-    /// The catalogue does not know some of the names.
+    /// The catalogue does not declare some of the names.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// let requirement = catalogue.require_all(["a", "b"])?;
+    /// assert!(requirement.is_met_by(&catalogue.grant(["a", "b"])?));
+    /// assert!(!requirement.is_met_by(&catalogue.grant(["a"])?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn require_all<I>(&self, names: I) -> Result<Requirement, UnknownScopes>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -101,11 +135,21 @@ impl Catalogue {
         self.required(names).map(|(bits, names)| Requirement::all(self.0.id, bits, names))
     }
 
-    /// A requirement that a token with at least one of these scopes meets; of no names at all, none.
+    /// A requirement that a token with at least one of these scopes meets. Without names it is
+    /// [`Requirement::DENY_ALL`].
     ///
     /// # Errors
     ///
-    /// The catalogue does not know some of the names.
+    /// The catalogue does not declare some of the names.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// let requirement = catalogue.require_any(["a", "b"])?;
+    /// assert!(requirement.is_met_by(&catalogue.grant(["a"])?));
+    /// assert!(!requirement.is_met_by(&catalogue.grant([""; 0])?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn require_any<I>(&self, names: I) -> Result<Requirement, UnknownScopes>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -114,13 +158,29 @@ impl Catalogue {
     }
 
     /// The set of this catalogue with these [bits](ScopeSet::to_bits).
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// let set = catalogue.grant(["b"])?;
+    /// assert_eq!(catalogue.scope_set_from_bits(set.to_bits()), set);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn scope_set_from_bits(&self, bits: u128) -> ScopeSet {
         ScopeSet::new(self.0.id, bits)
     }
 
-    /// The names that this set grants, implied ones included, in the order of their declaration;
-    /// none if the set is of another catalogue.
+    /// The names of the set's scopes, including implied ones, in the order of their declaration.
+    /// Empty for a set of another catalogue.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// let set = catalogue.grant(["b", "a"])?;
+    /// assert_eq!(catalogue.names(&set).collect::<Vec<_>>(), ["a", "b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn names(&self, set: &ScopeSet) -> ScopeNames<'_> {
         ScopeNames { scopes: &self.0.scopes, bits: set.bits_of(self.0.id) }
@@ -161,6 +221,14 @@ impl fmt::Debug for Catalogue {
 }
 
 /// The names of a set's scopes, from [`Catalogue::names`].
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+/// let set = catalogue.grant(["b"])?;
+/// assert!(catalogue.names(&set).eq(["b"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ScopeNames<'a> {
     scopes: &'a [Scope],

@@ -1,43 +1,49 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The catalogue cannot be built as declared.
+/// The declarations of a catalogue are invalid.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let error = Catalogue::builder().scope("a b", "A").build().unwrap_err();
+/// assert!(error.to_string().starts_with("invalid scope name"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogueError {
-    /// The name is no `scope-token` of RFC 6749 §3.3: visible ASCII other than `"` and `\`.
-    #[error("{name:?} is no scope name: use visible ASCII other than a quote or a backslash")]
+    /// The name is not a `scope-token` of RFC 6749 §3.3: visible ASCII other than `"` and `\`.
+    #[error("invalid scope name {name:?}: must be visible ASCII other than a quote or a backslash")]
     InvalidName {
         /// The name as declared.
         name: String,
     },
     /// The name is declared twice.
-    #[error("the scope {name:?} is declared twice")]
+    #[error("scope {name:?} is declared twice")]
     Duplicate {
         /// The name as declared.
         name: String,
     },
     /// An implication names a scope that is not declared.
-    #[error("an implication names {name:?}, which is not declared")]
+    #[error("an implication names scope {name:?}, which is not declared")]
     Unknown {
         /// The name that is not declared.
         name: String,
     },
-    /// Scopes imply each other in a circle.
+    /// Scopes imply each other in a cycle.
     #[error("scopes imply each other in a circle: {}", path.join(" → "))]
     Cycle {
-        /// The names around the circle; the first one is also the last.
+        /// The names along the cycle. The first and the last are equal.
         path: Vec<String>,
     },
     /// More than 128 scopes.
-    #[error("{count} scopes are declared, and a catalogue holds at most 128")]
+    #[error("{count} scopes are declared, more than the maximum of 128")]
     TooMany {
-        /// How many were declared.
+        /// The number of declared scopes.
         count: usize,
     },
 }
 
-/// Names that the catalogue does not know.
+/// Names that the catalogue does not declare.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown scopes: {}", names.join(" "))]
 pub struct UnknownScopes {
@@ -45,7 +51,14 @@ pub struct UnknownScopes {
 }
 
 impl UnknownScopes {
-    /// The names, in the order in which they were given.
+    /// The names, in the order of the arguments.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let error = Catalogue::builder().build()?.grant(["b", "a"]).unwrap_err();
+    /// assert_eq!(error.names().collect::<Vec<_>>(), ["b", "a"]);
+    /// # Ok::<(), dualkey_scope::CatalogueError>(())
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }

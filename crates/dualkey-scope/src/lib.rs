@@ -1,7 +1,7 @@
-//! Scopes: what a token may do.
+//! Scopes of access tokens (RFC 6749 §3.3), and the requirements of routes.
 //!
-//! An application lists its scopes once, in a [`Catalogue`] that is built when it starts. From then
-//! on a set of scopes is a bit mask, and whether a token meets a route's [`Requirement`] is one AND.
+//! An application declares its scopes in a [`Catalogue`], built once at start-up. A [`ScopeSet`] is a
+//! bit mask over the catalogue, and the check of a route's [`Requirement`] is one AND.
 //!
 //! ```
 //! use dualkey_scope::{Catalogue, Requirement};
@@ -17,16 +17,20 @@
 //! assert!(requirement.is_met_by(&granted));
 //! assert!(Requirement::NONE.is_met_by(&granted));
 //!
-//! assert!(catalogue.grant(["conversations:*"]).is_err()); // no wildcards: names match exactly
+//! assert!(catalogue.grant(["conversations:*"]).is_err()); // no wildcards
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A set and a requirement of two different catalogues never match: each catalogue that is built has
-//! an identity of its own, and its clones share it.
+//! A set and a requirement of two different catalogues never match: each build has a unique identity,
+//! which clones share.
 
 #![no_std]
 
 extern crate alloc;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod builder;
 mod catalogue;

@@ -6,68 +6,80 @@ use crate::ScopeSet;
 
 pub(crate) type Names = Box<[Box<str>]>;
 
-/// What a route asks of a token. Clones cost a reference count.
+/// The scopes that a route requires of a token. A clone costs a reference count.
 ///
 /// [`Catalogue::require_all`](crate::Catalogue::require_all) and
-/// [`require_any`](crate::Catalogue::require_any) make one; [`NONE`](Self::NONE) asks for any valid
-/// token. `Display` writes the names with spaces between, as the `scope` parameter of a challenge
-/// does (RFC 6750 §3).
+/// [`require_any`](crate::Catalogue::require_any) construct one; [`NONE`](Self::NONE) requires no
+/// scope. `Display` writes the names separated by spaces, as in the `scope` parameter of a challenge
+/// (RFC 6750 §3).
+///
+/// ```
+/// use dualkey_scope::{Catalogue, Requirement};
+///
+/// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+/// assert_eq!(catalogue.require_all(["b", "a"])?.to_string(), "b a");
+///
+/// let nothing = catalogue.grant([""; 0])?;
+/// assert!(Requirement::NONE.is_met_by(&nothing));
+/// assert!(!Requirement::DENY_ALL.is_met_by(&nothing));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Requirement(Rule);
 
 #[derive(Clone, Debug)]
 enum Rule {
     None,
-    Nobody,
-    All(Arc<Asked>),
-    Any(Arc<Asked>),
+    DenyAll,
+    All(Arc<RequiredScopes>),
+    Any(Arc<RequiredScopes>),
 }
 
 #[derive(Debug)]
-struct Asked {
+struct RequiredScopes {
     catalogue: u64,
     bits: u128,
     names: Names,
 }
 
 impl Requirement {
-    /// Any valid token, whatever its scopes.
+    /// Any valid token passes, whatever its scopes.
     pub const NONE: Self = Self(Rule::None);
 
-    /// No token at all: for a route that nobody may use.
-    pub const DENY_ALL: Self = Self(Rule::Nobody);
+    /// No token passes: the route is closed.
+    pub const DENY_ALL: Self = Self(Rule::DenyAll);
 
     pub(crate) fn all(catalogue: u64, bits: u128, names: Names) -> Self {
         match bits {
             0 => Self::NONE,
-            _ => Self(Rule::All(Arc::new(Asked { catalogue, bits, names }))),
+            _ => Self(Rule::All(Arc::new(RequiredScopes { catalogue, bits, names }))),
         }
     }
 
     pub(crate) fn any(catalogue: u64, bits: u128, names: Names) -> Self {
         match bits {
             0 => Self::DENY_ALL,
-            _ => Self(Rule::Any(Arc::new(Asked { catalogue, bits, names }))),
+            _ => Self(Rule::Any(Arc::new(RequiredScopes { catalogue, bits, names }))),
         }
     }
 
-    /// Whether a token with this set may pass. A set of another catalogue never does, except where
-    /// any valid token may.
+    /// Whether a token with this set passes. A set of another catalogue meets [`NONE`](Self::NONE)
+    /// only.
     #[must_use]
     pub fn is_met_by(&self, set: &ScopeSet) -> bool {
         match &self.0 {
             Rule::None => true,
-            Rule::Nobody => false,
-            Rule::All(asked) => set.bits_of(asked.catalogue) & asked.bits == asked.bits,
-            Rule::Any(asked) => set.bits_of(asked.catalogue) & asked.bits != 0,
+            Rule::DenyAll => false,
+            Rule::All(required) => set.bits_of(required.catalogue) & required.bits == required.bits,
+            Rule::Any(required) => set.bits_of(required.catalogue) & required.bits != 0,
         }
     }
 
-    /// The names that are asked for, in the order in which they were given.
+    /// The names of the required scopes, in the order of the arguments.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names = match &self.0 {
-            Rule::None | Rule::Nobody => &[][..],
-            Rule::All(asked) | Rule::Any(asked) => &asked.names,
+            Rule::None | Rule::DenyAll => &[][..],
+            Rule::All(required) | Rule::Any(required) => &required.names,
         };
         names.iter().map(AsRef::as_ref)
     }

@@ -2,6 +2,16 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// One scope of a catalogue.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let builder = Catalogue::builder().scope("a", "A").scope("b", "B").implies("a", ["b"]);
+/// let catalogue = builder.build()?;
+/// let [a, b] = catalogue.scopes() else { panic!("two scopes are declared") };
+/// assert_eq!((a.name(), b.label()), ("a", "B"));
+/// assert_eq!(a.implies().collect::<Vec<_>>(), ["b"]);
+/// # Ok::<(), dualkey_scope::CatalogueError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     pub(crate) name: Box<str>,
@@ -17,13 +27,13 @@ impl Scope {
         &self.name
     }
 
-    /// What people read, such as `Reservations - Read`.
+    /// The label for user interfaces, such as `Reservations - Read`.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The names that this scope was declared to imply; not what those imply in turn.
+    /// The names of the scopes that this one implies directly.
     pub fn implies(&self) -> impl Iterator<Item = &str> {
         self.implies.iter().map(AsRef::as_ref)
     }

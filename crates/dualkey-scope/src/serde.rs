@@ -1,4 +1,4 @@
-//! Catalogues as a list of scopes, sets as a list of names.
+//! Serde: a catalogue is a list of scopes, a set is a list of names.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,7 +26,8 @@ impl Serialize for Catalogue {
     }
 }
 
-/// A list of `{"name", "label", "implies"}`, the last optional, built and checked as by the builder.
+/// Deserializes a list of `{"name", "label", "implies"}`, the last one optional, and validates it as
+/// [`CatalogueBuilder::build`](crate::CatalogueBuilder::build) does.
 impl<'de> Deserialize<'de> for Catalogue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -53,12 +54,24 @@ impl Serialize for ScopeNames<'_> {
     }
 }
 
-/// Reads a set from a list of names, strictly: see [`Catalogue::scope_set_seed`].
+/// Deserializes a [`ScopeSet`] from a list of names, strictly: see [`Catalogue::scope_set_seed`].
+///
+/// ```
+/// use dualkey_scope::Catalogue;
+/// use serde::de::DeserializeSeed as _;
+///
+/// let catalogue = Catalogue::builder().scope("a", "A").build()?;
+/// let set = catalogue.scope_set_seed().deserialize(serde_json::json!(["a"]))?;
+/// assert_eq!(set, catalogue.grant(["a"])?);
+/// assert!(catalogue.scope_set_seed().deserialize(serde_json::json!(["b"])).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeSetSeed<'a>(&'a Catalogue);
 
 impl Catalogue {
-    /// Reads a [`ScopeSet`] of this catalogue from a list of names; an unknown name is an error.
+    /// A seed that deserializes a [`ScopeSet`] of this catalogue from a list of names. An unknown name
+    /// is an error.
     #[must_use]
     pub const fn scope_set_seed(&self) -> ScopeSetSeed<'_> {
         ScopeSetSeed(self)

@@ -1,17 +1,25 @@
 use core::fmt;
 
-/// What a token grants: a set of scopes of one catalogue, with everything they imply.
+/// The scopes that a token grants: a set over one catalogue, including everything implied.
 ///
-/// Names come back through [`Catalogue::names`](crate::Catalogue::names).
+/// [`Catalogue::names`](crate::Catalogue::names) lists the names.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+/// assert_eq!(catalogue.grant(["a", "b"])?.len(), 2);
+/// assert!(catalogue.grant([""; 0])?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScopeSet {
     catalogue: u64,
-    /// The lower half first: in halves, the set takes 24 bytes instead of 32.
+    /// The lower half first. A `u128` is aligned to 16 bytes, and the set would take 32 instead of 24.
     bits: [u64; 2],
 }
 
 impl ScopeSet {
-    #[expect(clippy::cast_possible_truncation, reason = "a half has as many bits")]
+    #[expect(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
     pub(crate) const fn new(catalogue: u64, bits: u128) -> Self {
         Self { catalogue, bits: [bits as u64, (bits >> 64) as u64] }
     }
@@ -23,22 +31,23 @@ impl ScopeSet {
         self.to_bits() == 0
     }
 
-    /// How many scopes the set grants, implied ones included.
+    /// The number of scopes, including implied ones.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.to_bits().count_ones() as usize
     }
 
-    /// A bit for each scope of the catalogue, in the order of declaration, lowest first: to be kept
-    /// within the process and read by [`Catalogue::scope_set_from_bits`](crate::Catalogue::scope_set_from_bits). What
-    /// outlives the process is the names.
+    /// One bit for each scope of the catalogue, in the order of declaration, lowest first.
+    ///
+    /// [`Catalogue::scope_set_from_bits`](crate::Catalogue::scope_set_from_bits) is the inverse. The
+    /// bits are valid within the process only: store the names instead.
     #[must_use]
     pub const fn to_bits(&self) -> u128 {
         let [low, high] = self.bits;
         (high as u128) << 64 | low as u128
     }
 
-    /// The bits if the set is of this catalogue, else none.
+    /// The bits if the set is of this catalogue, otherwise 0.
     pub(crate) const fn bits_of(&self, catalogue: u64) -> u128 {
         if self.catalogue == catalogue { self.to_bits() } else { 0 }
     }

@@ -1,5 +1,5 @@
-//! Building a catalogue, and what its names grant.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! Building a catalogue, granting scopes and meeting requirements.
+#![allow(clippy::unwrap_used, reason = "test code may panic")]
 
 use dualkey_scope::{Catalogue, CatalogueBuilder, CatalogueError, Requirement};
 
@@ -29,7 +29,7 @@ fn scopes_are_listed_as_declared() {
 }
 
 #[test]
-fn an_implication_reaches_through_others() {
+fn implications_are_transitive() {
     let catalogue = catalogue();
     let set = catalogue.grant(["full:edit"]).unwrap();
     assert_eq!(set.len(), 4);
@@ -41,7 +41,7 @@ fn an_implication_reaches_through_others() {
 }
 
 #[test]
-fn what_is_implied_does_not_imply_back() {
+fn implications_are_not_symmetric() {
     let catalogue = catalogue();
     let set = catalogue.grant(["full:read"]).unwrap();
     assert!(!catalogue.require_all(["full:edit"]).unwrap().is_met_by(&set));
@@ -60,13 +60,13 @@ fn names_match_exactly() {
 }
 
 #[test]
-fn a_strict_grant_names_every_stranger() {
+fn a_strict_grant_lists_every_unknown_name() {
     let error = catalogue().grant(["full:read", "owners:read", "x"]).unwrap_err();
     assert_eq!(error.to_string(), "unknown scopes: owners:read x");
 }
 
 #[test]
-fn stored_names_that_are_no_longer_known_grant_nothing_and_are_listed() {
+fn unknown_stored_names_grant_nothing_and_are_listed() {
     let catalogue = catalogue();
     let resolved = catalogue.resolve(["guests:read", "owners:read"]);
     assert_eq!(resolved.unknown, ["owners:read"]);
@@ -75,7 +75,7 @@ fn stored_names_that_are_no_longer_known_grant_nothing_and_are_listed() {
 }
 
 #[test]
-fn a_requirement_of_nothing_is_met_by_all_and_a_choice_of_nothing_by_none() {
+fn requiring_all_of_nothing_passes_and_any_of_nothing_fails() {
     let catalogue = catalogue();
     let nothing = catalogue.grant([""; 0]).unwrap();
     let everything = catalogue.grant(["full:edit"]).unwrap();
@@ -85,7 +85,7 @@ fn a_requirement_of_nothing_is_met_by_all_and_a_choice_of_nothing_by_none() {
 }
 
 #[test]
-fn two_catalogues_never_match_even_when_declared_alike() {
+fn two_equal_catalogues_never_match() {
     let (one, other) = (catalogue(), catalogue());
     let set = one.grant(["full:edit"]).unwrap();
     assert!(!other.require_all(["full:edit"]).unwrap().is_met_by(&set));
@@ -95,7 +95,7 @@ fn two_catalogues_never_match_even_when_declared_alike() {
 }
 
 #[test]
-fn a_requirement_writes_its_names_as_a_challenge_does() {
+fn a_requirement_displays_space_separated_names() {
     let catalogue = catalogue();
     let requirement = catalogue.require_all(["messages:send", "full:read"]).unwrap();
     assert_eq!(requirement.to_string(), "messages:send full:read");
@@ -103,7 +103,7 @@ fn a_requirement_writes_its_names_as_a_challenge_does() {
 }
 
 #[test]
-fn a_circle_is_an_error_that_shows_the_way_round() {
+fn a_cycle_is_an_error_that_lists_its_path() {
     let error = builder().implies("guests:read", ["full:edit"]).build().unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -131,7 +131,7 @@ fn unknown_duplicate_and_invalid_names_are_errors() {
 }
 
 #[test]
-fn there_is_room_for_128_scopes_and_not_for_129() {
+fn a_catalogue_holds_at_most_128_scopes() {
     let of = |count: u32| {
         let empty = Catalogue::builder();
         (0..count).fold(empty, |builder, n| builder.scope(format!("s{n}"), "")).build()

@@ -1,5 +1,5 @@
-//! Masks against the plain meaning of scopes: sets of names, closed by walking.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! Bit masks against a model: sets of names, closed by following implications one by one.
+#![allow(clippy::unwrap_used, reason = "test code may panic")]
 
 use std::collections::BTreeSet;
 
@@ -24,20 +24,20 @@ fn closed(start: &[usize], edges: &[(usize, usize)]) -> BTreeSet<usize> {
 
 proptest! {
     #[test]
-    fn masks_mean_what_walking_means(
+    fn bit_masks_agree_with_the_model(
         count in 1..=128_usize,
         edges in vec((0..128_usize, 0..128_usize), 0..60),
         granted in vec(0..128_usize, 0..6),
-        asked in vec(0..128_usize, 1..5),
+        required in vec(0..128_usize, 1..5),
     ) {
-        // An edge from a lower to a higher number never closes a circle.
+        // Edges from lower to higher numbers never form a cycle.
         let edges: Vec<_> = edges
             .into_iter()
             .map(|(a, b)| (a % count, b % count))
             .filter(|(a, b)| a < b)
             .collect();
         let granted: Vec<_> = granted.into_iter().map(|at| at % count).collect();
-        let asked: Vec<_> = asked.into_iter().map(|at| at % count).collect();
+        let required: Vec<_> = required.into_iter().map(|at| at % count).collect();
 
         let mut builder = Catalogue::builder();
         for (from, to) in &edges {
@@ -51,9 +51,9 @@ proptest! {
         let names: Vec<_> = model.iter().map(|at| name(*at)).collect();
         prop_assert_eq!(catalogue.names(&set).collect::<Vec<_>>(), names);
 
-        let names = || asked.iter().map(|at| name(*at));
-        let all = asked.iter().all(|at| model.contains(at));
-        let any = asked.iter().any(|at| model.contains(at));
+        let names = || required.iter().map(|at| name(*at));
+        let all = required.iter().all(|at| model.contains(at));
+        let any = required.iter().any(|at| model.contains(at));
         prop_assert_eq!(catalogue.require_all(names()).unwrap().is_met_by(&set), all);
         prop_assert_eq!(catalogue.require_any(names()).unwrap().is_met_by(&set), any);
     }

@@ -1,4 +1,4 @@
-//! Sets travel as names, catalogues as lists of scopes.
+//! Catalogues are serialized as lists of scopes, sets as lists of names.
 #![cfg(feature = "serde")]
 
 use dualkey_scope::Catalogue;
@@ -6,7 +6,7 @@ use serde::de::DeserializeSeed as _;
 use serde_json::json;
 
 #[test]
-fn a_catalogue_comes_from_configuration() {
+fn a_catalogue_is_serialized_as_a_list_of_scopes() {
     let declared = json!([
         {"name": "a:edit", "label": "A - Edit", "implies": ["a:read"]},
         {"name": "a:read", "label": "A - Read", "implies": []},
@@ -21,7 +21,7 @@ fn a_catalogue_comes_from_configuration() {
 }
 
 #[test]
-fn a_set_is_its_names_and_an_unknown_name_is_an_error() {
+fn a_set_is_serialized_as_names_and_unknown_names_fail() {
     let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build().unwrap();
     let set = catalogue.grant(["b", "a"]).unwrap();
     let names = serde_json::to_value(catalogue.names(&set)).unwrap();

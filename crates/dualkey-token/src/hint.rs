@@ -1,12 +1,20 @@
 use core::fmt;
 
-/// The last 3 characters of a token, by which its owner knows it in a list: `*********xyz`.
+/// The last 3 characters of a token, which identify it to its owner in a list: `*********xyz`.
+///
+/// ```
+/// use dualkey_token::TokenHint;
+///
+/// assert_eq!(TokenHint::try_from("xyz")?.to_string(), "*********xyz");
+/// assert!(TokenHint::try_from("x-z").is_err());
+/// # Ok::<(), dualkey_token::InvalidHint>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHint([u8; 3]);
 
-/// The text is not the hint of any token.
+/// The text is not 3 ASCII letters or digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a hint has 3 letters or digits")]
+#[error("a token hint must have 3 letters or digits")]
 pub struct InvalidHint;
 
 impl TokenHint {
@@ -14,7 +22,7 @@ impl TokenHint {
         Self(last)
     }
 
-    /// The 3 characters without the mask, for a store.
+    /// The 3 characters without the mask, to store.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
@@ -30,7 +38,7 @@ impl TryFrom<&str> for TokenHint {
     }
 }
 
-/// Nine asterisks, then the 3 characters.
+/// Writes nine asterisks, then the 3 characters.
 impl fmt::Display for TokenHint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "*********{}", self.as_str())

@@ -1,8 +1,8 @@
 //! Opaque bearer tokens: minted, parsed and digested.
 //!
 //! A token is `gw_` followed by 48 letters and digits: 32 random bytes and a checksum, in base64url.
-//! It is shown once, when it is minted. What is stored is its [digest](TokenDigest), and the
-//! [hint](TokenHint) that tells its owner which one it is.
+//! It is shown once, when it is minted. A store keeps its [digest](TokenDigest), and the
+//! [hint](TokenHint) that identifies it to its owner.
 //!
 //! ```
 //! use dualkey_token::{ParseTokenErrorKind, PlainToken, Prefix};
@@ -17,7 +17,7 @@
 //! let presented = PlainToken::parse(&PREFIX, token.expose_secret())?;
 //! assert!(bool::from(presented.digest().ct_eq(&stored.0)));
 //!
-//! // A slip of the finger is found before any store is asked.
+//! // A typing error is detected before a store is queried.
 //! let error = PlainToken::parse(&PREFIX, "gw_oops").unwrap_err();
 //! assert_eq!(error.kind(), ParseTokenErrorKind::Length);
 //! # Ok::<(), dualkey_token::ParseTokenError>(())
@@ -25,13 +25,18 @@
 //!
 //! # Why not a slow hash
 //!
-//! A token's secret has 254 bits that nobody chose, so there is no dictionary to try against a stolen
-//! digest, and plain SHA-256 is right. Where the database is less trusted than the application, a
-//! [`Pepper`] turns the digest into an HMAC with a key that the database never sees.
+//! A slow password hash protects secrets that people choose. A token's secret has 254 random bits, so
+//! that no dictionary helps against a stolen digest, and plain SHA-256 is enough. Where the database
+//! is less trusted than the application, a [`Pepper`] turns the digest into an HMAC with a key that
+//! the database does not hold.
 
 #![no_std]
 
 extern crate alloc;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod body;
 mod digest;

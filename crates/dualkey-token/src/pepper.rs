@@ -7,24 +7,31 @@ use sha2::Sha256;
 
 use crate::TokenDigest;
 
-/// A key that the application holds and the database does not.
+/// A secret key of the application that the database does not hold.
 ///
-/// With a pepper, what is stored of a token is its HMAC-SHA-256 (RFC 2104) under this key, so that
-/// whoever can write to the database still cannot plant a token. The key is wiped from memory when
-/// the last [`Digester`] that uses it is dropped.
+/// With a pepper, a token is stored as its HMAC-SHA-256 (RFC 2104) under this key. Write access to
+/// the database is then not enough to add a valid token. The key is wiped from memory when the last
+/// [`Digester`] that uses it is dropped.
+///
+/// ```
+/// use dualkey_token::{InvalidPepper, Pepper};
+///
+/// assert!(Pepper::new([7; 32]).is_ok());
+/// assert_eq!(Pepper::new("too short").unwrap_err(), InvalidPepper);
+/// ```
 pub struct Pepper(Hmac<Sha256>);
 
-/// The key is shorter than 32 bytes.
+/// The key of a [`Pepper`] is shorter than 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a pepper has at least 32 bytes, from a generator of random bytes")]
+#[error("a pepper must have at least 32 random bytes")]
 pub struct InvalidPepper;
 
 impl Pepper {
-    /// The pepper with this key, of at least 32 random bytes.
+    /// A pepper with this key of at least 32 random bytes.
     ///
     /// # Errors
     ///
-    /// The key is shorter than that (RFC 2104 §3).
+    /// The key is shorter than 32 bytes, the output length of SHA-256 (RFC 2104 §3).
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, InvalidPepper> {
         let key = key.as_ref();
         if key.len() < 32 {
@@ -46,83 +53,100 @@ impl fmt::Debug for Pepper {
     }
 }
 
-/// How an application turns a token's text into what is stored: plainly, or under its newest pepper,
-/// with older ways still accepted.
+/// The digest algorithms of an application: one for new tokens, and older ones that are still
+/// accepted.
 ///
-/// To rotate a pepper, put the new one in front and keep the old one until every token under it is
-/// revoked or has expired:
+/// To rotate a pepper, construct the digester with the new one and accept the previous one until each
+/// token stored under it is revoked or has expired:
 ///
 /// ```
 /// use dualkey_token::{Digester, Pepper};
 ///
 /// # let (newest, previous) = ([1; 32], [2; 32]);
-/// let digester = Digester::peppered(Pepper::new(newest)?) // new tokens are stored under this one
+/// let digester = Digester::peppered(Pepper::new(newest)?) // for new tokens
 ///     .accept_previous(Pepper::new(previous)?)
-///     .accept_unpeppered(); // tokens from before there was a pepper
+///     .accept_unpeppered(); // tokens from before the first pepper
 /// assert_eq!(digester.candidates(b"gw_abc").count(), 3);
 /// # Ok::<(), dualkey_token::InvalidPepper>(())
 /// ```
 #[derive(Clone)]
 pub struct Digester {
-    ways: Arc<[Way]>,
+    /// Newest first, never empty.
+    algorithms: Arc<[Algorithm]>,
 }
 
 #[derive(Clone)]
-enum Way {
-    Plain,
+enum Algorithm {
+    Unpeppered,
     Peppered(Arc<Pepper>),
 }
 
 impl Digester {
-    /// Plain SHA-256, the default.
+    /// SHA-256 without a pepper, the default.
+    ///
+    /// ```
+    /// use dualkey_token::{Digester, TokenDigest};
+    ///
+    /// let digest = Digester::unpeppered().digest(b"gw_abc");
+    /// assert!(bool::from(digest.ct_eq(&TokenDigest::of(b"gw_abc"))));
+    /// ```
     #[must_use]
     pub fn unpeppered() -> Self {
-        Self { ways: [Way::Plain].into() }
+        Self { algorithms: [Algorithm::Unpeppered].into() }
     }
 
-    /// HMAC-SHA-256 under this pepper.
+    /// HMAC-SHA-256 under this pepper, for new tokens.
     #[must_use]
     pub fn peppered(newest: Pepper) -> Self {
-        Self { ways: [Way::Peppered(Arc::new(newest))].into() }
+        Self { algorithms: [Algorithm::Peppered(Arc::new(newest))].into() }
     }
 
-    /// Accepts digests under an older pepper too.
+    /// Also accepts tokens stored under a previous pepper.
     #[must_use]
     pub fn accept_previous(self, pepper: Pepper) -> Self {
-        self.or(Way::Peppered(Arc::new(pepper)))
+        self.accept(Algorithm::Peppered(Arc::new(pepper)))
     }
 
-    /// Accepts digests without a pepper too.
+    /// Also accepts tokens stored without a pepper.
     #[must_use]
     pub fn accept_unpeppered(self) -> Self {
-        self.or(Way::Plain)
+        self.accept(Algorithm::Unpeppered)
     }
 
-    /// The digest under which a new token is stored.
+    /// The digest to store of a new token with this text.
     #[must_use]
     pub fn digest(&self, text: &[u8]) -> TokenDigest {
-        self.ways[0].digest(text)
+        self.algorithms[0].digest(text)
     }
 
-    /// Every digest under which a token with this text may be stored, newest first, computed one by
-    /// one as they are asked for.
+    /// Each digest under which a token with this text may be stored, newest first. The iterator is
+    /// lazy: it computes a digest per step.
+    ///
+    /// ```
+    /// use dualkey_token::{Digester, Pepper, TokenDigest};
+    ///
+    /// let digester = Digester::peppered(Pepper::new([7; 32])?).accept_unpeppered();
+    /// let stored = TokenDigest::of(b"gw_abc"); // from before the pepper
+    /// assert!(digester.candidates(b"gw_abc").any(|digest| digest.ct_eq(&stored).into()));
+    /// # Ok::<(), dualkey_token::InvalidPepper>(())
+    /// ```
     #[inline]
     pub fn candidates(&self, text: &[u8]) -> impl Iterator<Item = TokenDigest> {
-        self.ways.iter().map(move |way| way.digest(text))
+        self.algorithms.iter().map(move |algorithm| algorithm.digest(text))
     }
 
-    fn or(self, way: Way) -> Self {
-        let mut ways = Vec::from(&*self.ways);
-        ways.push(way);
-        Self { ways: ways.into() }
+    fn accept(self, algorithm: Algorithm) -> Self {
+        let mut algorithms = Vec::from(&*self.algorithms);
+        algorithms.push(algorithm);
+        Self { algorithms: algorithms.into() }
     }
 }
 
-impl Way {
+impl Algorithm {
     #[inline]
     fn digest(&self, text: &[u8]) -> TokenDigest {
         match self {
-            Self::Plain => TokenDigest::of(text),
+            Self::Unpeppered => TokenDigest::of(text),
             Self::Peppered(pepper) => pepper.digest(text),
         }
     }
@@ -134,13 +158,17 @@ impl Default for Digester {
     }
 }
 
-/// Shows how many ways are accepted, and no key.
+/// Shows the number of peppers, and no key.
 impl fmt::Debug for Digester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peppers = self.ways.iter().filter(|way| matches!(way, Way::Peppered(_))).count();
+        let peppers = self
+            .algorithms
+            .iter()
+            .filter(|algorithm| matches!(algorithm, Algorithm::Peppered(_)))
+            .count();
         f.debug_struct("Digester")
             .field("peppers", &peppers)
-            .field("plain", &(peppers < self.ways.len()))
+            .field("plain", &(peppers < self.algorithms.len()))
             .finish()
     }
 }

@@ -11,74 +11,100 @@ use crate::{ParseTokenError, Prefix, TokenDigest, TokenHint};
 
 const TEXT_LEN: usize = HEAD_LEN + BODY_LEN;
 
-/// A whole token in plain text: a secret.
+/// A complete token in plain text, which is a secret.
 ///
-/// It exists twice in its life: when it is minted, to be shown once, and while a request that
-/// presents it is verified. It leaves only by [`expose_secret`](Self::expose_secret): there is no
-/// `Display`, `Clone`, `PartialEq` or `Serialize`, `Debug` shows prefix and hint, and its memory is
-/// wiped when it is dropped.
+/// It exists when the token is minted, to be shown once, and while a request that presents it is
+/// verified. [`expose_secret`](Self::expose_secret) is the only way to the text: there is no
+/// `Display`, `Clone`, `PartialEq` or `Serialize`, `Debug` shows prefix and hint, and the memory is
+/// wiped on drop.
 ///
-/// The text is `prefix`, `_`, and 48 letters and digits: base64url without padding of 32 random bytes
-/// and the CRC-32 of prefix, `_` and those bytes, big endian.
+/// The text is the prefix, `_`, and 48 letters and digits: base64url without padding (RFC 4648 §5) of
+/// 32 random bytes and the CRC-32 of prefix, `_` and those bytes, big endian.
+///
+/// ```
+/// use dualkey_token::{PlainToken, Prefix};
+///
+/// let token = PlainToken::mint(&Prefix::new("gw"));
+/// assert_eq!(format!("{token:?}"), format!("PlainToken(gw_{})", token.hint()));
+/// ```
 pub struct PlainToken {
-    /// Zeros, prefix, `_` and body.
+    /// Leading zeros, prefix, `_` and body.
     text: Zeroizing<[u64; TEXT_LEN / 8]>,
     prefix: Prefix,
 }
 
 impl PlainToken {
-    /// A new token, from the operating system's generator.
+    /// Mints a token from the random bytes of the operating system.
     ///
     /// # Panics
     ///
-    /// If the operating system has no random bytes to give. No token is better than a guessable one.
+    /// If the operating system fails to provide random bytes: no token is better than a guessable
+    /// one.
+    ///
+    /// ```
+    /// use dualkey_token::{PlainToken, Prefix};
+    ///
+    /// let token = PlainToken::mint(&Prefix::new("gw"));
+    /// assert!(token.expose_secret().starts_with("gw_"));
+    /// assert_eq!(token.expose_secret().len(), 51);
+    /// ```
     #[must_use]
     pub fn mint(prefix: &Prefix) -> Self {
-        // A call of the system takes longer than the bytes do, and of five secrets one is good for a
-        // token seven times in ten.
+        // A system call costs more than the bytes it returns. One of five secrets yields a token in
+        // seven of ten batches, and minting takes a third of the time of one secret a call.
         Self::draw::<5>(prefix, &mut UnwrapErr(SysRng))
     }
 
-    /// A new token, from a generator of the caller's choice.
+    /// Mints a token from the given generator.
     ///
-    /// Draws until the body holds letters and digits only, 4.6 times on average, so that a double
-    /// click selects the whole token.
+    /// Draws 32 bytes until the body holds letters and digits only, 4.6 times on average, so that a
+    /// double click selects the whole token.
     #[must_use]
     pub fn mint_from(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
         Self::draw::<1>(prefix, rng)
     }
 
-    fn draw<const AT_ONCE: usize>(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
-        let mut secrets = Zeroizing::new([Secret::default(); AT_ONCE]);
+    fn draw<const BATCH: usize>(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
+        let mut secrets = Zeroizing::new([Secret::default(); BATCH]);
         let mut body = Zeroizing::new(Body::default());
         loop {
             rng.fill_bytes(bytemuck::must_cast_slice_mut(&mut *secrets));
-            if secrets.iter().any(|secret| body::write(prefix, secret, &mut body)) {
+            if secrets.iter().any(|secret| body::encode(prefix, secret, &mut body)) {
                 return Self::new(prefix, &body);
             }
         }
     }
 
-    /// The token of this text, which may be any bytes.
+    /// Parses a text, which may be any bytes, without allocating.
     ///
-    /// Allocates nothing and asks nobody: a token that was never minted parses too, if its checksum
-    /// matches.
+    /// Success means that the checksum matches. Only a store can tell whether the token was minted.
     ///
     /// # Errors
     ///
-    /// The text is not a token of this prefix, for the first of the
-    /// [kinds](crate::ParseTokenErrorKind) that applies.
+    /// The text is not a token of this prefix. The [kind](crate::ParseTokenErrorKind) is the first one
+    /// that applies.
+    ///
+    /// ```
+    /// use dualkey_token::{ParseTokenErrorKind, PlainToken, Prefix};
+    ///
+    /// let prefix = Prefix::new("gw");
+    /// let text = "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdD";
+    /// assert!(PlainToken::parse(&prefix, text).is_ok());
+    ///
+    /// let error = PlainToken::parse(&prefix, text.replace("AAE", "AEA")).unwrap_err();
+    /// assert_eq!(error.kind(), ParseTokenErrorKind::Checksum);
+    /// ```
     pub fn parse(prefix: &Prefix, text: impl AsRef<[u8]>) -> Result<Self, ParseTokenError> {
         Self::read(prefix, text.as_ref())
     }
 
-    /// One of it for all types that `parse` takes.
+    /// Not generic, so that it is compiled once for all types that `parse` accepts.
     fn read(prefix: &Prefix, text: &[u8]) -> Result<Self, ParseTokenError> {
         let body = body::find(prefix, text).map_err(ParseTokenError::new)?;
         Ok(Self::new(prefix, &bytemuck::must_cast(*body)))
     }
 
-    /// The whole text, to be shown to its owner once or sent in a request.
+    /// The complete text, to show to the token's owner once or to send in a request.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
@@ -90,20 +116,30 @@ impl PlainToken {
         TokenDigest::of(self.as_bytes())
     }
 
-    /// The last 3 characters, to be stored beside the digest.
+    /// The last 3 characters, to store beside the digest.
+    ///
+    /// ```
+    /// use dualkey_token::{PlainToken, Prefix};
+    ///
+    /// let text = "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdD";
+    /// let token = PlainToken::parse(&Prefix::new("gw"), text)?;
+    /// assert_eq!(token.hint().to_string(), "*********QdD");
+    /// # Ok::<(), dualkey_token::ParseTokenError>(())
+    /// ```
     #[must_use]
     pub fn hint(&self) -> TokenHint {
         let [.., a, b, c] = self.padded();
         TokenHint::new([*a, *b, *c])
     }
 
-    /// What the token begins with.
+    /// The prefix that the token was minted or parsed with.
     #[must_use]
     pub const fn prefix(&self) -> Prefix {
         self.prefix
     }
 
-    /// Word by word, so that it is written where it stays: a copy on the stack would not be wiped.
+    /// Built word by word, so that the compiler writes the text to its destination: a buffer that is
+    /// filled and then moved would leave a copy on the stack that is not wiped.
     fn new(prefix: &Prefix, &[e, f, g, h, i, j]: &Body) -> Self {
         let [a, b, c, d] = prefix.padded_head();
         Self { text: Zeroizing::new([a, b, c, d, e, f, g, h, i, j]), prefix: *prefix }

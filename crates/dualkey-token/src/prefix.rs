@@ -3,49 +3,49 @@ use core::num::NonZeroU8;
 
 use crate::body::BODY_LEN;
 
-/// What a token begins with: `gw` in `gw_…`.
+/// The start of every token of one application: `gw` in `gw_…`.
 ///
-/// 1 to 24 bytes of `[a-z0-9_]` that begin with a letter and end with a letter or digit. It tells a
-/// reader, and a scanner of leaked secrets, whose token this is. It may contain `_`, so a text is
-/// never split to find it.
+/// 1 to 24 bytes of `[a-z0-9_]` that begin with a letter and end with a letter or digit. The prefix
+/// shows readers and secret scanners which application a token belongs to. It may contain `_`, so
+/// parsing never splits a text on `_`.
 ///
 /// ```
 /// use dualkey_token::Prefix;
 ///
-/// const LIVE: Prefix = Prefix::new("acme_live"); // checked when this line is compiled
+/// const LIVE: Prefix = Prefix::new("acme_live"); // checked at compile time
 /// assert_eq!(LIVE.as_str(), "acme_live");
 /// assert!(Prefix::try_from("Acme").is_err());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
-    /// Zeros, the text and `_`: however long it is, a token's body follows at the same place.
+    /// Leading zeros, the text and `_`: a token's body follows at the same offset for every length.
     head: [u8; HEAD_LEN],
-    /// CRC-32 of the text and `_`, from which the checksum of a token goes on.
+    /// CRC-32 of the text and `_`, the initial value of a token's checksum.
     checksum: u32,
-    /// Of the text. Since it is never 0, a result of parsing needs no tag beside its token.
+    /// Length of the text in bytes. `NonZero` gives `Result<PlainToken, _>` a niche for its tag.
     len: NonZeroU8,
 }
 
-/// The longest prefix and `_`, in whole words.
+/// The length of the longest prefix and `_`, rounded up to whole words.
 pub(crate) const HEAD_LEN: usize = 32;
 
-/// The text is no [`Prefix`].
+/// The text is not a valid [`Prefix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a prefix has 1 to 24 of a-z, 0-9 and _, begins with a letter and ends with a letter or digit"
+    "a token prefix must have 1 to 24 of a-z, 0-9 and _, begin with a letter, and end with a letter or digit"
 )]
 pub struct InvalidPrefix;
 
 impl Prefix {
-    /// The longest prefix, in bytes.
+    /// The length of the longest prefix, in bytes.
     pub const MAX_LEN: usize = 24;
 
-    /// The prefix of this text.
+    /// The prefix with this text.
     ///
     /// # Panics
     ///
-    /// If the text is no prefix. In a `const` that is a compile-time error; a prefix from a
-    /// configuration goes through `TryFrom`.
+    /// If the text is not a valid prefix, which in a `const` is a compile-time error. For a prefix
+    /// from configuration use `TryFrom`.
     #[must_use]
     pub const fn new(text: &str) -> Self {
         match Self::from_bytes(text.as_bytes()) {
@@ -60,7 +60,11 @@ impl Prefix {
         core::str::from_utf8(&self.head[self.head_start()..HEAD_LEN - 1]).unwrap_or_default()
     }
 
-    /// How many bytes each token with this prefix has.
+    /// The length of a token with this prefix, in bytes.
+    ///
+    /// ```
+    /// assert_eq!(dualkey_token::Prefix::new("gw").token_len(), 51);
+    /// ```
     #[must_use]
     pub const fn token_len(&self) -> usize {
         self.len.get() as usize + 1 + BODY_LEN
@@ -108,7 +112,7 @@ impl Prefix {
     }
 }
 
-/// Bit by bit, since a prefix is made when a program is compiled.
+/// CRC-32 of one more byte, bit by bit: `crc32fast` is not `const`.
 const fn crc32_step(mut crc: u32, byte: u8) -> u32 {
     crc ^= byte as u32;
     let mut bits = 8;

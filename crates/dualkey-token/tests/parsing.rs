@@ -1,5 +1,5 @@
-//! What holds for every text, not only for the golden ones.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! Properties of minting and parsing that hold for every text.
+#![allow(clippy::unwrap_used, reason = "test code may panic")]
 
 use dualkey_token::{InvalidPrefix, ParseTokenErrorKind as Kind, PlainToken, Prefix};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn prefixes() -> impl Strategy<Value = Prefix> {
 
 proptest! {
     #[test]
-    fn a_minted_token_parses_and_holds_letters_and_digits_only(prefix in prefixes()) {
+    fn a_minted_token_parses_and_is_alphanumeric(prefix in prefixes()) {
         let token = PlainToken::mint(&prefix);
         let body = token.expose_secret().strip_prefix(&format!("{prefix}_")).unwrap();
         prop_assert_eq!(body.len(), 48);
@@ -21,7 +21,7 @@ proptest! {
         prop_assert_eq!(parsed.expose_secret(), token.expose_secret());
     }
 
-    /// Whether it fits one block or not.
+    /// For texts of one block and of several.
     #[test]
     fn a_digest_is_the_sha_256_of_the_text(text in proptest::collection::vec(any::<u8>(), 0..130)) {
         use sha2::Digest as _;
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn one_byte_changed_is_never_a_token(at in 0..51_usize, byte: u8) {
+    fn a_changed_byte_is_refused(at in 0..51_usize, byte: u8) {
         let token = PlainToken::mint(&GW);
         let mut text = token.expose_secret().as_bytes().to_vec();
         prop_assume!(text[at] != byte);
@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn two_neighbours_swapped_are_never_a_token(at in 3..50_usize) {
+    fn swapped_neighbours_have_a_wrong_checksum(at in 3..50_usize) {
         let token = PlainToken::mint(&GW);
         let mut text = token.expose_secret().as_bytes().to_vec();
         prop_assume!(text[at] != text[at + 1]);
@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_parse_or_are_refused_and_what_parses_is_the_text(
+    fn parsed_bytes_are_exposed_unchanged(
         text in prop_oneof![any::<Vec<u8>>(), "gw_[A-Za-z0-9]{48}".prop_map(String::into_bytes)],
     ) {
         if let Ok(token) = PlainToken::parse(&GW, &text) {
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn a_prefix_is_what_its_rule_says(text in "[a-z0-9_A-Z-]{0,26}") {
+    fn a_prefix_is_valid_exactly_when_its_rule_holds(text in "[a-z0-9_A-Z-]{0,26}") {
         let rule = !text.is_empty()
             && text.len() <= 24
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -83,7 +83,7 @@ proptest! {
 }
 
 #[test]
-fn the_longest_prefix_has_room() {
+fn a_prefix_may_have_24_bytes() {
     let prefix = Prefix::new("a23456789_123456789_1234");
     let token = PlainToken::mint(&prefix);
     assert_eq!(token.expose_secret().len(), 24 + 1 + 48);
@@ -91,7 +91,7 @@ fn the_longest_prefix_has_room() {
 }
 
 #[test]
-fn a_token_whose_prefix_begins_like_another_is_not_split() {
+fn a_token_is_not_split_on_underscores() {
     let (short, long) = (Prefix::new("gw"), Prefix::new("gw_test"));
     let token = PlainToken::mint(&long);
     assert!(PlainToken::parse(&long, token.expose_secret()).is_ok());
@@ -114,6 +114,6 @@ fn parsing_and_refusing_allocate_nothing() {
 
 #[test]
 #[should_panic(expected = "not a token prefix")]
-fn a_bad_prefix_in_code_panics() {
+fn an_invalid_prefix_literal_panics() {
     let _ = Prefix::new("Gw");
 }

@@ -1,4 +1,4 @@
-//! Digests under peppers, against the published known answers of HMAC-SHA-256, and their rotation.
+//! Peppered digests against the published test vectors of HMAC-SHA-256, and pepper rotation.
 
 use dualkey_token::{Digester, InvalidPepper, Pepper, TokenDigest};
 
@@ -25,13 +25,13 @@ fn a_peppered_digest_is_hmac_sha_256() {
 }
 
 #[test]
-fn a_short_key_is_no_pepper() {
+fn a_pepper_needs_32_bytes() {
     assert_eq!(Pepper::new([1; 31]).unwrap_err(), InvalidPepper);
     assert!(Pepper::new([1; 32]).is_ok());
 }
 
 #[test]
-fn candidates_come_newest_first_and_new_tokens_are_stored_under_the_newest() {
+fn candidates_start_with_the_digest_of_new_tokens() {
     let text = b"gw_text";
     let pepper = |byte| Pepper::new([byte; 32]).unwrap();
     let digester = Digester::peppered(pepper(3)).accept_previous(pepper(2)).accept_unpeppered();

@@ -1,4 +1,4 @@
-//! A secret is in one type and leaves by one method.
+//! Secrets cannot be printed, cloned, compared or serialized.
 
 use core::fmt::{Debug, Display};
 
@@ -15,38 +15,38 @@ assert_not_impl_any!(TokenDigest: serde::Serialize);
 
 const TEXT: &str = "gw_GepTZmvCSS0MzOxIhyf027ZWYRGo0Zoh3Dq6NcmweFc0pBuA";
 
-fn shown(value: &impl Debug) -> [String; 2] {
+fn debug_formats(value: &impl Debug) -> [String; 2] {
     [format!("{value:?}"), format!("{value:#?}")]
 }
 
 #[test]
-fn a_plain_token_shows_prefix_and_hint() {
+fn debug_of_a_token_shows_prefix_and_hint() {
     let token = PlainToken::parse(&Prefix::new("gw"), TEXT).unwrap();
-    assert_eq!(shown(&token), ["PlainToken(gw_*********BuA)"; 2]);
+    assert_eq!(debug_formats(&token), ["PlainToken(gw_*********BuA)"; 2]);
 }
 
 #[test]
-fn a_hint_shows_its_mask() {
+fn debug_of_a_hint_shows_its_mask() {
     let token = PlainToken::parse(&Prefix::new("gw"), TEXT).unwrap();
-    assert_eq!(shown(&token.hint()), ["TokenHint(*********BuA)"; 2]);
+    assert_eq!(debug_formats(&token.hint()), ["TokenHint(*********BuA)"; 2]);
 }
 
 #[test]
-fn a_digest_shows_nothing() {
-    assert_eq!(shown(&TokenDigest::of(TEXT.as_bytes())), ["TokenDigest(..)"; 2]);
+fn debug_of_a_digest_shows_no_bytes() {
+    assert_eq!(debug_formats(&TokenDigest::of(TEXT.as_bytes())), ["TokenDigest(..)"; 2]);
 }
 
 #[test]
-fn a_pepper_shows_nothing() {
+fn debug_of_a_pepper_shows_no_key() {
     let pepper = Pepper::new([7; 32]).unwrap();
-    assert_eq!(shown(&pepper), ["Pepper(..)"; 2]);
+    assert_eq!(debug_formats(&pepper), ["Pepper(..)"; 2]);
     let digester = Digester::peppered(pepper).accept_unpeppered();
-    assert_eq!(shown(&digester)[0], "Digester { peppers: 1, plain: true }");
+    assert_eq!(debug_formats(&digester)[0], "Digester { peppers: 1, plain: true }");
 }
 
 #[test]
 fn an_error_does_not_quote_the_text() {
     let error = PlainToken::parse(&Prefix::new("gw"), &TEXT[..50]).unwrap_err();
-    assert_eq!(shown(&error)[0], "ParseTokenError { kind: Length }");
+    assert_eq!(debug_formats(&error)[0], "ParseTokenError { kind: Length }");
     assert_eq!(error.to_string(), "not an access token of this service");
 }

@@ -1,10 +1,10 @@
-//! A prefix and a hint are text, and are checked on the way in.
+//! A prefix and a hint are serialized as text and validated when they are deserialized.
 #![cfg(feature = "serde")]
 
 use dualkey_token::{Prefix, TokenHint};
 
 #[test]
-fn a_prefix_is_its_text() {
+fn a_prefix_is_serialized_as_its_text() {
     let prefix: Prefix = serde_json::from_str(r#""acme_live""#).unwrap();
     assert_eq!(prefix.as_str(), "acme_live");
     assert_eq!(serde_json::to_string(&prefix).unwrap(), r#""acme_live""#);
@@ -12,7 +12,7 @@ fn a_prefix_is_its_text() {
 }
 
 #[test]
-fn a_hint_is_its_three_characters() {
+fn a_hint_is_serialized_without_its_mask() {
     let hint: TokenHint = serde_json::from_str(r#""xyz""#).unwrap();
     assert_eq!(hint.to_string(), "*********xyz");
     assert_eq!(serde_json::to_string(&hint).unwrap(), r#""xyz""#);

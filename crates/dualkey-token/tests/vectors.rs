@@ -1,5 +1,5 @@
-//! Golden vectors of token format 1: what it accepts, and what it refuses for which reason.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! Golden vectors of token format 1: valid tokens, and malformed ones with the reason.
+#![allow(clippy::unwrap_used, reason = "test code may panic")]
 
 use core::convert::Infallible;
 
@@ -257,7 +257,7 @@ const GOOD: [(&str, &str, &str, &str); 41] = [
     ),
 ];
 
-/// Text, kind, why. All are read with the prefix `gw`.
+/// Text, kind, reason. All are parsed with the prefix `gw`.
 const BAD: [(&str, Kind, &str); 22] = [
     ("", Kind::Prefix, "empty"),
     ("gw", Kind::Prefix, "prefix without separator"),
@@ -305,7 +305,7 @@ const BAD: [(&str, Kind, &str); 22] = [
     (
         "gw_test_26ae8VDaY3ZRaL6LhCvyl97j9LsYLYjYHfrLycO8LimmNgTm",
         Kind::Length,
-        "token of the prefix gw_test read as gw",
+        "token of the prefix gw_test parsed as gw",
     ),
     (
         "gw_26ae8VDaY3ZRaL6LhCvyl97j9LsYLYjYHfrLycO8LimmNgTm",
@@ -325,7 +325,7 @@ fn bytes<const N: usize>(hex: &str) -> [u8; N] {
 }
 
 #[test]
-fn a_good_token_parses_to_its_digest_and_hint() {
+fn a_valid_token_parses_to_its_digest_and_hint() {
     for (prefix, _, text, sha256) in GOOD {
         let prefix = Prefix::new(prefix);
         let token = PlainToken::parse(&prefix, text).unwrap();
@@ -337,7 +337,7 @@ fn a_good_token_parses_to_its_digest_and_hint() {
     }
 }
 
-/// Gives one secret, after one that cannot be used.
+/// A generator that returns these secrets in order.
 struct Scripted {
     secrets: Vec<[u8; 32]>,
 }
@@ -346,11 +346,11 @@ impl TryRng for Scripted {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        unimplemented!("minting asks for whole secrets")
+        unimplemented!("minting draws whole secrets")
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        unimplemented!("minting asks for whole secrets")
+        unimplemented!("minting draws whole secrets")
     }
 
     fn try_fill_bytes(&mut self, secret: &mut [u8]) -> Result<(), Infallible> {
@@ -362,7 +362,7 @@ impl TryRng for Scripted {
 impl TryCryptoRng for Scripted {}
 
 #[test]
-fn minting_from_a_secret_gives_its_token() {
+fn minting_encodes_the_secret() {
     for (prefix, secret, text, _) in GOOD {
         let mut rng = Scripted { secrets: vec![bytes(secret)] };
         assert_eq!(PlainToken::mint_from(&Prefix::new(prefix), &mut rng).expose_secret(), text);
@@ -370,7 +370,7 @@ fn minting_from_a_secret_gives_its_token() {
 }
 
 #[test]
-fn minting_draws_again_while_the_body_holds_more_than_letters_and_digits() {
+fn minting_draws_again_until_the_body_is_alphanumeric() {
     let (prefix, secret, text, _) = GOOD[0];
     let mut rng = Scripted { secrets: vec![[0xff; 32], [0xfb; 32], bytes(secret)] };
     assert_eq!(PlainToken::mint_from(&Prefix::new(prefix), &mut rng).expose_secret(), text);
@@ -378,7 +378,7 @@ fn minting_draws_again_while_the_body_holds_more_than_letters_and_digits() {
 }
 
 #[test]
-fn a_bad_text_is_refused_with_its_kind() {
+fn a_malformed_text_is_refused_with_its_kind() {
     for (text, kind, why) in BAD {
         let error = PlainToken::parse(&Prefix::new("gw"), text).unwrap_err();
         assert_eq!(error.kind(), kind, "{why}");
@@ -386,7 +386,7 @@ fn a_bad_text_is_refused_with_its_kind() {
 }
 
 #[test]
-fn every_refusal_reads_the_same() {
+fn every_refusal_has_the_same_message() {
     for (text, ..) in BAD {
         let error = PlainToken::parse(&Prefix::new("gw"), text).unwrap_err();
         assert_eq!(error.to_string(), "not an access token of this service");
