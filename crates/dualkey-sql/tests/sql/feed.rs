@@ -143,7 +143,7 @@ fn log_of(revisions: std::ops::Range<i64>, key: &str) -> String {
 async fn a_store_that_is_dropped_leaves_no_connection() {
     let database = Database::postgres();
     let ours = "select application_name from pg_stat_activity
-        where application_name = 'gate' and datname = current_database()";
+        where application_name = 'dualkey' and datname = current_database()";
     let store = database.open().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!database.texts(ours).await.is_empty());
