@@ -47,7 +47,7 @@
 //!
 //! # Guarantees
 //!
-//! The test of each is in `tests/sql`, or beside the source.
+//! The test of each is in `tests/sql`, or in `src`.
 //!
 //! | guarantee | test |
 //! | --- | --- |

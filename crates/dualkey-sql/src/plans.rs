@@ -15,22 +15,23 @@ const fn returns_whole_table(statement: Statement) -> bool {
     matches!(statement, Statement::SelectPartners | Statement::SelectUsages)
 }
 
-/// Inserts 100,000 tokens of 2,000 organizations, 50,000 audit entries, 20,000 partners, and the
+/// Inserts tokens of 2,000 organizations, half as many audit entries, a fifth as many partners, and the
 /// longest possible change log. The arguments are SQL expressions of the dialect: a source of numbers
 /// `n`, a random id, a random digest, a time, and true.
-fn fill(numbers: &str, id: &str, digest: &str, time: &str, yes: &str) -> String {
+fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, yes: &str) -> String {
+    let (entries, partners) = (tokens / 2, tokens / 5);
     format!(
         "insert into dualkey_tokens
             (id, organization, digest, name, hint, scopes, created_at, last_used_at)
          select {id}, 'organization ' || (n % 2000), {digest}, 'token', 'abc', 'a:read', {time}, {time}
-         from {numbers} where n <= 100000;
+         from {numbers} where n <= {tokens};
          insert into dualkey_audit (id, organization, done_at, actor, action, subject, detail)
          select {id}, case when n % 2 = 0 then 'organization ' || (n % 2000) end, {time}, 'system',
-            'token_issued', {id}, '' from {numbers} where n <= 50000;
+            'token_issued', {id}, '' from {numbers} where n <= {entries};
          insert into dualkey_partners (id, name, api_key, enabled, rate_permits, rate_period, burst,
             daily, utc_offset_secs, created_at)
          select {id}, 'partner', 'key-number-' || n, {yes}, 5, 1, 10, 10000, 0, {time}
-         from {numbers} where n <= 20000;
+         from {numbers} where n <= {partners};
          insert into dualkey_usage select id, 20000, 1 from dualkey_partners;
          insert into dualkey_changes select n, 'token', {digest} from {numbers} where n <= 10000;
          update dualkey_revision set revision = 10000;
@@ -48,13 +49,13 @@ async fn sqlite_searches_and_does_not_scan() {
     for is_filled in [false, true] {
         if is_filled {
             let numbers = "(with recursive numbers (n) as
-                (select 1 union all select n + 1 from numbers where n < 100000)
+                (select 1 union all select n + 1 from numbers where n < 20000)
                 select n from numbers)";
             let id = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-7' || \
                 substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || \
                 hex(randomblob(6)))";
             let time = "'2026-01-01T00:00:00.000000Z'";
-            let script = fill(numbers, id, "randomblob(32)", time, "1");
+            let script = fill(20_000, numbers, id, "randomblob(32)", time, "1");
             raw_sql(AssertSqlSafe(script)).execute(&pool).await.unwrap();
         }
         for statement in Statement::ALL.iter().filter(|statement| !returns_whole_table(**statement))
@@ -82,7 +83,8 @@ async fn postgres_searches_and_does_not_scan() {
     drop(SqlStore::connect(&address).await.unwrap());
     let mut connection = PgConnection::connect(&address).await.unwrap();
     let script = fill(
-        "generate_series(1, 100000) as numbers (n)",
+        30_000,
+        "generate_series(1, 30000) as numbers (n)",
         "gen_random_uuid()",
         "sha256(n::text::bytea)",
         "now()",
