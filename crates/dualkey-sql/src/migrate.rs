@@ -51,7 +51,7 @@ const fn begin(dialect: Dialect) -> &'static str {
         #[cfg(feature = "postgres")]
         Dialect::Postgres => {
             "begin isolation level read committed read write; \
-             select pg_advisory_xact_lock(8390043843661231205)"
+             select pg_advisory_xact_lock(28276558962320761)"
         }
     }
 }

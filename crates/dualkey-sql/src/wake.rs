@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 #[cfg(feature = "postgres")]
 use crate::listen::Listener;
 use crate::session::Pool;
@@ -31,7 +29,7 @@ impl Wake {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Timer => {
-                sleep(at_most).await;
+                tokio::time::sleep(at_most).await;
                 true
             }
             #[cfg(feature = "postgres")]
