@@ -1,4 +1,4 @@
--- {id}, {int} … are the types of the database at hand; {schema} is empty, or a schema's name and a dot.
+-- {id}, {int} … are the column types of the dialect; {schema} is empty, or the name of a schema and a dot.
 
 create table {schema}dualkey_partners (
     id {id} not null primary key,
@@ -9,7 +9,7 @@ create table {schema}dualkey_partners (
     rate_period {int} not null, -- in seconds
     burst {int} not null,
     daily {int},
-    utc_offset_secs {int} not null, -- in seconds before midnight UTC
+    utc_offset_secs {int} not null, -- how many seconds before midnight UTC the day begins
     created_at {time} not null
 ){strict};
 
@@ -19,7 +19,7 @@ create table {schema}dualkey_tokens (
     digest {bytes} not null unique check (length(digest) = 32),
     name text not null,
     hint text not null,
-    scopes text not null, -- names separated by spaces, of which a name holds none (RFC 6749 §3.3)
+    scopes text not null, -- names separated by spaces, which a name cannot contain (RFC 6749 §3.3)
     created_at {time} not null,
     expires_at {time},
     last_used_at {time},

@@ -1,11 +1,11 @@
 use dualkey_store::{AuditEntry, AuditId, AuditStore, OrganizationId, Page, StoreFuture};
 
-use crate::SqlStore;
 use crate::row::Row;
 use crate::statement::Statement;
+use crate::store::SqlStore;
 use crate::value::values;
 
-/// Greater than all ids that are drawn.
+/// Greater than all generated ids.
 const LAST: AuditId = AuditId::from_bytes([0xff; 16]);
 
 impl AuditStore for SqlStore {
@@ -15,14 +15,14 @@ impl AuditStore for SqlStore {
         page: Page<AuditId>,
     ) -> StoreFuture<'a, Vec<AuditEntry>> {
         let organization = organization.cloned();
-        self.ask(async move |shared| {
+        self.query(async move |shared| {
             let (before, limit) = (page.after.unwrap_or(LAST), page.limit);
             let rows = match &organization {
                 Some(organization) => {
                     let values = values![organization, before, limit];
-                    shared.ask(Statement::AuditOfOrganization, values).await?
+                    shared.query(Statement::SelectOrganizationAudit, values).await?
                 }
-                None => shared.ask(Statement::AuditOfPartners, values![before, limit]).await?,
+                None => shared.query(Statement::SelectPartnerAudit, values![before, limit]).await?,
             };
             rows.iter().map(Row::audit_entry).collect()
         })

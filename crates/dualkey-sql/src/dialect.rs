@@ -1,4 +1,4 @@
-/// Which database it is.
+/// The SQL dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     #[cfg(feature = "sqlite")]
@@ -7,7 +7,7 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
-/// What differs between the databases where a text is the same otherwise.
+/// Placeholders and their SQL in one dialect.
 type Terms = [(&'static str, &'static str); 7];
 
 #[cfg(feature = "sqlite")]
@@ -45,7 +45,7 @@ const COLUMNS: [(&str, &str); 2] = [
 ];
 
 impl Dialect {
-    /// The text for this database, with tables in this schema.
+    /// Replaces the placeholders of a statement: types, column lists, and the schema of the tables.
     pub(crate) fn render(self, text: &str, schema: Option<&str>) -> String {
         let terms = match self {
             #[cfg(feature = "sqlite")]

@@ -1,23 +1,33 @@
 use std::time::Duration;
 
-/// Why a database did not do what was asked: the source of a
-/// [`StoreError`](dualkey_store::StoreError). It holds no secret, no digest and no password.
+/// An error of the database or of the connection to it: the source of a
+/// [`StoreError`](dualkey_store::StoreError). It contains no secret, no digest and no password.
+///
+/// ```
+/// use std::error::Error as _;
+/// use dualkey_sql::SqlError;
+/// use dualkey_store::StoreError;
+///
+/// let error = StoreError::new(SqlError::PoolTimedOut);
+/// let source = error.source().expect("the cause, for operators");
+/// assert_eq!(source.to_string(), "all connections to the database are in use");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqlError {
-    /// The address of the database.
-    #[error("the address of the database cannot be used: {0}")]
+    /// The address of the database is malformed or not supported.
+    #[error("invalid database address: {0}")]
     InvalidAddress(&'static str),
-    /// The name of the schema.
+    /// The name of the schema is invalid, or the database is SQLite, which has no schemas.
     #[error(
-        "a schema's name has 1 to 63 letters, digits and underscores, does not begin with a digit, \
-         and is for PostgreSQL only"
+        "a schema name must be 1 to 63 letters, digits and underscores, must not begin with a digit, \
+         and requires PostgreSQL"
     )]
     InvalidSchema,
-    /// A newer program was here.
+    /// The tables were migrated by a newer version of this program.
     #[error(
-        "the database has tables of version {found}, and this program knows those up to version \
-         {known}: a newer one is needed"
+        "the tables have version {found}, but this program supports at most version {known}: use a \
+         newer version of it"
     )]
     SchemaTooNew {
         /// The version of the tables.
@@ -25,33 +35,34 @@ pub enum SqlError {
         /// The newest version that this program knows.
         known: i64,
     },
-    /// There is no connection to the database.
-    #[error("the database cannot be reached: {0}")]
+    /// The database cannot be reached.
+    #[error("database unreachable: {0}")]
     Unreachable(String),
-    /// The pool gave no connection in time, though the database takes more of them.
+    /// The pool provided no connection in time, although the database accepts more of them.
     #[error("all connections to the database are in use")]
     PoolTimedOut,
-    /// The database was asked, and did not answer in time.
+    /// The database did not answer within [`SqlOptions::with_timeout`](crate::SqlOptions::with_timeout).
     #[error("the database did not answer within {0:?}")]
     Timeout(Duration),
-    /// The database said no.
-    #[error("the database refused: {message} (code {code})")]
+    /// The database returned an error.
+    #[error("database error: {message} (code {code})")]
     Database {
-        /// SQLSTATE in PostgreSQL, the extended result code in SQLite.
+        /// The SQLSTATE of PostgreSQL, or the extended result code of SQLite.
         code: String,
-        /// In the database's words.
+        /// The message of the database, without the details, which can quote rows.
         message: String,
     },
-    /// A row is not as it was written: it was changed by hand, or by a newer program.
-    #[error("a row cannot be read: its {0} makes no sense")]
+    /// A column contains a value that this program does not write: the row was changed by hand, or by a
+    /// newer version.
+    #[error("invalid value in column {0}")]
     Decode(String),
-    /// What was to be kept cannot be kept.
-    #[error("this cannot be stored: {0}")]
+    /// A value cannot be represented in the database.
+    #[error("cannot encode a value: {0}")]
     Encode(&'static str),
 }
 
 impl From<sqlx::Error> for SqlError {
-    /// Of a database's error, only the message is taken: its details quote rows.
+    /// Takes only the code and the message of a database error: its details can quote rows.
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => Self::Database {
@@ -62,7 +73,7 @@ impl From<sqlx::Error> for SqlError {
                 Self::Decode(index.trim_matches('"').to_owned())
             }
             sqlx::Error::ColumnNotFound(column) => Self::Decode(column),
-            sqlx::Error::Configuration(_) => Self::InvalidAddress("it is malformed"),
+            sqlx::Error::Configuration(_) => Self::InvalidAddress("malformed"),
             sqlx::Error::PoolTimedOut => Self::PoolTimedOut,
             error => Self::Unreachable(error.to_string()),
         }
@@ -70,7 +81,7 @@ impl From<sqlx::Error> for SqlError {
 }
 
 impl SqlError {
-    /// Whether SQLite was busy with another connection (`SQLITE_BUSY` and its extensions).
+    /// Whether another connection locks the SQLite file (`SQLITE_BUSY` and its extended codes).
     pub(crate) fn is_busy(&self) -> bool {
         const BUSY: [&str; 4] = ["5", "261", "517", "773"];
         matches!(self, Self::Database { code, .. } if BUSY.contains(&code.as_str()))

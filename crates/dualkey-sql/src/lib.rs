@@ -1,7 +1,7 @@
 //! Partners and tokens in a database: SQLite or PostgreSQL.
 //!
-//! [`SqlStore`] is a [`Store`](dualkey_store::Store) that keeps what it acknowledges, and that
-//! several processes may share: each hears at once of what another changed.
+//! [`SqlStore`] is a persistent [`Store`](dualkey_store::Store). Several processes can share one
+//! database: a change feed invalidates their caches as soon as another process changes something.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -20,15 +20,12 @@
 //! let store = Arc::new(SqlStore::connect(&address).await?); // sqlite:gate.db, postgres://…
 //! let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
 //! let registry = Registry::new(catalogue, Prefix::new("gw"), store, Arc::new(SystemClock));
+//! registry.issue_token(NewToken::new("acme", "Zapier - production", ["guests:read"])).await?;
 //!
-//! let (organization, name) = ("acme".into(), "Zapier - production".into());
-//! let scopes = vec!["guests:read".into()];
-//! let token = NewToken { organization, name, scopes, expires_at: None };
-//! registry.issue_token(token).await?;
-//!
-//! let elsewhere = SqlStore::connect(&address).await?; // another process, say
+//! let other = SqlStore::connect(&address).await?; // in another process
 //! # use dualkey_store::{Page, TokenStore as _};
-//! assert_eq!(elsewhere.tokens(&"acme".into(), Page::first(10)).await?.len(), 1);
+//! assert_eq!(other.tokens(&"acme".into(), Page::first(10)).await?.len(), 1);
+//! assert_eq!(other.tokens(&"other".into(), Page::first(10)).await?.len(), 0);
 //! # std::fs::remove_dir_all(&folder)?;
 //! # Ok(())
 //! # }
@@ -36,56 +33,59 @@
 //! # fn main() {}
 //! ```
 //!
-//! # Which one
+//! # SQLite or PostgreSQL
 //!
-//! **SQLite** for one machine: nothing to install, and no server to keep. Processes on that machine may
-//! share the file; a network's file system is no place for it. **PostgreSQL** for many machines, or
-//! where the program has one already: its tables can go beside the program's own, in a schema that
-//! [`SqlOptions::with_schema`] names, and into its pool ([`SqlOptions::from_postgres_pool`]). Both run the same
-//! statements and keep the same promises, and what is read from memory costs the same.
+//! **SQLite** for one machine: it needs no server. Processes on that machine can share the file; a
+//! network file system cannot hold it. **PostgreSQL** for several machines, or where the program
+//! already uses it: the tables fit beside the program's own, in a schema of their own
+//! ([`SqlOptions::with_schema`]) and in the same pool ([`SqlOptions::from_postgres_pool`]). Both run
+//! the same operations with the same guarantees, and requests that are answered from the cache cost
+//! the same.
 //!
-//! The tables are made and brought up to date when a store is opened. They are for people to read too:
+//! Opening a store creates or migrates its tables. Operators can query them:
 //! `select name, hint, last_used_at from dualkey_tokens where organization = 'acme'`.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! Of each promise, the test is in `tests/sql`, or beside the source.
+//! The test of each is in `tests/sql`, or in `src`.
 //!
-//! | promise | test |
+//! | guarantee | test |
 //! | --- | --- |
 //! | The contract of the ports, the same on both databases. | `conformance.rs` |
-//! | What is acknowledged is there after `kill -9`. | `durable.rs`, and `feed.rs` for a server |
-//! | A bound on tokens is exact under concurrent issuers. | `bound.rs` |
-//! | What one process revokes, another refuses: within 250 ms in PostgreSQL, and in SQLite within 200 ms (the poll interval) and the time of one read. | `feed.rs`, `verifiers.rs` |
-//! | A database that went away and came back needs no restart of anything. | `feed.rs`, `outage.rs` |
-//! | Each verb ends within its deadline, and an error says what is wrong, without secrets. | `outage.rs`, `secrecy.rs` |
-//! | A change happens wholly or not at all, also if its caller leaves. | `cancelled.rs` |
+//! | Acknowledged changes survive `kill -9`. | `durable.rs`, and `restart.rs` for a server |
+//! | The maximum of tokens per organization is exact under concurrent issuers. | `bound.rs` |
+//! | A token revoked in one process is refused in the others: within 250 ms in PostgreSQL, and in SQLite within 200 ms (the poll interval) plus one read. | `feed.rs`, `verifiers.rs` |
+//! | After an outage of the database, no process needs a restart. | `restart.rs`, `outage.rs` |
+//! | Each operation ends within its timeout, and its error names the cause, without secrets. | `outage.rs`, `secrecy.rs` |
+//! | A change is atomic, also when its future is dropped. | `cancelled.rs` |
 //! | A full disk does no damage. | `full.rs` |
-//! | Usage adds up and uses move forwards, whoever else writes, 10,000 at once. | `usage.rs` |
-//! | Rows changed by hand are errors, no panics. | `corrupted.rs` |
-//! | Several processes may start at once on a new database, or on one of an older version; one of a newer version is refused. | `migrations.rs` |
-//! | No statement reads a whole table, but for the two whose answer is one. | `src/plans.rs` |
-//! | No text of a token is written. | `secrecy.rs` |
+//! | Usage adds up and last uses only move forward under concurrent writers, 10,000 rows at once. | `usage.rs` |
+//! | Rows that were changed by hand cause errors, never panics. | `corrupted.rs` |
+//! | Several processes can start at once on a new database or on one of an older version; a newer version is refused. | `migrations.rs` |
+//! | No statement scans a whole table, except the two that return one. | `src/plans.rs` |
+//! | The plain text of a token is never written. | `secrecy.rs` |
 //!
-//! # What is up to you
+//! # Operation
 //!
 //! - Usage and last uses are counted in memory and written behind: spawn [`Verifier::run_write_behind`].
-//! - PostgreSQL keeps what it acknowledges unless `synchronous_commit` is off.
-//! - `LISTEN` does not pass a connection pooler in transaction mode. Changes are then found by looking,
-//!   once a second: see [`SqlOptions::with_poll_interval`].
-//! - Restoring an older state of the database brings back what was revoked since. Restart all processes
-//!   after that, and revoke again.
+//! - PostgreSQL loses acknowledged changes in a crash if `synchronous_commit` is off.
+//! - `LISTEN` does not work through a connection pooler in transaction mode. Changes are then found by
+//!   polling, once a second: see [`SqlOptions::with_poll_interval`].
+//! - A restored backup contains tokens that were revoked after it was made. Restart all processes after
+//!   a restore, and revoke these tokens again.
 //!
 //! [`Verifier::run_write_behind`]: https://docs.rs/dualkey-verify/latest/dualkey_verify/struct.Verifier.html#method.run_write_behind
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
-compile_error!("dualkey-sql needs a database: turn on the feature `sqlite` or `postgres`");
+compile_error!("dualkey-sql requires the feature `sqlite` or `postgres`");
 
 mod audit;
+mod connect;
 mod dialect;
 mod error;
 mod feed;
-mod limits;
+#[cfg(feature = "postgres")]
+mod listen;
 mod migrate;
 mod mutation;
 mod options;
@@ -101,10 +101,16 @@ mod shared;
 mod sqlite;
 mod statement;
 mod store;
+mod task;
 mod tokens;
+mod usage;
 mod value;
 mod wake;
 
 pub use error::SqlError;
 pub use options::SqlOptions;
 pub use store::SqlStore;
+
+#[cfg(all(doctest, feature = "sqlite", feature = "postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

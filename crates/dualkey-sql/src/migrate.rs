@@ -1,29 +1,30 @@
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use crate::SqlError;
 use crate::dialect::Dialect;
+use crate::error::SqlError;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::value::values;
 
-/// Each brings the tables to the next version. One that was released is never changed again.
+/// Each migrates the tables to the next version. A released migration never changes.
 const MIGRATIONS: [&str; 2] =
     [include_str!("../migrations/1.sql"), include_str!("../migrations/2.sql")];
 
-const CREATE_VERSIONS: &str =
+const CREATE_VERSION_TABLE: &str =
     "create table {schema}dualkey_schema (version {int} not null primary key){strict}";
-const VERSION: &str = "select coalesce(max(version), 0) as version from {schema}dualkey_schema";
-const NOTE_VERSION: &str = "insert into {schema}dualkey_schema (version) values ($1)";
+const SELECT_VERSION: &str =
+    "select coalesce(max(version), 0) as version from {schema}dualkey_schema";
+const INSERT_VERSION: &str = "insert into {schema}dualkey_schema (version) values ($1)";
 
-/// Brings the tables to the version that this program knows. Several processes may do this at once:
-/// one does, and the others find it done.
+/// Migrates the tables to the newest version that this program knows. Of several processes that start
+/// at once, one migrates while the others wait.
 pub(crate) async fn migrate(shared: &Shared) -> Result<(), SqlError> {
     let mut session = shared.acquire().await?;
     session.begin(begin(shared.pool.dialect())).await?;
-    if !has_versions(shared, &mut session).await? {
-        session.run(&render(shared, CREATE_VERSIONS)).await?;
+    if !has_version_table(shared, &mut session).await? {
+        session.run(&render(shared, CREATE_VERSION_TABLE)).await?;
     }
-    let rows = session.fetch(sql(shared, VERSION), values![]).await?;
+    let rows = session.fetch(sql(shared, SELECT_VERSION), values![]).await?;
     let found = rows.first().map_or(Ok(0), |row| row.int("version"))?;
     let known = version(MIGRATIONS.len());
     if found > known {
@@ -34,14 +35,14 @@ pub(crate) async fn migrate(shared: &Shared) -> Result<(), SqlError> {
         let version = version(index + 1);
         if version > found {
             session.run(&render(shared, migration)).await?;
-            session.execute(sql(shared, NOTE_VERSION), values![version]).await?;
-            tracing::info!(version, "the tables were brought to the next version");
+            session.execute(sql(shared, INSERT_VERSION), values![version]).await?;
+            tracing::info!(version, "the tables were migrated");
         }
     }
     session.end("commit").await
 }
 
-/// With a lock that keeps out whoever else migrates.
+/// Begins a transaction that excludes other migrations.
 const fn begin(dialect: Dialect) -> &'static str {
     match dialect {
         #[cfg(feature = "sqlite")]
@@ -50,24 +51,25 @@ const fn begin(dialect: Dialect) -> &'static str {
         #[cfg(feature = "postgres")]
         Dialect::Postgres => {
             "begin isolation level read committed read write; \
-             select pg_advisory_xact_lock(8390043843661231205)"
+             select pg_advisory_xact_lock(28276558962320761)"
         }
     }
 }
 
-/// Asked, since a role that may not create tables may not even try to where there is one already.
-async fn has_versions(shared: &Shared, session: &mut Session) -> Result<bool, SqlError> {
+/// Whether the version table exists. `create table if not exists` is no substitute: without the right
+/// to create tables it fails even where the table exists.
+async fn has_version_table(shared: &Shared, session: &mut Session) -> Result<bool, SqlError> {
     let rows = match shared.pool.dialect() {
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => {
-            let question = "select 1 from sqlite_schema where name = 'dualkey_schema'";
-            session.fetch(SqlStr::from_static(question), values![]).await?
+            let query = "select 1 from sqlite_schema where name = 'dualkey_schema'";
+            session.fetch(SqlStr::from_static(query), values![]).await?
         }
         #[cfg(feature = "postgres")]
         Dialect::Postgres => {
-            let question = "select 1 where to_regclass($1) is not null";
+            let query = "select 1 where to_regclass($1) is not null";
             let table = render(shared, "{schema}dualkey_schema");
-            session.fetch(SqlStr::from_static(question), values![&table]).await?
+            session.fetch(SqlStr::from_static(query), values![&table]).await?
         }
     };
     Ok(!rows.is_empty())

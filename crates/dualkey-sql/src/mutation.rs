@@ -1,16 +1,16 @@
 use dualkey_store::{AuditEntry, AuditTarget, Change};
 use dualkey_token::TokenDigest;
 
-use crate::SqlError;
+use crate::error::SqlError;
 use crate::row::Row;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::statement::Statement;
 use crate::value::{Value, values};
 
-/// A change under way: one transaction, which holds the row that counts revisions from its first
-/// statement on. So changes happen one after the other, and what is read here stays true until the
-/// end. Dropped before that, it leaves no trace.
+/// A transaction that changes partners or tokens. Its first statement locks the row that counts
+/// revisions, so changes are serialized, and what it reads stays true until it commits. Dropping it
+/// rolls back.
 pub(crate) struct Mutation<'a> {
     shared: &'a Shared,
     session: Session,
@@ -18,16 +18,16 @@ pub(crate) struct Mutation<'a> {
     changes: Vec<Change>,
 }
 
-/// How many revisions the change log reaches back at least: a process that was cut off for longer
-/// forgets all that it holds.
-const KEPT_REVISIONS: i64 = 10_000;
-/// Old ones go by so many.
-const FORGET_EVERY: i64 = 64;
+/// The change log holds at least the latest revisions of this number. A process that was disconnected
+/// for longer clears its cache.
+const RETAINED_REVISIONS: i64 = 10_000;
+/// The log is pruned once in this number of revisions.
+const PRUNE_INTERVAL: i64 = 64;
 
 impl<'a> Mutation<'a> {
     pub(crate) async fn begin(shared: &'a Shared) -> Result<Self, SqlError> {
         let mut session = shared.begin().await?;
-        let rows = shared.fetch(&mut session, Statement::NextRevision, values![]).await?;
+        let rows = shared.fetch(&mut session, Statement::IncrementRevision, values![]).await?;
         let row = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
         Ok(Self { shared, session, revision: row.int("revision")?, changes: Vec::new() })
     }
@@ -48,28 +48,31 @@ impl<'a> Mutation<'a> {
         self.shared.execute(&mut self.session, statement, values).await
     }
 
+    /// Records a change of a partner, for the caches of all processes.
     pub(crate) async fn partner_changed(&mut self, api_key: &str) -> Result<(), SqlError> {
         self.changes.push(Change::Partner(api_key.to_owned()));
-        self.log("partner", api_key.as_bytes()).await
+        self.insert_change("partner", api_key.as_bytes()).await
     }
 
+    /// Records a change of a token, for the caches of all processes.
     pub(crate) async fn token_changed(&mut self, digest: &TokenDigest) -> Result<(), SqlError> {
         self.changes.push(Change::Token(*digest));
-        self.log("token", digest.as_bytes()).await
+        self.insert_change("token", digest.as_bytes()).await
     }
 
-    async fn log(&mut self, kind: &str, key: &[u8]) -> Result<(), SqlError> {
+    async fn insert_change(&mut self, kind: &str, key: &[u8]) -> Result<(), SqlError> {
         let values = values![self.revision, kind, key];
-        self.execute(Statement::LogChange, values).await?;
+        self.execute(Statement::InsertChange, values).await?;
         Ok(())
     }
 
-    /// Keeps the change and the entry that tells of it; this process knows before anybody hears of it.
+    /// Commits the change with its audit entry, then publishes it in this process. The future of the
+    /// operation completes after that.
     pub(crate) async fn commit(mut self, entry: &AuditEntry) -> Result<(), SqlError> {
-        self.keep(entry).await?;
-        if self.revision % FORGET_EVERY == 0 {
-            let until = values![self.revision - KEPT_REVISIONS];
-            self.execute(Statement::ForgetChanges, until).await?;
+        self.insert_audit(entry).await?;
+        if self.revision % PRUNE_INTERVAL == 0 {
+            let until = values![self.revision - RETAINED_REVISIONS];
+            self.execute(Statement::DeleteOldChanges, until).await?;
         }
         self.shared.commit_change(self.session).await?;
         for change in &self.changes {
@@ -78,7 +81,7 @@ impl<'a> Mutation<'a> {
         Ok(())
     }
 
-    async fn keep(&mut self, entry: &AuditEntry) -> Result<(), SqlError> {
+    async fn insert_audit(&mut self, entry: &AuditEntry) -> Result<(), SqlError> {
         let AuditEntry { id, at, actor, action, subject, detail } = entry;
         let (organization, subject) = match subject {
             AuditTarget::Token { organization, id } => (Some(organization), Value::from(*id)),
@@ -89,8 +92,7 @@ impl<'a> Mutation<'a> {
         Ok(())
     }
 
-    /// Undoes the change: nothing happened.
-    pub(crate) async fn undo(self) -> Result<(), SqlError> {
+    pub(crate) async fn rollback(self) -> Result<(), SqlError> {
         self.session.end("rollback").await
     }
 }

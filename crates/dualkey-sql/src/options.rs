@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, SystemClock};
 
-use crate::session::Pool;
-use crate::shared::{Shared, patience};
-use crate::{SqlError, SqlStore};
+use crate::error::SqlError;
 
-/// How a [`SqlStore`] is opened.
+/// The options with which a [`SqlStore`](crate::SqlStore) is opened.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), dualkey_sql::SqlError> {
@@ -24,30 +22,38 @@ use crate::{SqlError, SqlStore};
 /// ```
 #[derive(Clone)]
 pub struct SqlOptions {
-    schema: Option<String>,
-    deadline: Duration,
-    poll_interval: Option<Duration>,
-    clock: Arc<dyn Clock>,
+    pub(crate) schema: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) poll_interval: Option<Duration>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl SqlOptions {
-    /// A deadline of one second, PostgreSQL's schema `public`, and the system's clock.
+    /// A timeout of 1 s, PostgreSQL's schema `public`, and the system clock.
     #[must_use]
     pub fn new() -> Self {
-        let (deadline, clock) = (Duration::from_secs(1), Arc::new(SystemClock));
-        Self { schema: None, deadline, poll_interval: None, clock }
+        let (timeout, clock) = (Duration::from_secs(1), Arc::new(SystemClock));
+        Self { schema: None, timeout, poll_interval: None, clock }
     }
 
-    /// Keeps the tables in this schema of a PostgreSQL database, which exists. No statement relies on
-    /// the `search_path`.
+    /// The schema of a PostgreSQL database that holds the tables. Default: `public`. The schema must
+    /// exist; the statements do not depend on the `search_path`.
+    ///
+    /// ```
+    /// use dualkey_sql::{SqlError, SqlOptions};
+    ///
+    /// assert!(SqlOptions::new().with_schema("access").is_ok());
+    /// let refused = SqlOptions::new().with_schema("my-schema");
+    /// assert!(matches!(refused, Err(SqlError::InvalidSchema)));
+    /// ```
     ///
     /// # Errors
     ///
     /// The name is not 1 to 63 letters, digits and underscores, or begins with a digit.
     pub fn with_schema(self, name: &str) -> Result<Self, SqlError> {
-        let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let is_word_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let is_valid = (1..=63).contains(&name.len())
-            && name.bytes().all(is_of_word)
+            && name.bytes().all(is_word_byte)
             && !name.starts_with(|first: char| first.is_ascii_digit());
         if !is_valid {
             return Err(SqlError::InvalidSchema);
@@ -55,92 +61,44 @@ impl SqlOptions {
         Ok(Self { schema: Some(name.to_owned()), ..self })
     }
 
-    /// Has each verb fail that is not done after this time; one second if not said.
+    /// The time after which an operation fails: with [`SqlError::Timeout`], or with an error that names
+    /// what it waited for. Default: 1 s.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    /// use dualkey_sql::SqlOptions;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("dualkey-sql-late-{}.db", std::process::id()));
+    /// # let address = format!("sqlite:{}", path.display());
+    /// let options = SqlOptions::new();
+    /// assert!(options.clone().with_timeout(Duration::from_secs(30)).connect(&address).await.is_ok());
+    /// let late = options.with_timeout(Duration::ZERO).connect(&address).await;
+    /// assert!(late.is_err()); // not even a connection is open after 0 s
+    /// # std::fs::remove_file(path).ok();
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// ```
     #[must_use]
-    pub fn with_timeout(self, deadline: Duration) -> Self {
-        Self { deadline, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
-    /// Looks so often for what other processes changed. If not said, 200 ms in SQLite, and one second
-    /// in PostgreSQL, which also says at once when something changed.
+    /// The interval at which the change feed reads the change log. Default: 200 ms in SQLite, 1 s in
+    /// PostgreSQL, which also notifies the feed of each change. At least 1 ms.
     #[must_use]
     pub fn with_poll_interval(self, interval: Duration) -> Self {
         Self { poll_interval: Some(interval.max(Duration::from_millis(1))), ..self }
     }
 
-    /// Tells by this clock until when all changes are known: the one that the registry has.
+    /// The clock of the feed's watermark, which must be the clock of the registry. Default: the
+    /// system clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
-    }
-
-    /// Opens the database at this address: `sqlite:` and a path, or `postgres://…`, as [sqlx] takes
-    /// them.
-    ///
-    /// A file of SQLite is made if it is missing, readable for its owner only. It is written so that
-    /// what was acknowledged is there after a crash, of the machine too.
-    ///
-    /// [sqlx]: https://docs.rs/sqlx
-    ///
-    /// # Errors
-    ///
-    /// The address is malformed, or of a database that this build does not support; the database
-    /// cannot be reached, refuses, or has tables of a newer version.
-    pub async fn connect(self, address: &str) -> Result<SqlStore, SqlError> {
-        match address.split_once(':').map_or("", |(scheme, _)| scheme) {
-            #[cfg(feature = "sqlite")]
-            "sqlite" => {
-                self.refuse_schema()?;
-                let pool = crate::sqlite::open(address, patience(self.deadline))?;
-                self.from_sqlite_pool(pool).await
-            }
-            #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => {
-                let pool = crate::postgres::open(address, patience(self.deadline))?;
-                self.from_postgres_pool(pool).await
-            }
-            _ => Err(SqlError::InvalidAddress("this program was built for no such database")),
-        }
-    }
-
-    /// Opens the SQLite database of this pool. What its connections promise is up to whoever made
-    /// them: `journal_mode = wal`, `synchronous = full` and a `busy_timeout` are what
-    /// [`connect`](Self::connect) sets.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Self::connect).
-    #[cfg(feature = "sqlite")]
-    pub async fn from_sqlite_pool(self, pool: sqlx::SqlitePool) -> Result<SqlStore, SqlError> {
-        self.refuse_schema()?;
-        self.open(Pool::Sqlite(pool), None, Duration::from_millis(200)).await
-    }
-
-    /// Opens the PostgreSQL database of this pool. One more connection, outside of the pool, listens
-    /// for changes.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Self::connect).
-    #[cfg(feature = "postgres")]
-    pub async fn from_postgres_pool(self, pool: sqlx::PgPool) -> Result<SqlStore, SqlError> {
-        let schema = self.schema.clone().unwrap_or_else(|| "public".to_owned());
-        self.open(Pool::Postgres(pool), Some(schema), Duration::from_secs(1)).await
-    }
-
-    #[cfg(feature = "sqlite")]
-    const fn refuse_schema(&self) -> Result<(), SqlError> {
-        if self.schema.is_some() { Err(SqlError::InvalidSchema) } else { Ok(()) }
-    }
-
-    async fn open(
-        self,
-        pool: Pool,
-        schema: Option<String>,
-        poll_interval: Duration,
-    ) -> Result<SqlStore, SqlError> {
-        let poll_interval = self.poll_interval.unwrap_or(poll_interval);
-        SqlStore::open(Shared::new(pool, schema, self.clock, self.deadline, poll_interval)).await
     }
 }
 
@@ -154,7 +112,7 @@ impl fmt::Debug for SqlOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlOptions")
             .field("schema", &self.schema)
-            .field("deadline", &self.deadline)
+            .field("timeout", &self.timeout)
             .field("poll_interval", &self.poll_interval)
             .finish_non_exhaustive()
     }

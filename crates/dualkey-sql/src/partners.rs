@@ -1,12 +1,12 @@
 use dualkey_limit::LimitPolicy;
 use dualkey_store::{AuditEntry, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture};
 
-use crate::SqlError;
-use crate::SqlStore;
+use crate::error::SqlError;
 use crate::mutation::Mutation;
 use crate::row::Row;
 use crate::shared::Shared;
 use crate::statement::Statement;
+use crate::store::SqlStore;
 use crate::value::{Value, values};
 
 impl PartnerStore for SqlStore {
@@ -15,20 +15,20 @@ impl PartnerStore for SqlStore {
         partner: Partner,
         entry: AuditEntry,
     ) -> StoreFuture<'_, InsertOutcome> {
-        self.change(async move |shared| insert(&shared, &partner, &entry).await)
+        self.execute(async move |shared| insert(&shared, &partner, &entry).await)
     }
 
     fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
         let api_key = api_key.to_owned();
-        self.ask(async move |shared| {
-            let rows = shared.ask(Statement::PartnerByKey, values![&api_key]).await?;
+        self.query(async move |shared| {
+            let rows = shared.query(Statement::SelectPartnerByKey, values![&api_key]).await?;
             rows.first().map(Row::partner).transpose()
         })
     }
 
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
-        self.ask(async move |shared| {
-            let rows = shared.ask(Statement::Partners, values![]).await?;
+        self.query(async move |shared| {
+            let rows = shared.query(Statement::SelectPartners, values![]).await?;
             rows.iter().map(Row::partner).collect()
         })
     }
@@ -39,10 +39,10 @@ impl PartnerStore for SqlStore {
         policy: LimitPolicy,
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        self.change(async move |shared| {
+        self.execute(async move |shared| {
             let [permits, period, burst, daily, offset] = columns(policy)?;
             let values = values![partner, permits, period, burst, daily, offset];
-            update(&shared, Statement::SetLimits, values, &entry).await
+            update(&shared, Statement::UpdateLimits, values, &entry).await
         })
     }
 
@@ -52,8 +52,8 @@ impl PartnerStore for SqlStore {
         enabled: bool,
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        self.change(async move |shared| {
-            update(&shared, Statement::SetEnabled, values![partner, enabled], &entry).await
+        self.execute(async move |shared| {
+            update(&shared, Statement::UpdateEnabled, values![partner, enabled], &entry).await
         })
     }
 }
@@ -69,7 +69,7 @@ async fn insert(
         values![*id, name, api_key, *enabled, permits, period, burst, daily, offset, *created_at];
     let mut mutation = Mutation::begin(shared).await?;
     if mutation.execute(Statement::InsertPartner, values).await? == 0 {
-        mutation.undo().await?;
+        mutation.rollback().await?;
         return Ok(InsertOutcome::Refused);
     }
     mutation.partner_changed(api_key).await?;
@@ -86,7 +86,7 @@ async fn update(
     let mut mutation = Mutation::begin(shared).await?;
     let rows = mutation.fetch(statement, values).await?;
     let Some(row) = rows.first() else {
-        mutation.undo().await?;
+        mutation.rollback().await?;
         return Ok(None);
     };
     let partner = row.partner()?;
@@ -95,9 +95,9 @@ async fn update(
     Ok(Some(partner))
 }
 
-/// Only limits that can be read again are kept.
+/// The columns of a policy. Refuses a policy that could not be read again.
 fn columns(policy: LimitPolicy) -> Result<[Value<'static>; 5], SqlError> {
-    let policy = policy.validated().map_err(|_| SqlError::Encode("limits that cannot be kept"))?;
+    let policy = policy.validated().map_err(|_| SqlError::Encode("the limits are out of range"))?;
     Ok([
         policy.rate().permits().get().into(),
         i64::try_from(policy.rate().period().as_secs()).unwrap_or(i64::MAX).into(),

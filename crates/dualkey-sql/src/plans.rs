@@ -1,4 +1,4 @@
-//! How the databases carry out each statement, on well filled tables.
+//! The query plans of each statement, on tables with many rows.
 
 use std::env;
 
@@ -6,29 +6,32 @@ use dualkey_test_postgres::Server;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
 use crate::dialect::Dialect;
+use crate::sqlite;
 use crate::statement::{Statement, Statements};
-use crate::{SqlStore, sqlite};
+use crate::store::SqlStore;
 
-/// Reads a whole table, since all of it is asked for.
-const fn reads_all(statement: Statement) -> bool {
-    matches!(statement, Statement::Partners | Statement::Usages)
+/// Whether the result of a statement is a whole table.
+const fn returns_whole_table(statement: Statement) -> bool {
+    matches!(statement, Statement::SelectPartners | Statement::SelectUsages)
 }
 
-/// 100,000 tokens of 2,000 organizations, half as many entries of the trail, 20,000 partners, and the
-/// change log as long as it becomes. Each database has its way to count and to draw.
-fn fill(numbers: &str, id: &str, digest: &str, time: &str, yes: &str) -> String {
+/// Inserts tokens of 2,000 organizations, half as many audit entries, a fifth as many partners, and the
+/// longest possible change log. The arguments are SQL expressions of the dialect: a source of numbers
+/// `n`, a random id, a random digest, a time, and true.
+fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, yes: &str) -> String {
+    let (entries, partners) = (tokens / 2, tokens / 5);
     format!(
         "insert into dualkey_tokens
             (id, organization, digest, name, hint, scopes, created_at, last_used_at)
          select {id}, 'organization ' || (n % 2000), {digest}, 'token', 'abc', 'a:read', {time}, {time}
-         from {numbers} where n <= 100000;
+         from {numbers} where n <= {tokens};
          insert into dualkey_audit (id, organization, done_at, actor, action, subject, detail)
          select {id}, case when n % 2 = 0 then 'organization ' || (n % 2000) end, {time}, 'system',
-            'token_issued', {id}, '' from {numbers} where n <= 50000;
+            'token_issued', {id}, '' from {numbers} where n <= {entries};
          insert into dualkey_partners (id, name, api_key, enabled, rate_permits, rate_period, burst,
             daily, utc_offset_secs, created_at)
          select {id}, 'partner', 'key-number-' || n, {yes}, 5, 1, 10, 10000, 0, {time}
-         from {numbers} where n <= 20000;
+         from {numbers} where n <= {partners};
          insert into dualkey_usage select id, 20000, 1 from dualkey_partners;
          insert into dualkey_changes select n, 'token', {digest} from {numbers} where n <= 10000;
          update dualkey_revision set revision = 10000;
@@ -46,24 +49,25 @@ async fn sqlite_searches_and_does_not_scan() {
     for is_filled in [false, true] {
         if is_filled {
             let numbers = "(with recursive numbers (n) as
-                (select 1 union all select n + 1 from numbers where n < 100000)
+                (select 1 union all select n + 1 from numbers where n < 20000)
                 select n from numbers)";
             let id = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-7' || \
                 substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || \
                 hex(randomblob(6)))";
             let time = "'2026-01-01T00:00:00.000000Z'";
-            let script = fill(numbers, id, "randomblob(32)", time, "1");
+            let script = fill(20_000, numbers, id, "randomblob(32)", time, "1");
             raw_sql(AssertSqlSafe(script)).execute(&pool).await.unwrap();
         }
-        for statement in Statement::ALL.iter().filter(|statement| !reads_all(**statement)) {
+        for statement in Statement::ALL.iter().filter(|statement| !returns_whole_table(**statement))
+        {
             let text = format!("explain query plan {}", statements.text(*statement).as_str());
             let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(&pool).await.unwrap();
             let plan = rows.iter().map(|row| row.get::<String, _>("detail"));
             for step in plan.filter(|step| step.starts_with("SCAN")) {
-                // The one row that counts revisions, and the rows that the statement is given.
-                let is_known = ["current", "dualkey_revision", "json_each"];
-                let is_known = is_known.iter().any(|table| step[5..].starts_with(table));
-                assert!(is_known, "{statement:?}: {step}");
+                // The one row that counts revisions, and the rows in the arguments.
+                let is_expected = ["current", "dualkey_revision", "json_each"];
+                let is_expected = is_expected.iter().any(|table| step[5..].starts_with(table));
+                assert!(is_expected, "{statement:?}: {step}");
             }
         }
     }
@@ -79,7 +83,8 @@ async fn postgres_searches_and_does_not_scan() {
     drop(SqlStore::connect(&address).await.unwrap());
     let mut connection = PgConnection::connect(&address).await.unwrap();
     let script = fill(
-        "generate_series(1, 100000) as numbers (n)",
+        30_000,
+        "generate_series(1, 30000) as numbers (n)",
         "gen_random_uuid()",
         "sha256(n::text::bytea)",
         "now()",
@@ -87,68 +92,69 @@ async fn postgres_searches_and_does_not_scan() {
     );
     raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
     let ids = "select string_agg(id::text, ',') from
-        (select id from dualkey_tokens order by random() limit 10000) as drawn";
+        (select id from dualkey_tokens order by random() limit 10000) as sample";
     let ids: String = sqlx::query_scalar(ids).fetch_one(&mut connection).await.unwrap();
     let statements = Statements::new(Dialect::Postgres, Some("public"));
-    for statement in Statement::ALL.iter().filter(|statement| !reads_all(**statement)) {
+    for statement in Statement::ALL.iter().filter(|statement| !returns_whole_table(**statement)) {
         let text = statements.text(*statement);
-        let prepare = format!("prepare asked as {}", text.as_str());
+        let prepare = format!("prepare statement as {}", text.as_str());
         raw_sql(AssertSqlSafe(prepare)).execute(&mut connection).await.unwrap();
         for mode in ["force_generic_plan", "force_custom_plan"] {
             let arguments = arguments(*statement, &ids);
             let arguments = if arguments.is_empty() { arguments } else { format!("({arguments})") };
-            let explain = format!("set plan_cache_mode = {mode}; explain execute asked{arguments}");
+            let explain =
+                format!("set plan_cache_mode = {mode}; explain execute statement{arguments}");
             let rows = raw_sql(AssertSqlSafe(explain)).fetch_all(&mut connection).await.unwrap();
             let plan = rows.iter().map(|row| row.get::<String, _>(0));
             for step in plan.filter(|step| step.contains("Seq Scan")) {
-                let is_known = step.contains("Seq Scan on dualkey_revision"); // one row
-                assert!(is_known, "{statement:?} with {mode}: {step}");
+                let is_expected = step.contains("Seq Scan on dualkey_revision"); // one row
+                assert!(is_expected, "{statement:?} with {mode}: {step}");
             }
         }
-        raw_sql("deallocate asked").execute(&mut connection).await.unwrap();
+        raw_sql("deallocate statement").execute(&mut connection).await.unwrap();
     }
 }
 
-/// What a statement is usually given, for plans that depend on it.
+/// Typical arguments, for plans that depend on them.
 fn arguments(statement: Statement, ids: &str) -> String {
     let id = &ids[..36];
     match statement {
-        Statement::Partners
-        | Statement::Usages
-        | Statement::NextRevision
-        | Statement::CurrentRevision => String::new(),
+        Statement::SelectPartners
+        | Statement::SelectUsages
+        | Statement::IncrementRevision
+        | Statement::SelectRevision => String::new(),
         Statement::InsertPartner => {
             format!("'{id}', 'name', 'key-number-0', true, 5, 1, 10, 10000, 0, now()")
         }
-        Statement::PartnerByKey => "'key-number-7'".into(),
-        Statement::SetLimits => format!("'{id}', 5, 1, 10, 10000, 0"),
-        Statement::SetEnabled => format!("'{id}', true"),
+        Statement::SelectPartnerByKey => "'key-number-7'".into(),
+        Statement::UpdateLimits => format!("'{id}', 5, 1, 10, 10000, 0"),
+        Statement::UpdateEnabled => format!("'{id}', true"),
         Statement::InsertToken => format!(
             "'{id}', 'organization 7', sha256('new'), 'name', 'abc', 'a:read', now(), null, null, \
              null, null, null"
         ),
         Statement::CountTokens => "'organization 7'".into(),
-        Statement::TokenByDigest => "sha256('7')".into(),
-        Statement::TokenOf | Statement::DeleteToken => format!("'organization 7', '{id}'"),
-        Statement::TokensPage | Statement::AuditOfOrganization => {
+        Statement::SelectTokenByDigest => "sha256('7')".into(),
+        Statement::SelectToken | Statement::DeleteToken => format!("'organization 7', '{id}'"),
+        Statement::SelectTokensPage | Statement::SelectOrganizationAudit => {
             format!("'organization 7', '{id}', 4294967295")
         }
-        Statement::EndToken => format!("'{id}', now(), '{id}'"),
-        Statement::NoteUses => {
+        Statement::ReplaceToken => format!("'{id}', now(), '{id}'"),
+        Statement::UpdateLastUsed => {
             let times = Vec::from_iter(ids.split(',').map(|_| "2026-02-02")).join(",");
             format!("'{{{ids}}}', '{{{times}}}', '{{{times}}}'")
         }
-        Statement::UsageOf => format!("'{id}', 20000"),
-        Statement::AddUsage => {
+        Statement::SelectUsage => format!("'{id}', 20000"),
+        Statement::UpsertUsage => {
             let ones = Vec::from_iter(ids.split(',').map(|_| "1")).join(",");
             format!("'{{{ids}}}', '{{{ones}}}', '{{{ones}}}'")
         }
         Statement::InsertAudit => {
             format!("'{id}', 'organization 7', now(), 'system', 'token_issued', '{id}', ''")
         }
-        Statement::AuditOfPartners => format!("'{id}', 50"),
-        Statement::LogChange => "10001, 'token', sha256('new')".into(),
-        Statement::ForgetChanges => "64".into(),
-        Statement::ChangesSince => "9998".into(),
+        Statement::SelectPartnerAudit => format!("'{id}', 50"),
+        Statement::InsertChange => "10001, 'token', sha256('new')".into(),
+        Statement::DeleteOldChanges => "64".into(),
+        Statement::SelectChangesSince => "9998".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What only PostgreSQL needs.
+//! PostgreSQL: its pool, its transactions, and its encoding of values.
 
 use std::time::Duration;
 
@@ -13,16 +13,35 @@ use sqlx::postgres::{
 };
 use sqlx::{Arguments as _, Decode, Encode, PgPool, Postgres, Type};
 
-use crate::SqlError;
+use crate::error::SqlError;
 use crate::value::{Id, Time, Value, bind};
 
-pub(crate) fn open(address: &str, patience: Duration) -> Result<PgPool, SqlError> {
+/// The channel on which processes notify one another of changes. The payload is the schema's name.
+pub(crate) const CHANNEL: &str = "dualkey_changes";
+
+pub(crate) fn open(address: &str, acquire_timeout: Duration) -> Result<PgPool, SqlError> {
     let options: PgConnectOptions = address.parse()?;
     let options = match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("dualkey"),
     };
-    Ok(PgPoolOptions::new().acquire_timeout(patience).connect_lazy_with(options))
+    Ok(PgPoolOptions::new().acquire_timeout(acquire_timeout).connect_lazy_with(options))
+}
+
+/// Begins a transaction. Each statement reads what was committed before it, whatever the server's
+/// default isolation level is. The server ends a transaction that this process abandoned or whose
+/// process is suspended, so that the row that counts revisions does not stay locked.
+pub(crate) fn begin(timeout: Duration) -> String {
+    let millis = timeout.as_millis().clamp(1, i32::MAX as u128);
+    format!(
+        "begin isolation level read committed read write; \
+         set local statement_timeout = {millis}; \
+         set local idle_in_transaction_session_timeout = {millis}"
+    )
+}
+
+pub(crate) fn notify_and_commit(schema: Option<&str>) -> String {
+    format!("notify {CHANNEL}, '{}'; commit", schema.unwrap_or_default())
 }
 
 pub(crate) fn arguments(values: &[Value<'_>]) -> Result<PgArguments, SqlError> {
@@ -31,15 +50,16 @@ pub(crate) fn arguments(values: &[Value<'_>]) -> Result<PgArguments, SqlError> {
     Ok(arguments)
 }
 
-/// Whether PostgreSQL can hold these: its texts hold no NUL, so nothing is found under such a name.
-pub(crate) fn can_hold(values: &[Value<'_>]) -> bool {
+/// Whether PostgreSQL can represent these values: a `text` contains no NUL, so a query for one finds
+/// no row.
+pub(crate) fn can_represent(values: &[Value<'_>]) -> bool {
     !values.iter().any(|value| matches!(value, Value::Text(Some(text)) if text.contains('\0')))
 }
 
 fn add_uses(arguments: &mut PgArguments, uses: &[TokenUse]) -> Result<(), BoxDynError> {
-    arguments.add(Vec::from_iter(uses.iter().map(|noted| Id(*noted.token.as_bytes()))))?;
-    arguments.add(Vec::from_iter(uses.iter().map(|noted| Time(noted.first_at))))?;
-    arguments.add(Vec::from_iter(uses.iter().map(|noted| Time(noted.last_at))))
+    arguments.add(Vec::from_iter(uses.iter().map(|token_use| Id(*token_use.token.as_bytes()))))?;
+    arguments.add(Vec::from_iter(uses.iter().map(|token_use| Time(token_use.first_at))))?;
+    arguments.add(Vec::from_iter(uses.iter().map(|token_use| Time(token_use.last_at))))
 }
 
 fn add_usages(arguments: &mut PgArguments, usages: &[DailyUsage]) -> Result<(), BoxDynError> {
@@ -49,12 +69,12 @@ fn add_usages(arguments: &mut PgArguments, usages: &[DailyUsage]) -> Result<(), 
     arguments.add(Vec::from_iter(permits))
 }
 
-/// The types' numbers, which are the same in every PostgreSQL (`pg_type.dat`).
-macro_rules! numbered {
-    ($($type:ty: $number:literal, array $array:literal;)*) => {
+/// Types by OID: those of built-in types are the same in every PostgreSQL (`pg_type.dat`).
+macro_rules! builtin_types {
+    ($($type:ty: $oid:literal, array $array:literal;)*) => {
         $(impl Type<Postgres> for $type {
             fn type_info() -> PgTypeInfo {
-                PgTypeInfo::with_oid(Oid($number))
+                PgTypeInfo::with_oid(Oid($oid))
             }
         }
 
@@ -66,7 +86,7 @@ macro_rules! numbered {
     };
 }
 
-numbered! {
+builtin_types! {
     Id: 2950, array 2951;
     Time: 1184, array 1185;
 }
@@ -84,7 +104,7 @@ impl<'r> Decode<'r, Postgres> for Id {
     }
 }
 
-/// 2000-01-01, from which PostgreSQL counts microseconds.
+/// 2000-01-01 in microseconds since 1970-01-01: PostgreSQL counts from there.
 const PG_EPOCH: i64 = 946_684_800_000_000;
 
 impl Encode<'_, Postgres> for Time {
@@ -96,11 +116,12 @@ impl Encode<'_, Postgres> for Time {
 }
 
 impl<'r> Decode<'r, Postgres> for Time {
-    /// Times before 1970 or after 2554, infinity among them, are none that were written.
+    /// Times before 1970 or after 2554, `infinity` included, are errors: this program writes none.
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let micros = i64::from_be_bytes(binary(&value)?).checked_add(PG_EPOCH);
         let micros = micros.and_then(|micros| u64::try_from(micros).ok());
-        let nanos = micros.and_then(|micros| micros.checked_mul(1_000)).ok_or("unreadable")?;
+        let nanos =
+            micros.and_then(|micros| micros.checked_mul(1_000)).ok_or("time out of range")?;
         Ok(Self(Timestamp::from_nanos(nanos)))
     }
 }
@@ -108,6 +129,6 @@ impl<'r> Decode<'r, Postgres> for Time {
 fn binary<const N: usize>(value: &PgValueRef<'_>) -> Result<[u8; N], BoxDynError> {
     match value.format() {
         PgValueFormat::Binary => Ok(value.as_bytes()?.try_into()?),
-        PgValueFormat::Text => Err("prepared statements answer in binary".into()),
+        PgValueFormat::Text => Err("expected the binary format of a prepared statement".into()),
     }
 }

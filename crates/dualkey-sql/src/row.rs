@@ -8,10 +8,10 @@ use dualkey_store::{
 use dualkey_token::{TokenDigest, TokenHint};
 use sqlx::Row as _;
 
-use crate::SqlError;
+use crate::error::SqlError;
 use crate::value::{Id, Time};
 
-/// A row of either database. One that is not as it was written is an error, and no panic.
+/// A row of either database. A value that this program did not write is an error, never a panic.
 pub(crate) enum Row {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlx::sqlite::SqliteRow),
@@ -19,7 +19,7 @@ pub(crate) enum Row {
     Postgres(sqlx::postgres::PgRow),
 }
 
-/// A column, of the type that is asked for.
+/// The value of a column, in the type that the caller expects.
 macro_rules! get {
     ($row:expr, $column:expr) => {
         match $row {
@@ -77,7 +77,7 @@ impl Row {
     }
 
     pub(crate) fn digest(&self) -> Result<TokenDigest, SqlError> {
-        let bytes = self.bytes("digest")?.try_into().map_err(|_| unreadable("digest"))?;
+        let bytes = self.bytes("digest")?.try_into().map_err(|_| invalid("digest"))?;
         Ok(TokenDigest::from_bytes(bytes))
     }
 
@@ -92,7 +92,7 @@ impl Row {
             id: TokenId::from_bytes(self.id("id")?),
             organization: OrganizationId::from(self.text("organization")?),
             name: self.text("name")?,
-            hint: TokenHint::try_from(hint.as_str()).map_err(|_| unreadable("hint"))?,
+            hint: TokenHint::try_from(hint.as_str()).map_err(|_| invalid("hint"))?,
             scopes: scopes.split_terminator(' ').map(Into::into).collect(),
             created_at: self.time("created_at")?,
             expires_at: self.maybe_time("expires_at")?,
@@ -121,7 +121,7 @@ impl Row {
             60 => Rate::per_minute(permits),
             3_600 => Rate::per_hour(permits),
             86_400 => Rate::per_day(permits),
-            _ => return Err(unreadable("rate_period")),
+            _ => return Err(invalid("rate_period")),
         };
         let policy = LimitPolicy::new(rate, self.positive("burst")?);
         let policy = match self.maybe_int("daily")? {
@@ -129,14 +129,14 @@ impl Row {
             None => policy.validated(),
         };
         let offset =
-            self.int("utc_offset_secs")?.try_into().map_err(|_| unreadable("utc_offset_secs"))?;
-        let policy = policy.map_err(|_| unreadable("burst"))?.with_utc_offset_secs(offset);
-        policy.map_err(|_| unreadable("utc_offset_secs"))
+            self.int("utc_offset_secs")?.try_into().map_err(|_| invalid("utc_offset_secs"))?;
+        let policy = policy.map_err(|_| invalid("burst"))?.with_utc_offset_secs(offset);
+        policy.map_err(|_| invalid("utc_offset_secs"))
     }
 
     fn positive(&self, column: &str) -> Result<NonZeroU32, SqlError> {
         let number = u32::try_from(self.int(column)?).ok().and_then(NonZeroU32::new);
-        number.ok_or_else(|| unreadable(column))
+        number.ok_or_else(|| invalid(column))
     }
 
     pub(crate) fn usage(&self) -> Result<DailyUsage, SqlError> {
@@ -145,7 +145,7 @@ impl Row {
     }
 
     pub(crate) fn permits(&self) -> Result<u64, SqlError> {
-        self.int("permits")?.try_into().map_err(|_| unreadable("permits"))
+        self.int("permits")?.try_into().map_err(|_| invalid("permits"))
     }
 
     pub(crate) fn audit_entry(&self) -> Result<AuditEntry, SqlError> {
@@ -155,7 +155,7 @@ impl Row {
             id: AuditId::from_bytes(self.id("id")?),
             at: self.time("done_at")?,
             actor: self.text("actor")?,
-            action: action.ok_or_else(|| unreadable("action"))?,
+            action: action.ok_or_else(|| invalid("action"))?,
             subject: match self.maybe_text("organization")? {
                 Some(organization) => AuditTarget::Token {
                     organization: organization.into(),
@@ -167,19 +167,19 @@ impl Row {
         })
     }
 
-    /// A row of the change log; there may be none beside the current revision.
+    /// The change in a row of the feed's query: none if the log has no newer change.
     pub(crate) fn change(&self) -> Result<Option<(i64, Change)>, SqlError> {
         let Some(revision) = self.maybe_int("revision")? else { return Ok(None) };
         let (kind, key) = (self.text("kind")?, self.bytes("key")?);
         let change = match kind.as_str() {
             "partner" => String::from_utf8(key).ok().map(Change::Partner),
             "token" => key.try_into().ok().map(TokenDigest::from_bytes).map(Change::Token),
-            _ => None, // a newer program's
+            _ => None, // written by a newer program
         };
         Ok(Some((revision, change.unwrap_or(Change::All))))
     }
 }
 
-fn unreadable(column: &str) -> SqlError {
+fn invalid(column: &str) -> SqlError {
     SqlError::Decode(column.to_owned())
 }

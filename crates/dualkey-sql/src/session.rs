@@ -2,12 +2,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, SqlStr};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::SqlError;
 use crate::dialect::Dialect;
+use crate::error::SqlError;
 use crate::row::Row;
 use crate::value::Value;
 
-/// Connections to either database.
+/// A connection pool of either database.
 #[derive(Debug)]
 pub(crate) enum Pool {
     #[cfg(feature = "sqlite")]
@@ -23,13 +23,13 @@ enum Connection {
     Postgres(PoolConnection<sqlx::Postgres>),
 }
 
-/// A connection in use, in a transaction or not. One that is dropped in a transaction is closed: the
-/// database rolls back, whatever was under way.
+/// A connection taken from the pool, with or without a transaction. Dropping it within a transaction
+/// closes the connection, so that the database rolls back.
 pub(crate) struct Session {
     connection: Connection,
     is_in_transaction: bool,
-    /// Dropped last.
-    pub(crate) turn: Option<OwnedMutexGuard<()>>,
+    /// The last field, so that it is dropped after the connection.
+    pub(crate) write_permit: Option<OwnedMutexGuard<()>>,
 }
 
 impl Pool {
@@ -49,10 +49,10 @@ impl Pool {
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };
-        Ok(Session { connection, is_in_transaction: false, turn: None })
+        Ok(Session { connection, is_in_transaction: false, write_permit: None })
     }
 
-    /// What is wrong when the pool gives no connection: it keeps trying, and does not say why.
+    /// Why the pool provides no connection: sqlx retries until its timeout and drops the cause.
     pub(crate) async fn diagnose(&self) -> SqlError {
         match self {
             #[cfg(feature = "sqlite")]
@@ -83,7 +83,7 @@ impl Session {
             }
             #[cfg(feature = "postgres")]
             Connection::Postgres(connection) => {
-                if !crate::postgres::can_hold(values) {
+                if !crate::postgres::can_represent(values) {
                     return Ok(Vec::new());
                 }
                 let query = sqlx::query_with(sql, crate::postgres::arguments(values)?);
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// How many rows it changed.
+    /// The number of rows that the statement changed.
     pub(crate) async fn execute(
         &mut self,
         sql: SqlStr,
@@ -113,7 +113,7 @@ impl Session {
         }
     }
 
-    /// Runs statements that take and answer nothing.
+    /// Runs statements without arguments and without rows.
     pub(crate) async fn run(&mut self, script: &str) -> Result<(), SqlError> {
         let script = sqlx::raw_sql(AssertSqlSafe(script));
         match &mut self.connection {
@@ -135,7 +135,7 @@ impl Session {
         self.run(script).await
     }
 
-    /// Ends the transaction with this script: `commit`, `rollback`, or more than that.
+    /// Ends the transaction with this script, which contains `commit` or `rollback`.
     pub(crate) async fn end(mut self, script: &str) -> Result<(), SqlError> {
         self.run(script).await?;
         self.is_in_transaction = false;

@@ -8,53 +8,54 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::SqlError;
 use crate::dialect::Dialect;
+use crate::error::SqlError;
 use crate::row::Row;
 use crate::session::{Pool, Session};
 use crate::statement::{Statement, Statements};
 use crate::value::Value;
 
-/// What a store's verbs and its change feed share.
+/// The state that a store's operations share with its change feed.
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) schema: Option<String>,
     pub(crate) changes: ChangeNotifier,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) deadline: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) runtime: Handle,
     statements: Statements,
     begin: String,
-    /// Begins with a wake-up for the change feeds of other processes, where there is such a thing.
+    /// In PostgreSQL it also notifies the change feeds of other processes.
     commit_change: String,
-    /// SQLite has one writer at a time, and lets the others guess when they may try again. Those of
-    /// this process wait in a queue instead.
-    turn: Option<Arc<Mutex<()>>>,
-    /// What was last found to be wrong, and when.
+    /// SQLite has one writer at a time, and makes the others poll for its lock. The writers of this
+    /// process queue here instead.
+    write_permit: Option<Arc<Mutex<()>>>,
+    /// Why the database was last unreachable, and when that was found.
     diagnosis: Mutex<Option<(Instant, String)>>,
 }
 
-const DIAGNOSIS_HOLDS: Duration = Duration::from_secs(1);
+/// How long a diagnosis is reused.
+const DIAGNOSIS_TTL: Duration = Duration::from_secs(1);
 
 impl Shared {
     pub(crate) fn new(
         pool: Pool,
         schema: Option<String>,
         clock: Arc<dyn Clock>,
-        deadline: Duration,
+        timeout: Duration,
         poll_interval: Duration,
     ) -> Self {
-        let (begin, commit_change, turn) = match pool.dialect() {
+        let (begin, commit_change, write_permit) = match pool.dialect() {
             #[cfg(feature = "sqlite")]
             Dialect::Sqlite => {
                 ("begin immediate".to_owned(), "commit".to_owned(), Some(Arc::default()))
             }
             #[cfg(feature = "postgres")]
             Dialect::Postgres => {
-                let channel = crate::wake::CHANNEL;
-                let schema = schema.as_deref().unwrap_or_default();
-                (begin_in_postgres(deadline), format!("notify {channel}, '{schema}'; commit"), None)
+                use crate::postgres::{begin, notify_and_commit};
+
+                (begin(timeout), notify_and_commit(schema.as_deref()), None)
             }
         };
         let statements = Statements::new(pool.dialect(), schema.as_deref());
@@ -63,34 +64,34 @@ impl Shared {
             schema,
             changes: ChangeNotifier::default(),
             clock,
-            deadline,
+            timeout,
             poll_interval,
             runtime: Handle::current(),
             statements,
             begin,
             commit_change,
-            turn,
+            write_permit,
             diagnosis: Mutex::default(),
         }
     }
 
-    /// A connection, within most of the deadline: the rest is for finding out why there is none.
+    /// A connection. Waits for most of the timeout; the rest is for a diagnosis if there is none.
     pub(crate) async fn acquire(&self) -> Result<Session, SqlError> {
-        let patience = patience(self.deadline);
-        match timeout(patience, self.pool.acquire()).await {
+        let acquire_timeout = acquire_timeout(self.timeout);
+        match timeout(acquire_timeout, self.pool.acquire()).await {
             Ok(Err(SqlError::PoolTimedOut)) | Err(_) => {
-                let diagnosis = timeout(self.deadline - patience, self.diagnose()).await;
-                Err(diagnosis.unwrap_or(SqlError::Timeout(self.deadline)))
+                let diagnosis = timeout(self.timeout - acquire_timeout, self.diagnose()).await;
+                Err(diagnosis.unwrap_or(SqlError::Timeout(self.timeout)))
             }
             Ok(acquired) => acquired,
         }
     }
 
-    /// Finds out once for all that ask at the same time.
+    /// Why there is no connection. Concurrent callers share one diagnosis.
     async fn diagnose(&self) -> SqlError {
         let mut known = self.diagnosis.lock().await;
         match &*known {
-            Some((at, reason)) if at.elapsed() < DIAGNOSIS_HOLDS => {
+            Some((at, reason)) if at.elapsed() < DIAGNOSIS_TTL => {
                 SqlError::Unreachable(reason.clone())
             }
             _ => {
@@ -104,24 +105,25 @@ impl Shared {
         }
     }
 
-    /// A transaction.
+    /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Session, SqlError> {
-        let turn = match &self.turn {
-            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+        let write_permit = match &self.write_permit {
+            Some(mutex) => Some(Arc::clone(mutex).lock_owned().await),
             None => None,
         };
         let mut session = self.acquire().await?;
-        session.turn = turn;
+        session.write_permit = write_permit;
         session.begin(&self.begin).await?;
         Ok(session)
     }
 
+    /// Commits a transaction that other processes must learn of.
     pub(crate) async fn commit_change(&self, session: Session) -> Result<(), SqlError> {
         session.end(&self.commit_change).await
     }
 
-    /// What one statement answers, outside of a transaction.
-    pub(crate) async fn ask(
+    /// The rows of one statement, outside of a transaction.
+    pub(crate) async fn query(
         &self,
         statement: Statement,
         values: &[Value<'_>],
@@ -130,6 +132,7 @@ impl Shared {
         self.fetch(&mut session, statement, values).await
     }
 
+    /// The rows of one statement, within a session.
     pub(crate) async fn fetch(
         &self,
         session: &mut Session,
@@ -139,6 +142,7 @@ impl Shared {
         session.fetch(self.statements.text(statement), values).await
     }
 
+    /// The number of rows that one statement changed, within a session.
     pub(crate) async fn execute(
         &self,
         session: &mut Session,
@@ -148,8 +152,8 @@ impl Shared {
         session.execute(self.statements.text(statement), values).await
     }
 
-    /// Runs one statement that changes nothing that is announced, in a transaction of its own: so it
-    /// is done, or it is not and never will be.
+    /// Runs one statement in a transaction of its own, without publishing a change. When a timeout ends
+    /// the transaction, the statement has no effect later on.
     pub(crate) async fn write(
         &self,
         statement: Statement,
@@ -161,22 +165,10 @@ impl Shared {
     }
 }
 
-/// For how long something is waited for, so that there is time left to say what was waited for.
-pub(crate) fn patience(deadline: Duration) -> Duration {
-    deadline / 4 * 3
-}
-
-/// The server ends what this process has given up, or forgotten because it stands still: the row that
-/// counts revisions must not stay locked. Each statement sees what was committed before it, whatever
-/// the server's default is.
-#[cfg(feature = "postgres")]
-fn begin_in_postgres(deadline: Duration) -> String {
-    let millis = deadline.as_millis().clamp(1, i32::MAX as u128);
-    format!(
-        "begin isolation level read committed read write; \
-         set local statement_timeout = {millis}; \
-         set local idle_in_transaction_session_timeout = {millis}"
-    )
+/// The share of a timeout that is spent waiting for a connection or a lock. The rest is for the error
+/// that names the cause.
+pub(crate) fn acquire_timeout(timeout: Duration) -> Duration {
+    timeout / 4 * 3
 }
 
 impl fmt::Debug for Shared {

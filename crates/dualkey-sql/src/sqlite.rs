@@ -1,4 +1,4 @@
-//! What only SQLite needs.
+//! SQLite: its pool, its file, and its encoding of values.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -15,28 +15,29 @@ use sqlx::sqlite::{
 use sqlx::{Arguments as _, Decode, Encode, Sqlite, SqlitePool, Type};
 use uuid::Uuid;
 
-use crate::SqlError;
+use crate::error::SqlError;
 use crate::value::{Id, Time, Value, bind};
 
-/// Readers do not wait for one another; a writer waits for all that is to be written anyway.
+/// For concurrent readers. Writers are serialized anyway.
 const CONNECTIONS: u32 = 4;
 
-/// A pool whose connections keep what they acknowledge, even without power. The file is made if it is
-/// missing, for the eyes of its owner only.
-pub(crate) fn open(address: &str, patience: Duration) -> Result<SqlitePool, SqlError> {
+/// A pool whose commits survive a power failure. Creates a missing file, readable for its owner only.
+pub(crate) fn open(address: &str, busy_timeout: Duration) -> Result<SqlitePool, SqlError> {
     let options: SqliteConnectOptions = address.parse()?;
     if address.contains(":memory:") || address.contains("mode=memory") {
-        return Err(SqlError::InvalidAddress("what is in memory is not kept: use a MemoryStore"));
+        return Err(SqlError::InvalidAddress(
+            "an in-memory database does not persist, use MemoryStore instead",
+        ));
     }
-    make_file(&options)?;
+    create_file(&options)?;
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(patience);
+        .busy_timeout(busy_timeout);
     Ok(SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options))
 }
 
-fn make_file(options: &SqliteConnectOptions) -> Result<(), SqlError> {
+fn create_file(options: &SqliteConnectOptions) -> Result<(), SqlError> {
     let mut file = OpenOptions::new();
     file.write(true).create_new(true);
     #[cfg(unix)]
@@ -104,7 +105,7 @@ macro_rules! as_text {
         impl<'r> Decode<'r, Sqlite> for $type {
             fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
                 let text = <&str as Decode<Sqlite>>::decode(value)?;
-                $read(text).map(Self).ok_or_else(|| "unreadable".into())
+                $read(text).map(Self).ok_or_else(|| "malformed text".into())
             }
         })*
     };
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_one_width_and_sort() {
+    fn time_texts_have_one_width_and_sort() {
         let times = [0, 1, 999_999, 1_700_000_000_000_000, u64::MAX / 1_000];
         let times = times.map(|micros| Timestamp::from_nanos(micros * 1_000));
         let texts = times.map(time_text);

@@ -2,7 +2,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 use crate::dialect::Dialect;
 
-/// The text of a statement: one where the databases agree, else one for each.
+/// The SQL of a statement: the same in both dialects, or one for each.
 #[derive(Clone, Copy)]
 enum Text {
     Same(&'static str),
@@ -17,7 +17,7 @@ use Text::{Each, Same};
 
 macro_rules! statements {
     ($($name:ident: $text:expr,)*) => {
-        /// Each statement that a verb or the change feed runs. There are no others.
+        /// All statements of the operations and of the change feed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Statement {
             $($name,)*
@@ -41,19 +41,19 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         on conflict (api_key) do nothing
     "),
-    PartnerByKey: Same("
+    SelectPartnerByKey: Same("
         select {partner} from {schema}dualkey_partners where api_key = $1
     "),
-    Partners: Same("
+    SelectPartners: Same("
         select {partner} from {schema}dualkey_partners order by id
     "),
-    SetLimits: Same("
+    UpdateLimits: Same("
         update {schema}dualkey_partners
         set rate_permits = $2, rate_period = $3, burst = $4, daily = $5, utc_offset_secs = $6
         where id = $1
         returning {partner}
     "),
-    SetEnabled: Same("
+    UpdateEnabled: Same("
         update {schema}dualkey_partners set enabled = $2 where id = $1 returning {partner}
     "),
 
@@ -64,26 +64,26 @@ statements! {
     CountTokens: Same("
         select count(*) as count from {schema}dualkey_tokens where organization = $1
     "),
-    TokenByDigest: Same("
+    SelectTokenByDigest: Same("
         select {token} from {schema}dualkey_tokens where digest = $1
     "),
-    TokenOf: Same("
+    SelectToken: Same("
         select {token} from {schema}dualkey_tokens where organization = $1 and id = $2
     "),
-    TokensPage: Same("
+    SelectTokensPage: Same("
         select {token} from {schema}dualkey_tokens where organization = $1 and id < $2
         order by id desc limit $3
     "),
-    EndToken: Same("
+    ReplaceToken: Same("
         update {schema}dualkey_tokens set expires_at = $2, replaced_by = $3 where id = $1
     "),
     DeleteToken: Same("
         delete from {schema}dualkey_tokens where organization = $1 and id = $2 returning digest
     "),
-    // In PostgreSQL, rows are locked in the order of their ids, so that two processes cannot wait for
-    // one another. The arrays come out of a `select` so that their length is hidden: for a long one,
-    // the whole table would be read.
-    NoteUses: Each {
+    // PostgreSQL locks the rows in the order of their ids, so that two processes cannot deadlock. The
+    // arrays are wrapped in `select` to hide their length from the planner, which would choose a
+    // sequential scan for a long one.
+    UpdateLastUsed: Each {
         sqlite: "
             update dualkey_tokens set
                 first_used_at = coalesce(first_used_at, uses.first_at),
@@ -96,7 +96,7 @@ statements! {
                 and (last_used_at is null or last_used_at < uses.last_at)
         ",
         postgres: "
-            with held as (
+            with locked as (
                 select token.id, uses.first_at, uses.last_at
                 from unnest(
                     (select $1::uuid[]), (select $2::timestamptz[]), (select $3::timestamptz[])
@@ -106,43 +106,43 @@ statements! {
                 order by token.id for no key update of token
             )
             update {schema}dualkey_tokens as token set
-                first_used_at = coalesce(token.first_used_at, held.first_at),
-                last_used_at = held.last_at
-            from held
-            where token.id = held.id
-                and (token.last_used_at is null or token.last_used_at < held.last_at)
+                first_used_at = coalesce(token.first_used_at, locked.first_at),
+                last_used_at = locked.last_at
+            from locked
+            where token.id = locked.id
+                and (token.last_used_at is null or token.last_used_at < locked.last_at)
         ",
     },
 
-    UsageOf: Same("
+    SelectUsage: Same("
         select permits from {schema}dualkey_usage where partner = $1 and day = $2
     "),
-    Usages: Same("
+    SelectUsages: Same("
         select partner, day, permits from {schema}dualkey_usage
     "),
-    // Partners come in the order of their ids, so that two processes cannot wait for one another.
-    AddUsage: Each {
+    // The arguments are ordered by id, so that two processes cannot deadlock.
+    UpsertUsage: Each {
         sqlite: "
-            insert into dualkey_usage as kept (partner, day, permits)
+            insert into dualkey_usage as existing (partner, day, permits)
             select value ->> 0, value ->> 1, value ->> 2 from json_each($1) where true
             on conflict (partner) do update set
                 day = excluded.day,
                 permits = case
-                    when kept.day < excluded.day then excluded.permits
-                    else excluded.permits + min(kept.permits, 9223372036854775807 - excluded.permits)
+                    when existing.day < excluded.day then excluded.permits
+                    else excluded.permits + min(existing.permits, 9223372036854775807 - excluded.permits)
                 end
-            where kept.day <= excluded.day
+            where existing.day <= excluded.day
         ",
         postgres: "
-            insert into {schema}dualkey_usage as kept (partner, day, permits)
+            insert into {schema}dualkey_usage as existing (partner, day, permits)
             select * from unnest($1::uuid[], $2::bigint[], $3::bigint[])
             on conflict (partner) do update set
                 day = excluded.day,
                 permits = case
-                    when kept.day < excluded.day then excluded.permits
-                    else excluded.permits + least(kept.permits, 9223372036854775807 - excluded.permits)
+                    when existing.day < excluded.day then excluded.permits
+                    else excluded.permits + least(existing.permits, 9223372036854775807 - excluded.permits)
                 end
-            where kept.day <= excluded.day
+            where existing.day <= excluded.day
         ",
     },
 
@@ -151,33 +151,34 @@ statements! {
             (id, organization, done_at, actor, action, subject, detail)
         values ($1, $2, $3, $4, $5, $6, $7)
     "),
-    AuditOfOrganization: Same("
+    SelectOrganizationAudit: Same("
         select id, organization, done_at, actor, action, subject, detail
         from {schema}dualkey_audit where organization = $1 and id < $2
         order by id desc limit $3
     "),
-    // Ordered by both columns of the index: that one of them is null tells PostgreSQL no order.
-    AuditOfPartners: Same("
+    // Ordered by both columns of the index: PostgreSQL does not infer from `is null` that the first is
+    // constant.
+    SelectPartnerAudit: Same("
         select id, organization, done_at, actor, action, subject, detail
         from {schema}dualkey_audit where organization is null and id < $1
         order by organization desc, id desc limit $2
     "),
 
-    NextRevision: Same("
+    IncrementRevision: Same("
         update {schema}dualkey_revision set revision = revision + 1 returning revision
     "),
-    CurrentRevision: Same("
+    SelectRevision: Same("
         select revision from {schema}dualkey_revision
     "),
-    LogChange: Same("
+    InsertChange: Same("
         insert into {schema}dualkey_changes (revision, kind, key) values ($1, $2, $3)
     "),
-    // Ranges with two ends, though one would do: PostgreSQL takes a range with one for a third of the
-    // table. What is to be forgotten, or known, is less than these.
-    ForgetChanges: Same("
+    // Ranges with two bounds, although one would do: PostgreSQL estimates a range with one bound at a
+    // third of the table. The rows to delete or to read are always within both bounds.
+    DeleteOldChanges: Same("
         delete from {schema}dualkey_changes where revision between $1 - 1000 and $1
     "),
-    ChangesSince: Same("
+    SelectChangesSince: Same("
         select current.revision as current, change.revision as revision, kind, key
         from {schema}dualkey_revision as current
         left join {schema}dualkey_changes as change
@@ -186,7 +187,7 @@ statements! {
     "),
 }
 
-/// The statements as one database takes them.
+/// The statements in one dialect, with the schema of the tables.
 pub(crate) struct Statements(Vec<SqlStr>);
 
 impl Statements {
@@ -204,9 +205,7 @@ impl Statements {
         Self(rendered.collect())
     }
 
-    /// # Panics
-    ///
-    /// Never: each statement has its text.
+    /// Never panics: there is one text per statement.
     pub(crate) fn text(&self, statement: Statement) -> SqlStr {
         self.0[statement as usize].clone()
     }

@@ -1,63 +1,55 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey_store::{ChangeNotifier, Store, StoreError, StoreFuture};
-use tokio::task::{AbortHandle, JoinError, JoinHandle};
-use tokio::time::{Instant, sleep, timeout};
+use dualkey_store::{ChangeNotifier, Store, StoreFuture};
+use tokio::time::{Instant, sleep};
 
+use crate::error::SqlError;
 use crate::feed;
 use crate::migrate::migrate;
 use crate::shared::Shared;
-use crate::{SqlError, SqlOptions};
+use crate::task::{AbortOnDrop, joined, spawn};
 
 /// Partners and tokens in a SQLite or PostgreSQL database.
 ///
-/// It lives on the tokio runtime on which it was opened; its verbs can be awaited anywhere. A change
-/// whose future is dropped after it was polled is carried out all the same; any other verb is given up.
+/// A store belongs to the tokio runtime on which it was opened; its futures can be awaited on any
+/// executor. Dropping the future of a change after its first poll does not cancel the change. Dropping
+/// any other future cancels the operation.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use dualkey_sql::SqlStore;
+/// use dualkey_store::PartnerStore as _;
+///
+/// # let path = std::env::temp_dir().join(format!("dualkey-sql-store-{}.db", std::process::id()));
+/// # let address = format!("sqlite:{}", path.display());
+/// let store = SqlStore::connect(&address).await?; // "sqlite:gate.db"
+/// assert!(store.partners().await?.is_empty()); // the tables exist already
+/// assert!(SqlStore::connect("mysql://db.internal/app").await.is_err());
+/// # std::fs::remove_file(path)?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))]
+/// # fn main() {}
+/// ```
 #[derive(Debug)]
 pub struct SqlStore {
     shared: Arc<Shared>,
     _feed: AbortOnDrop,
 }
 
-/// Several processes that open one new SQLite file at once may have to try again for so long.
-const OPENING: Duration = Duration::from_secs(30);
+/// How long opening retries while other processes lock a new SQLite file.
+const OPEN_RETRY_LIMIT: Duration = Duration::from_secs(30);
 
 impl SqlStore {
-    /// Opens the database at this address: see [`SqlOptions::connect`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn connect(address: &str) -> Result<Self, SqlError> {
-        SqlOptions::new().connect(address).await
-    }
-
-    /// Opens the SQLite database of this pool: see [`SqlOptions::from_sqlite_pool`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[cfg(feature = "sqlite")]
-    pub async fn from_sqlite_pool(pool: sqlx::SqlitePool) -> Result<Self, SqlError> {
-        SqlOptions::new().from_sqlite_pool(pool).await
-    }
-
-    /// Opens the PostgreSQL database of this pool: see [`SqlOptions::from_postgres_pool`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[cfg(feature = "postgres")]
-    pub async fn from_postgres_pool(pool: sqlx::PgPool) -> Result<Self, SqlError> {
-        SqlOptions::new().from_postgres_pool(pool).await
-    }
-
+    /// Migrates the tables, then starts the change feed.
     pub(crate) async fn open(shared: Shared) -> Result<Self, SqlError> {
         let shared = Arc::new(shared);
         let began = Instant::now();
         while let Err(error) = migrate(&shared).await {
-            if !error.is_busy() || began.elapsed() > OPENING {
+            if !error.is_busy() || began.elapsed() > OPEN_RETRY_LIMIT {
                 return Err(error);
             }
             sleep(Duration::from_millis(10)).await;
@@ -65,58 +57,31 @@ impl SqlStore {
         Ok(Self { _feed: feed::start(&shared).await?, shared })
     }
 
-    /// Runs a verb, and gives it up when its answer is no longer waited for.
-    pub(crate) fn ask<T, F, V>(&self, verb: V) -> StoreFuture<'static, T>
+    /// Runs an operation that is cancelled when its future is dropped.
+    pub(crate) fn query<T, F, O>(&self, operation: O) -> StoreFuture<'static, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, SqlError>> + Send + 'static,
-        V: FnOnce(Arc<Shared>) -> F + Send + 'static,
+        O: FnOnce(Arc<Shared>) -> F + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let task = start(shared, verb);
-            let _giving_up = AbortOnDrop(task.abort_handle());
-            answer(task.await)
+            let task = spawn(shared, operation);
+            let _cancel = AbortOnDrop(task.abort_handle());
+            joined(task.await)
         })
     }
 
-    /// Runs a verb to its end, even if its answer is no longer waited for: so what is committed is
-    /// announced.
-    pub(crate) fn change<T, F, V>(&self, verb: V) -> StoreFuture<'static, T>
+    /// Runs an operation that continues when its future is dropped, so that each committed change is
+    /// published.
+    pub(crate) fn execute<T, F, O>(&self, operation: O) -> StoreFuture<'static, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, SqlError>> + Send + 'static,
-        V: FnOnce(Arc<Shared>) -> F + Send + 'static,
+        O: FnOnce(Arc<Shared>) -> F + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { answer(start(shared, verb).await) })
-    }
-}
-
-/// Runs a verb on the store's runtime, to the deadline at most.
-fn start<T, F, V>(shared: Arc<Shared>, verb: V) -> JoinHandle<Result<T, SqlError>>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, SqlError>> + Send + 'static,
-    V: FnOnce(Arc<Shared>) -> F + Send + 'static,
-{
-    let (runtime, deadline) = (shared.runtime.clone(), shared.deadline);
-    let timed = async move { timeout(deadline, verb(shared)).await };
-    runtime.spawn(async move { timed.await.unwrap_or(Err(SqlError::Timeout(deadline))) })
-}
-
-fn answer<T>(ended: Result<Result<T, SqlError>, JoinError>) -> Result<T, StoreError> {
-    let answer = ended.map_err(|_| StoreError::new("the runtime of the store has ended"))?;
-    answer.map_err(StoreError::new)
-}
-
-/// A task that ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+        Box::pin(async move { joined(spawn(shared, operation).await) })
     }
 }
 

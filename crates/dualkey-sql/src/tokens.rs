@@ -7,14 +7,15 @@ use dualkey_store::{
 };
 use dualkey_token::TokenDigest;
 
+use crate::error::SqlError;
 use crate::mutation::Mutation;
 use crate::row::Row;
 use crate::shared::Shared;
 use crate::statement::Statement;
+use crate::store::SqlStore;
 use crate::value::values;
-use crate::{SqlError, SqlStore};
 
-/// Greater than all ids that are drawn.
+/// Greater than all generated ids.
 const LAST: TokenId = TokenId::from_bytes([0xff; 16]);
 
 impl TokenStore for SqlStore {
@@ -24,13 +25,13 @@ impl TokenStore for SqlStore {
         max_tokens: usize,
         entry: AuditEntry,
     ) -> StoreFuture<'_, InsertOutcome> {
-        self.change(async move |shared| {
+        self.execute(async move |shared| {
             let mut mutation = Mutation::begin(&shared).await?;
-            if !mutation.has_room(&token.record.organization, max_tokens).await? {
-                mutation.undo().await?;
+            if !has_room(&mut mutation, &token.record.organization, max_tokens).await? {
+                mutation.rollback().await?;
                 return Ok(InsertOutcome::Refused);
             }
-            mutation.insert(&token).await?;
+            insert(&mut mutation, &token).await?;
             mutation.commit(&entry).await?;
             Ok(InsertOutcome::Inserted)
         })
@@ -41,8 +42,9 @@ impl TokenStore for SqlStore {
         digest: &'a TokenDigest,
     ) -> StoreFuture<'a, Option<StoredToken>> {
         let digest = *digest;
-        self.ask(async move |shared| {
-            let rows = shared.ask(Statement::TokenByDigest, values![digest.as_bytes()]).await?;
+        self.query(async move |shared| {
+            let rows =
+                shared.query(Statement::SelectTokenByDigest, values![digest.as_bytes()]).await?;
             rows.first().map(Row::token).transpose()
         })
     }
@@ -53,8 +55,8 @@ impl TokenStore for SqlStore {
         token: &'a TokenId,
     ) -> StoreFuture<'a, Option<TokenRecord>> {
         let (organization, token) = (organization.clone(), *token);
-        self.ask(async move |shared| {
-            let rows = shared.ask(Statement::TokenOf, values![&organization, token]).await?;
+        self.query(async move |shared| {
+            let rows = shared.query(Statement::SelectToken, values![&organization, token]).await?;
             rows.first().map(Row::record).transpose()
         })
     }
@@ -65,9 +67,9 @@ impl TokenStore for SqlStore {
         page: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>> {
         let organization = organization.clone();
-        self.ask(async move |shared| {
+        self.query(async move |shared| {
             let values = values![&organization, page.after.unwrap_or(LAST), page.limit];
-            let rows = shared.ask(Statement::TokensPage, values).await?;
+            let rows = shared.query(Statement::SelectTokensPage, values).await?;
             rows.iter().map(Row::record).collect()
         })
     }
@@ -78,7 +80,7 @@ impl TokenStore for SqlStore {
         request: RotationRequest,
         entry: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome> {
-        self.change(async move |shared| rotate(&shared, token, &request, &entry).await)
+        self.execute(async move |shared| rotate(&shared, token, &request, &entry).await)
     }
 
     fn revoke_token<'a>(
@@ -88,12 +90,12 @@ impl TokenStore for SqlStore {
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome> {
         let (organization, token) = (organization.clone(), *token);
-        self.change(async move |shared| {
+        self.execute(async move |shared| {
             let mut mutation = Mutation::begin(&shared).await?;
             let values = values![&organization, token];
             let rows = mutation.fetch(Statement::DeleteToken, values).await?;
             let Some(row) = rows.first() else {
-                mutation.undo().await?;
+                mutation.rollback().await?;
                 return Ok(RevokeOutcome::NotFound);
             };
             mutation.token_changed(&row.digest()?).await?;
@@ -103,9 +105,9 @@ impl TokenStore for SqlStore {
     }
 
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
-        let uses = one_for_each_token(uses);
-        self.ask(async move |shared| {
-            shared.write(Statement::NoteUses, values![uses.as_slice()]).await
+        let uses = merge_by_token(uses);
+        self.query(async move |shared| {
+            shared.write(Statement::UpdateLastUsed, values![uses.as_slice()]).await
         })
     }
 }
@@ -119,10 +121,10 @@ async fn rotate(
     let RotationRequest { successor, old_expires_at, max_tokens } = request;
     let new = &successor.record;
     let mut mutation = Mutation::begin(shared).await?;
-    let rows = mutation.fetch(Statement::TokenOf, values![&new.organization, token]).await?;
+    let rows = mutation.fetch(Statement::SelectToken, values![&new.organization, token]).await?;
     let old = rows.first().map(Row::token).transpose()?;
     let old = match rotatable(old, new.created_at) {
-        Ok(_) if !mutation.has_room(&new.organization, *max_tokens).await? => {
+        Ok(_) if !has_room(&mut mutation, &new.organization, *max_tokens).await? => {
             Err(RotateOutcome::Refused)
         }
         rotatable => rotatable,
@@ -130,14 +132,14 @@ async fn rotate(
     let old = match old {
         Ok(old) => old,
         Err(refusal) => {
-            mutation.undo().await?;
+            mutation.rollback().await?;
             return Ok(refusal);
         }
     };
     let end = old.record.expires_at.map_or(*old_expires_at, |end| end.min(*old_expires_at));
-    mutation.execute(Statement::EndToken, values![token, end, new.id]).await?;
+    mutation.execute(Statement::ReplaceToken, values![token, end, new.id]).await?;
     mutation.token_changed(&old.digest).await?;
-    mutation.insert(successor).await?;
+    insert(&mut mutation, successor).await?;
     mutation.commit(entry).await?;
     Ok(RotateOutcome::Rotated)
 }
@@ -150,48 +152,46 @@ fn rotatable(old: Option<StoredToken>, now: Timestamp) -> Result<StoredToken, Ro
     if old.record.replaced_by.is_some() { Err(RotateOutcome::AlreadyRotated) } else { Ok(old) }
 }
 
-impl Mutation<'_> {
-    async fn has_room(
-        &mut self,
-        organization: &OrganizationId,
-        max_tokens: usize,
-    ) -> Result<bool, SqlError> {
-        let rows = self.fetch(Statement::CountTokens, values![organization]).await?;
-        let count = rows.first().map_or(Ok(0), |row| row.int("count"))?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX) < max_tokens)
-    }
-
-    async fn insert(&mut self, token: &StoredToken) -> Result<(), SqlError> {
-        let StoredToken { digest, record } = token;
-        if record.scopes.iter().any(|name| name.is_empty() || name.contains(' ')) {
-            return Err(SqlError::Encode("the name of a scope holds a space, or nothing"));
-        }
-        let scopes = record.scopes.join(" ");
-        let values = values![
-            record.id,
-            &record.organization,
-            digest.as_bytes(),
-            &record.name,
-            record.hint.as_str(),
-            &scopes,
-            record.created_at,
-            record.expires_at,
-            record.first_used_at,
-            record.last_used_at,
-            record.replaces,
-            record.replaced_by,
-        ];
-        self.execute(Statement::InsertToken, values).await?;
-        self.token_changed(digest).await
-    }
+async fn has_room(
+    mutation: &mut Mutation<'_>,
+    organization: &OrganizationId,
+    max_tokens: usize,
+) -> Result<bool, SqlError> {
+    let rows = mutation.fetch(Statement::CountTokens, values![organization]).await?;
+    let count = rows.first().map_or(Ok(0), |row| row.int("count"))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX) < max_tokens)
 }
 
-/// In the order of their ids.
-fn one_for_each_token(uses: &[TokenUse]) -> Vec<TokenUse> {
+async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), SqlError> {
+    let StoredToken { digest, record } = token;
+    if record.scopes.iter().any(|name| name.is_empty() || name.contains(' ')) {
+        return Err(SqlError::Encode("a scope name is empty or contains a space"));
+    }
+    let scopes = record.scopes.join(" ");
+    let values = values![
+        record.id,
+        &record.organization,
+        digest.as_bytes(),
+        &record.name,
+        record.hint.as_str(),
+        &scopes,
+        record.created_at,
+        record.expires_at,
+        record.first_used_at,
+        record.last_used_at,
+        record.replaces,
+        record.replaced_by,
+    ];
+    mutation.execute(Statement::InsertToken, values).await?;
+    mutation.token_changed(digest).await
+}
+
+/// One entry per token: its first and its latest use. Ordered by id.
+fn merge_by_token(uses: &[TokenUse]) -> Vec<TokenUse> {
     let mut latest: BTreeMap<_, TokenUse> = BTreeMap::new();
-    for noted in uses {
-        let kept = latest.entry(noted.token).or_insert(*noted);
-        kept.last_at = kept.last_at.max(noted.last_at);
+    for token_use in uses {
+        let merged = latest.entry(token_use.token).or_insert(*token_use);
+        merged.last_at = merged.last_at.max(token_use.last_at);
     }
     latest.into_values().collect()
 }

@@ -1,16 +1,16 @@
 use dualkey_limit::Timestamp;
 use dualkey_store::{AuditId, DailyUsage, OrganizationId, PartnerId, TokenId, TokenUse};
 
-/// A UUID: `uuid` in PostgreSQL; in SQLite text, which sorts alike and reads as it does in logs.
+/// A UUID: `uuid` in PostgreSQL, hyphenated text in SQLite, which sorts alike and matches the logs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Id(pub(crate) [u8; 16]);
 
-/// A time in whole microseconds: `timestamptz` in PostgreSQL; in SQLite text of fixed width, which
-/// sorts and which its date functions read.
+/// A time in whole microseconds: `timestamptz` in PostgreSQL, text of fixed width in SQLite, which
+/// sorts and which its date functions accept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
-/// What a statement is given.
+/// An argument of a statement.
 pub(crate) enum Value<'a> {
     Id(Option<Id>),
     Time(Option<Time>),
@@ -63,7 +63,7 @@ from! {
     &'a [DailyUsage] => Self::Usages;
 }
 
-/// Adds values to the arguments of a statement, for either database.
+/// Adds values to the arguments of a statement of either database.
 macro_rules! bind {
     ($values:expr, $arguments:expr) => {
         for value in $values {
@@ -77,7 +77,7 @@ macro_rules! bind {
                 $crate::value::Value::Uses(uses) => add_uses(&mut $arguments, uses),
                 $crate::value::Value::Usages(usages) => add_usages(&mut $arguments, usages),
             }
-            .map_err(|_| $crate::SqlError::Encode("a value is too large"))?;
+            .map_err(|_| $crate::error::SqlError::Encode("a value is too large"))?;
         }
     };
 }

@@ -1,12 +1,12 @@
-//! The bound on tokens is exact, whoever issues at the same time.
+//! The maximum of tokens per organization is exact under concurrent issuers.
 
 use std::iter::repeat_n;
 
 use crate::support::{Database, issue, on_both};
 
-on_both!(the_bound_holds_when_sixteen_issue_at_once);
+on_both!(sixteen_concurrent_issuers_do_not_exceed_the_maximum);
 
-async fn the_bound_holds_when_sixteen_issue_at_once(database: Database) {
+async fn sixteen_concurrent_issuers_do_not_exceed_the_maximum(database: Database) {
     let stores = [database.registry().await, database.registry().await];
     let issuers = stores.iter().flat_map(|registry| repeat_n(registry, 8)).map(|registry| {
         let registry = registry.clone().with_max_tokens_per_organization(50);

@@ -1,3 +1,5 @@
+//! The conformance suite of the ports, on both databases.
+
 use std::sync::{Arc, Mutex};
 
 use dualkey_store::{Store, conformance};
@@ -14,7 +16,7 @@ async fn postgres_conforms() {
     conforms(Database::postgres).await;
 }
 
-/// The suite that every backend runs, each check on a new database.
+/// Runs each check on a new database.
 async fn conforms(new: impl Fn() -> Database) {
     let databases = Mutex::new(Vec::new());
     conformance::check(|| {

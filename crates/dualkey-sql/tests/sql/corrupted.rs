@@ -1,4 +1,4 @@
-//! Rows that somebody changed by hand are errors, and no panics.
+//! Rows that were changed by hand cause errors, never panics.
 
 use std::error::Error as _;
 
@@ -22,15 +22,15 @@ async fn a_partner_changed_by_hand_is_an_error(database: Database) {
         ("utc_offset_secs", "86400"),
         ("utc_offset_secs", "-9223372036854775808"),
     ] {
-        let kept = format!("select cast({column} as text) from dualkey_partners");
-        let kept = database.texts(&kept).await.remove(0);
+        let original = format!("select cast({column} as text) from dualkey_partners");
+        let original = database.texts(&original).await.remove(0);
         let set = |value: &str| format!("update dualkey_partners set {column} = {value}");
         database.run(&set(value)).await;
         let error = registry.partners().await.unwrap_err();
         let error = reason(&error);
-        assert!(error.contains("makes no sense"), "{column} = {value}: {error}");
+        assert!(error.contains("invalid value in column"), "{column} = {value}: {error}");
         assert!(registry.store().partner_by_key("key-number-1").await.is_err());
-        database.run(&set(&kept)).await;
+        database.run(&set(&original)).await;
         registry.partners().await.unwrap();
     }
 }
@@ -44,7 +44,7 @@ async fn a_token_changed_by_hand_is_an_error(database: Database) {
             ("created_at", "'yesterday'"),
             ("expires_at", "'1969-12-31T00:00:00.000000Z'"),
             ("last_used_at", "''"),
-            ("replaces", "'nobody'"),
+            ("replaces", "'no uuid'"),
         ]);
     } else {
         changes.extend([
@@ -55,16 +55,16 @@ async fn a_token_changed_by_hand_is_an_error(database: Database) {
         ]);
     }
     for (column, value) in changes {
-        let kept = format!("select coalesce({column} || '', '') from dualkey_tokens");
-        let kept = match database.texts(&kept).await.remove(0) {
-            kept if kept.is_empty() => "null".to_owned(),
-            kept => format!("'{kept}'"),
+        let original = format!("select coalesce({column} || '', '') from dualkey_tokens");
+        let original = match database.texts(&original).await.remove(0) {
+            text if text.is_empty() => "null".to_owned(),
+            text => format!("'{text}'"),
         };
         database.run(&format!("update dualkey_tokens set {column} = {value}")).await;
         let error = registry.tokens(&"acme".into()).await.unwrap_err();
         assert!(reason(&error).contains(column), "{column} = {value}: {error:?}");
         assert!(registry.store().token_by_digest(&token.secret.digest()).await.is_err());
-        database.run(&format!("update dualkey_tokens set {column} = {kept}")).await;
+        database.run(&format!("update dualkey_tokens set {column} = {original}")).await;
         registry.tokens(&"acme".into()).await.unwrap();
     }
     database.run("update dualkey_audit set action = 'pardoned'").await;

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after the process was killed.
+//! Acknowledged changes survive a killed process.
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -8,18 +8,18 @@ use dualkey_store::TokenId;
 
 use crate::support::{Database, issue, patient, registry};
 
-/// Set in the process that is to be killed.
+/// Set in the child process, which this test kills.
 const ADDRESS: &str = "DUALKEY_TEST_ISSUES_INTO";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_kill_9() {
+async fn acknowledged_tokens_survive_kill_9() {
     if let Ok(address) = env::var(ADDRESS) {
         return issue_until_killed(&address).await;
     }
     let database = Database::sqlite();
     for _ in 0..3 {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["durable::what_was_acknowledged_survives_kill_9", "--exact", "--nocapture"])
+            .args(["durable::acknowledged_tokens_survive_kill_9", "--exact", "--nocapture"])
             .env(ADDRESS, &database.address)
             .stdout(Stdio::piped())
             .spawn()

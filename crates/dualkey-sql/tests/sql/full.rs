@@ -1,4 +1,4 @@
-//! A full disk is a clear error, does no damage, and is over when there is room.
+//! A full disk is a clear error, does no damage, and recovers when space is freed.
 
 use std::error::Error as _;
 use std::fs;
@@ -11,12 +11,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use crate::support::{Database, issue, patient, registry};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_may_not_grow_is_a_clear_error() {
+async fn a_file_at_its_maximum_size_is_a_clear_error() {
     let database = Database::sqlite();
     let pool = pool_with_pages(&database, "60");
     let store = registry(Arc::new(patient().from_sqlite_pool(pool).await.unwrap()));
     fill(&store).await;
-    assert!(store.tokens(&"acme".into()).await.is_ok(), "reading goes on");
+    assert!(store.tokens(&"acme".into()).await.is_ok(), "reads still succeed");
     assert_eq!(database.texts("pragma integrity_check").await, ["ok"]);
 
     let pool = pool_with_pages(&database, "6000");
@@ -32,7 +32,7 @@ fn pool_with_pages(database: &Database, pages: &'static str) -> SqlitePool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_a_clear_error_until_there_is_room() {
+async fn a_full_disk_is_a_clear_error_until_space_is_freed() {
     let database = Database::sqlite();
     let folder = database.folder.as_ref().unwrap().0.clone();
     let mut mount = Command::new("mount");
@@ -40,13 +40,13 @@ async fn a_full_disk_is_a_clear_error_until_there_is_room() {
     let is_mounted = mount.status().is_ok_and(|status| status.success());
     assert!(
         is_mounted,
-        "no disk to fill: run this as root, or under `unshare --map-root-user --mount`"
+        "cannot mount a disk to fill: run this as root, or under `unshare --map-root-user --mount`"
     );
     let _unmount = Unmount(folder.clone());
     fs::write(folder.join("ballast"), vec![1; 2 << 20]).unwrap();
     let store = database.registry().await;
     fill(&store).await;
-    assert!(store.tokens(&"acme".into()).await.is_ok(), "reading goes on");
+    assert!(store.tokens(&"acme".into()).await.is_ok(), "reads still succeed");
 
     fs::remove_file(folder.join("ballast")).unwrap();
     issue(&store, "other").await.unwrap();
@@ -55,7 +55,7 @@ async fn a_full_disk_is_a_clear_error_until_there_is_room() {
     assert_eq!(database.count("dualkey_audit").await, tokens);
 }
 
-/// Issues tokens until there is no room.
+/// Issues tokens until the disk is full.
 async fn fill(registry: &Registry) {
     let registry = registry.clone().with_max_tokens_per_organization(1_000_000);
     let error = loop {

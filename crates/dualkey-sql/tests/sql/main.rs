@@ -1,6 +1,6 @@
-//! What a store in a database promises, on real files of SQLite and a real server of PostgreSQL.
+//! The guarantees of `SqlStore`, on real SQLite files and a real PostgreSQL server.
 
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+#![allow(clippy::unwrap_used, reason = "test support may panic")]
 
 mod bound;
 mod cancelled;
@@ -11,6 +11,7 @@ mod feed;
 mod full;
 mod migrations;
 mod outage;
+mod restart;
 mod runtime;
 mod schemas;
 mod secrecy;

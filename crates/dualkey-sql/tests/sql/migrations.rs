@@ -1,4 +1,4 @@
-//! The tables come to the version of the program: once, whoever else starts, and with what was there.
+//! The tables are migrated to the version of the program: once, under concurrency, and with their rows.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -10,23 +10,23 @@ use dualkey_store::{PartnerId, TokenId};
 use crate::support::{Database, issue, on_both, register, registry};
 
 on_both!(
-    a_database_of_the_first_schema_is_upgraded_with_what_it_holds,
-    a_database_of_a_newer_schema_is_refused,
-    opening_again_changes_nothing,
+    a_database_of_the_first_version_keeps_its_rows,
+    a_database_of_a_newer_version_is_refused,
+    reopening_changes_nothing,
 );
 
-/// Set in the processes that race.
+/// Set in the concurrent child processes.
 const ADDRESS: &str = "DUALKEY_TEST_MIGRATES";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eight_processes_at_once_make_one_sqlite_schema() {
-    let name = "migrations::eight_processes_at_once_make_one_sqlite_schema";
+async fn eight_concurrent_processes_create_one_sqlite_schema() {
+    let name = "migrations::eight_concurrent_processes_create_one_sqlite_schema";
     race(name, Database::sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eight_processes_at_once_make_one_postgres_schema() {
-    let name = "migrations::eight_processes_at_once_make_one_postgres_schema";
+async fn eight_concurrent_processes_create_one_postgres_schema() {
+    let name = "migrations::eight_concurrent_processes_create_one_postgres_schema";
     race(name, Database::postgres).await;
 }
 
@@ -52,7 +52,7 @@ async fn race(test: &str, new: impl Fn() -> Database) {
     }
 }
 
-async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds(database: Database) {
+async fn a_database_of_the_first_version_keeps_its_rows(database: Database) {
     database
         .run(match database.is_sqlite() {
             true => include_str!("first_schema/sqlite.sql"),
@@ -60,7 +60,7 @@ async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds(database:
         })
         .await;
     let registry = database.registry().await;
-    let time = |day: u64| Timestamp::from_secs(1_767_225_600 + (day - 1) * 86_400); // of January 2026
+    let time = |day: u64| Timestamp::from_secs(1_767_225_600 + (day - 1) * 86_400); // day of January 2026
 
     let [one, two] = registry.partners().await.unwrap().try_into().unwrap();
     assert_eq!((one.policy, one.enabled, one.created_at), (LimitPolicy::default(), true, time(1)));
@@ -82,7 +82,7 @@ async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds(database:
     assert_eq!(database.count("dualkey_audit").await, 2);
 }
 
-async fn a_database_of_a_newer_schema_is_refused(database: Database) {
+async fn a_database_of_a_newer_version_is_refused(database: Database) {
     drop(database.open().await);
     database.run("insert into dualkey_schema values (3)").await;
     let refused = SqlStore::connect(&database.address).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn a_database_of_a_newer_schema_is_refused(database: Database) {
     assert!(refused.to_string().contains("newer"), "{refused}");
 }
 
-async fn opening_again_changes_nothing(database: Database) {
+async fn reopening_changes_nothing(database: Database) {
     let token = issue(&database.registry().await, "acme").await.unwrap();
     let again = database.registry().await;
     assert_eq!(again.tokens(&"acme".into()).await.unwrap(), [token.record]);

@@ -1,4 +1,4 @@
-//! A store lives on the runtime on which it was opened, and is asked from anywhere.
+//! A store belongs to the runtime on which it was opened; any executor can await its operations.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::support::{Database, issue, registry};
 
 #[test]
-fn verbs_are_awaited_on_any_executor_while_the_runtime_runs() {
+fn any_executor_can_await_while_the_runtime_runs() {
     for database in [Database::sqlite(), Database::postgres()] {
         let runtime = Runtime::new().unwrap();
         let store = runtime.block_on(database.open());
@@ -21,7 +21,7 @@ fn verbs_are_awaited_on_any_executor_while_the_runtime_runs() {
         drop(runtime);
         let RegistryError::Store(error) = pollster::block_on(issue(&registry, "acme")).unwrap_err()
         else {
-            panic!("the store cannot answer");
+            panic!("expected an error of the store");
         };
         assert!(error.source().unwrap().to_string().contains("runtime"));
     }

@@ -1,4 +1,4 @@
-//! The tables live in a schema of the embedding program's, beside its own, and in its own pool.
+//! The tables can use a schema and a pool of the embedding program.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ async fn in_schema(address: &str, schema: &str) -> Registry {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_schemas_of_one_database_know_nothing_of_one_another() {
+async fn two_schemas_of_one_database_are_independent() {
     let database = Database::postgres();
     database.run("create schema one; create schema \"Two\"; create table dualkey_schema ()").await;
-    // A search path on which nothing is found.
+    // With an empty search path.
     let address = format!("{}&options=-csearch_path%3D", database.address);
     let one = in_schema(&address, "one").await;
     let two = in_schema(&address, "Two").await;
@@ -28,15 +28,15 @@ async fn two_schemas_of_one_database_know_nothing_of_one_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_is_missing_is_a_clear_error() {
+async fn a_missing_schema_is_a_clear_error() {
     let database = Database::postgres();
-    let options = SqlOptions::new().with_schema("nowhere").unwrap();
+    let options = SqlOptions::new().with_schema("missing").unwrap();
     let error = options.connect(&database.address).await.unwrap_err();
-    assert!(error.to_string().contains("schema \"nowhere\" does not exist"), "{error}");
+    assert!(error.to_string().contains("schema \"missing\" does not exist"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_none_is_refused() {
+async fn an_invalid_schema_name_is_refused() {
     for name in ["", "1st", "my-schema", "a\"b", "a.b", "ä", &"a".repeat(64)] {
         let refused = SqlOptions::new().with_schema(name);
         assert!(matches!(refused, Err(SqlError::InvalidSchema)), "{name:?}");
@@ -47,7 +47,7 @@ async fn a_name_that_is_none_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_create_nothing_can_use_tables_that_are_there() {
+async fn a_role_without_create_rights_can_use_existing_tables() {
     let database = Database::postgres();
     drop(database.open().await);
     database
@@ -62,10 +62,10 @@ async fn a_role_that_may_create_nothing_can_use_tables_that_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_programs_own_pool_of_one_connection_is_enough() {
+async fn a_pool_of_one_connection_is_enough() {
     let database = Database::postgres();
     let options: PgConnectOptions = database.address.parse().unwrap();
-    // Whatever the program likes its transactions to be.
+    // The isolation level of the embedding program has no effect.
     let options = options.options([("default_transaction_isolation", "serializable")]);
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let registry = registry(Arc::new(patient().from_postgres_pool(pool.clone()).await.unwrap()));
@@ -82,7 +82,7 @@ async fn the_programs_own_pool_of_one_connection_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_with_a_nul_is_found_nowhere() {
+async fn a_name_with_a_nul_matches_no_row() {
     for database in [Database::sqlite(), Database::postgres()] {
         let store = SqlStore::connect(&database.address).await.unwrap();
         let registry = registry(Arc::new(store));

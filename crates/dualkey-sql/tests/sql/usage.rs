@@ -1,4 +1,4 @@
-//! What is written behind adds up, and moves forwards only, whoever else writes.
+//! Under concurrent writers, usage adds up and last uses only move forward.
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
@@ -9,15 +9,15 @@ use crate::support::{Database, on_both};
 
 on_both!(
     usage_of_two_stores_adds_up,
-    usage_stops_at_the_largest_number,
-    uses_of_two_stores_move_forwards_only,
+    usage_saturates_at_the_largest_integer,
+    last_uses_of_two_stores_only_move_forward,
 );
 
 const BATCH: u32 = 10_000;
 
 fn uuid(number: u32) -> [u8; 16] {
     let mut bytes = [0x77; 16];
-    // Ids that differ in their first bytes lie far apart.
+    // Ids that differ in their first bytes are spread over the index.
     bytes[..4].copy_from_slice(&number.wrapping_mul(0x9E37_79B1).to_be_bytes());
     bytes
 }
@@ -48,7 +48,7 @@ async fn usage_of_two_stores_adds_up(database: Database) {
     assert!(usages.iter().all(|usage| usage.permits == 36));
 }
 
-async fn usage_stops_at_the_largest_number(database: Database) {
+async fn usage_saturates_at_the_largest_integer(database: Database) {
     let store = database.open().await;
     let partner = PartnerId::from_bytes(uuid(1));
     let usage = |permits| DailyUsage { partner, day: 7, permits };
@@ -59,7 +59,7 @@ async fn usage_stops_at_the_largest_number(database: Database) {
     store.add_usage(&[]).await.unwrap();
 }
 
-async fn uses_of_two_stores_move_forwards_only(database: Database) {
+async fn last_uses_of_two_stores_only_move_forward(database: Database) {
     let stores = [database.open().await, database.open().await];
     database.run(&tokens(database.is_sqlite())).await;
     let time = |second: u64| Timestamp::from_secs(1_000_000 + second);
@@ -68,12 +68,12 @@ async fn uses_of_two_stores_move_forwards_only(database: Database) {
     stores[0].record_uses(&first).await.unwrap();
     let writers = [5_u64, 8, 2, 7, 1, 6, 3, 4].map(|second| {
         let store = stores[usize::from(second % 2 == 0)].clone();
-        let noted = move |number| TokenUse {
+        let token_use = move |number| TokenUse {
             token: TokenId::from_bytes(uuid(number)),
             first_at: time(second),
             last_at: time(second + 100),
         };
-        let mut uses = Vec::from_iter((0..BATCH).map(noted));
+        let mut uses = Vec::from_iter((0..BATCH).map(token_use));
         if second % 2 == 1 {
             uses.reverse();
         }

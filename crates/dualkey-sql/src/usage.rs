@@ -2,36 +2,36 @@ use std::collections::BTreeMap;
 
 use dualkey_store::{DailyUsage, PartnerId, StoreFuture, UsageStore};
 
-use crate::SqlStore;
 use crate::row::Row;
 use crate::statement::Statement;
+use crate::store::SqlStore;
 use crate::value::values;
 
 impl UsageStore for SqlStore {
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
-        self.ask(async move |shared| {
-            let rows = shared.ask(Statement::UsageOf, values![partner, day]).await?;
+        self.query(async move |shared| {
+            let rows = shared.query(Statement::SelectUsage, values![partner, day]).await?;
             rows.first().map_or(Ok(0), Row::permits)
         })
     }
 
     fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
-        self.ask(async move |shared| {
-            let rows = shared.ask(Statement::Usages, values![]).await?;
+        self.query(async move |shared| {
+            let rows = shared.query(Statement::SelectUsages, values![]).await?;
             rows.iter().map(Row::usage).collect()
         })
     }
 
     fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
-        let usages = one_for_each_partner(usages);
-        self.ask(async move |shared| {
-            shared.write(Statement::AddUsage, values![usages.as_slice()]).await
+        let usages = merge_by_partner(usages);
+        self.query(async move |shared| {
+            shared.write(Statement::UpsertUsage, values![usages.as_slice()]).await
         })
     }
 }
 
-/// Of the latest day, in the order of their ids.
-fn one_for_each_partner(usages: &[DailyUsage]) -> Vec<DailyUsage> {
+/// One entry per partner: the sum of its latest day. Ordered by id.
+fn merge_by_partner(usages: &[DailyUsage]) -> Vec<DailyUsage> {
     let mut latest: BTreeMap<PartnerId, DailyUsage> = BTreeMap::new();
     for usage in usages {
         let sum = latest.entry(usage.partner).or_insert(DailyUsage { permits: 0, ..*usage });

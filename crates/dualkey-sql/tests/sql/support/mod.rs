@@ -1,10 +1,12 @@
+pub(crate) mod recorder;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use dualkey_limit::{LimitPolicy, SystemClock};
+use dualkey_limit::{Clock as _, LimitPolicy, SystemClock};
 use dualkey_scope::Catalogue;
 use dualkey_sql::{SqlOptions, SqlStore};
 use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, RegistryError, Store};
@@ -13,7 +15,7 @@ use dualkey_token::Prefix;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, raw_sql};
 
-/// A test for each database: the function of this name takes it.
+/// Defines a test per database from a function that takes the database.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -34,7 +36,7 @@ macro_rules! on_both {
 
 pub(crate) use on_both;
 
-/// A folder that goes with the test.
+/// A folder that is removed at the end of the test.
 #[derive(Debug)]
 pub(crate) struct Folder(pub(crate) PathBuf);
 
@@ -58,7 +60,7 @@ impl Drop for Folder {
     }
 }
 
-/// An empty database of its own.
+/// A new, empty database.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) address: String,
@@ -87,7 +89,7 @@ impl Database {
         registry(self.open().await)
     }
 
-    /// Runs statements as an operator would, by hand.
+    /// Runs statements on a connection outside of the store.
     pub(crate) async fn run(&self, script: &str) {
         let script = raw_sql(AssertSqlSafe(script));
         if self.is_sqlite() {
@@ -101,7 +103,7 @@ impl Database {
         }
     }
 
-    /// The texts that a statement answers.
+    /// The texts that a query returns.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let query = sqlx::query_scalar(AssertSqlSafe(sql));
         if self.is_sqlite() {
@@ -120,7 +122,7 @@ impl Database {
     }
 }
 
-/// With a deadline that a busy machine keeps, for tests of something else.
+/// Options with a timeout that does not elapse on a busy machine.
 pub(crate) fn patient() -> SqlOptions {
     SqlOptions::new().with_timeout(Duration::from_secs(30))
 }
@@ -134,13 +136,21 @@ pub(crate) async fn issue(
     registry: &Registry,
     organization: &str,
 ) -> Result<IssuedToken, RegistryError> {
-    let (name, scopes) = ("token".into(), vec!["b:read".into(), "a:read".into()]);
-    let organization = organization.into();
-    registry.issue_token(NewToken { organization, name, scopes, expires_at: None }).await
+    registry.issue_token(NewToken::new(organization, "token", ["b:read", "a:read"])).await
 }
 
 pub(crate) async fn register(registry: &Registry, api_key: &str) -> Partner {
     let (name, policy) = ("partner".into(), LimitPolicy::default());
     let partner = NewPartner { name, policy, api_key: Some(api_key.into()) };
     registry.register_partner(partner).await.unwrap()
+}
+
+/// Waits until the change feed has read all changes that are committed by now.
+pub(crate) async fn wait_for_watermark(registry: &Registry) {
+    let (now, began) = (SystemClock.now(), Instant::now());
+    while registry.store().changes().watermark() < now {
+        assert!(began.elapsed() < Duration::from_secs(30), "the change feed is stuck");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(registry.store().changes().watermark() <= SystemClock.now());
 }
