@@ -1,4 +1,4 @@
-use dualkey_store::{AuditEntry, AuditTarget, Change};
+use dualkey_store::{ApiKey, AuditEntry, AuditTarget, Change};
 use dualkey_token::TokenDigest;
 
 use crate::SqlError;
@@ -48,9 +48,9 @@ impl<'a> Mutation<'a> {
         self.shared.execute(&mut self.session, statement, values).await
     }
 
-    pub(crate) async fn partner_changed(&mut self, api_key: &str) -> Result<(), SqlError> {
-        self.changes.push(Change::Partner(api_key.to_owned()));
-        self.log("partner", api_key.as_bytes()).await
+    pub(crate) async fn partner_changed(&mut self, api_key: &ApiKey) -> Result<(), SqlError> {
+        self.changes.push(Change::Partner(api_key.clone()));
+        self.log("partner", api_key.as_str().as_bytes()).await
     }
 
     pub(crate) async fn token_changed(&mut self, digest: &TokenDigest) -> Result<(), SqlError> {

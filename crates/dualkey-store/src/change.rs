@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
+use crate::ApiKey;
+
 /// Something in a store is no longer what a cache may hold of it, its absence included.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
     /// What is known under this partner key.
-    Partner(String),
+    Partner(ApiKey),
     /// What is known under this digest.
     Token(TokenDigest),
     /// Anything: changes may have been missed.

@@ -32,9 +32,6 @@ pub enum RegistryError {
     /// The name of an organization.
     #[error("an organization has 1 to 128 bytes and no control characters")]
     InvalidOrganization,
-    /// The partner's key.
-    #[error("a partner key has 8 to 128 visible ASCII characters other than \" , ; \\")]
-    InvalidApiKey,
     /// A token was given as a partner's key.
     #[error("a token is secret and no partner key; revoke it if others have seen it")]
     TokenAsApiKey,

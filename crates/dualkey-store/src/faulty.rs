@@ -6,10 +6,10 @@ use dualkey_limit::LimitPolicy;
 use dualkey_token::TokenDigest;
 
 use crate::{
-    AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome, MemoryStore,
-    OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome,
-    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore,
-    TokenUse, UsageStore,
+    ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome,
+    MemoryStore, OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome,
+    RotateOutcome, RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId,
+    TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 
 /// A [`MemoryStore`] for tests, that fails when it is told to and counts what it is asked.
@@ -122,7 +122,7 @@ impl PartnerStore for FaultyStore {
         self.run(|inner| inner.insert_partner(partner, entry))
     }
 
-    fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
+    fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
         count(&self.partner_lookups);
         self.run(move |inner| inner.partner_by_key(api_key))
     }

@@ -25,6 +25,7 @@
 //! # }).unwrap();
 //! ```
 
+mod api_key;
 mod audit;
 mod change;
 #[cfg(feature = "conformance")]
@@ -39,6 +40,7 @@ mod port;
 mod registry;
 mod token;
 
+pub use api_key::{ApiKey, InvalidApiKey};
 pub use audit::{AuditAction, AuditEntry, AuditTarget};
 pub use change::{Change, ChangeListener, ChangeNotifier};
 pub use error::{RegistryError, StoreError};
@@ -46,7 +48,7 @@ pub use error::{RegistryError, StoreError};
 pub use faulty::{Fault, FaultyStore};
 pub use id::{AuditId, OrganizationId, PartnerId, TokenId};
 pub use memory::MemoryStore;
-pub use partner::{NewPartner, Partner, is_api_key};
+pub use partner::{NewPartner, Partner};
 pub use port::{
     AuditStore, DailyUsage, InsertOutcome, Page, PartnerStore, RevokeOutcome, RotateOutcome,
     RotationRequest, Store, StoreFuture, TokenStore, UsageStore,

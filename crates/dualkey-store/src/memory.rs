@@ -7,7 +7,7 @@ use dualkey_limit::LimitPolicy;
 use dualkey_token::TokenDigest;
 
 use crate::{
-    AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeNotifier, DailyUsage,
+    ApiKey, AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeNotifier, DailyUsage,
     InsertOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome,
     RotateOutcome, RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId,
     TokenRecord, TokenStore, TokenUse, UsageStore,
@@ -26,7 +26,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Records {
     partners: Vec<Partner>,
-    partner_by_key: HashMap<String, usize>,
+    partner_by_key: HashMap<ApiKey, usize>,
     partner_by_id: HashMap<PartnerId, usize>,
     tokens: HashMap<TokenId, StoredToken>,
     by_digest: HashMap<[u8; 32], TokenId>,
@@ -174,7 +174,7 @@ impl PartnerStore for MemoryStore {
         done(InsertOutcome::Inserted)
     }
 
-    fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
+    fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
         let records = self.records();
         let at = records.partner_by_key.get(api_key);
         done(at.and_then(|at| records.partners.get(*at)).cloned())

@@ -1,6 +1,6 @@
 use dualkey_limit::{LimitPolicy, Timestamp};
 
-use crate::PartnerId;
+use crate::{ApiKey, PartnerId};
 
 /// An integration that may call the API, with its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Partner {
     /// What people call it.
     pub name: String,
     /// What it sends in `X-Api-Key`: no secret, and of no use alone.
-    pub api_key: String,
+    pub api_key: ApiKey,
     /// Its limits.
     pub policy: LimitPolicy,
     /// Whether its key is accepted.
@@ -27,9 +27,8 @@ pub struct NewPartner {
     pub name: String,
     /// Its limits.
     pub policy: LimitPolicy,
-    /// Its key, if it brings one: 8 to 128 visible ASCII characters other than `"`, `,`, `;` and `\`.
-    /// Otherwise 16 letters and digits are drawn.
-    pub api_key: Option<String>,
+    /// Its key, if it brings one. Default: 16 letters and digits are drawn.
+    pub api_key: Option<ApiKey>,
 }
 
 impl NewPartner {
@@ -38,12 +37,16 @@ impl NewPartner {
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), policy: LimitPolicy::default(), api_key: None }
     }
-}
 
-/// Whether these bytes can be a partner's key: 8 to 128 visible ASCII characters other than `"`, `,`,
-/// `;` and `\`.
-#[must_use]
-pub fn is_api_key(key: &[u8]) -> bool {
-    (8..=128).contains(&key.len())
-        && key.iter().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(byte))
+    /// The same partner with these limits.
+    #[must_use]
+    pub fn with_policy(self, policy: LimitPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The same partner with this key.
+    #[must_use]
+    pub fn with_api_key(self, api_key: ApiKey) -> Self {
+        Self { api_key: Some(api_key), ..self }
+    }
 }

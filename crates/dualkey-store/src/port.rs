@@ -6,7 +6,7 @@ use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_token::TokenDigest;
 
 use crate::{
-    AuditEntry, AuditId, ChangeNotifier, OrganizationId, Partner, PartnerId, StoreError,
+    ApiKey, AuditEntry, AuditId, ChangeNotifier, OrganizationId, Partner, PartnerId, StoreError,
     StoredToken, TokenId, TokenRecord, TokenUse,
 };
 
@@ -32,7 +32,7 @@ pub trait PartnerStore: Debug + Send + Sync {
     -> StoreFuture<'_, InsertOutcome>;
 
     /// The partner with exactly this key.
-    fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>>;
+    fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>>;
 
     /// All partners, oldest first.
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>>;

@@ -10,10 +10,9 @@ use rand::rngs::SysRng;
 use rand::{RngExt as _, distr::Alphanumeric, rand_core::UnwrapErr};
 
 use crate::{
-    AuditAction, AuditEntry, AuditId, AuditTarget, DailyUsage, InsertOutcome, IssuedToken,
+    ApiKey, AuditAction, AuditEntry, AuditId, AuditTarget, DailyUsage, InsertOutcome, IssuedToken,
     MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, RegistryError,
     RevokeOutcome, RotateOutcome, RotationRequest, Store, StoredToken, TokenId, TokenRecord,
-    is_api_key,
 };
 
 /// The one door for changes to partners and tokens. Clones are the same registry.
@@ -145,7 +144,7 @@ impl Registry {
     /// # Errors
     ///
     /// There is no such partner, or the store failed.
-    pub async fn partner(&self, api_key: &str) -> Result<Partner, RegistryError> {
+    pub async fn partner(&self, api_key: &ApiKey) -> Result<Partner, RegistryError> {
         self.store.partner_by_key(api_key).await?.ok_or(RegistryError::NotFound)
     }
 
@@ -176,7 +175,7 @@ impl Registry {
     /// There is no such partner, the limits are invalid, or the store failed.
     pub async fn set_limits(
         &self,
-        api_key: &str,
+        api_key: &ApiKey,
         policy: LimitPolicy,
     ) -> Result<Partner, RegistryError> {
         let policy = policy.validated()?;
@@ -193,7 +192,7 @@ impl Registry {
     /// There is no such partner, or the store failed.
     pub async fn set_enabled(
         &self,
-        api_key: &str,
+        api_key: &ApiKey,
         enabled: bool,
     ) -> Result<Partner, RegistryError> {
         let id = self.partner(api_key).await?.id;
@@ -399,11 +398,11 @@ impl Registry {
         (IssuedToken { secret, record: record.clone() }, StoredToken { digest, record })
     }
 
-    fn check_api_key(&self, api_key: &str) -> Result<(), RegistryError> {
-        if PlainToken::parse(&self.prefix, api_key).is_ok() {
-            return Err(RegistryError::TokenAsApiKey);
+    fn check_api_key(&self, api_key: &ApiKey) -> Result<(), RegistryError> {
+        match PlainToken::parse(&self.prefix, api_key.as_str()) {
+            Ok(_) => Err(RegistryError::TokenAsApiKey),
+            Err(_) => Ok(()),
         }
-        if is_api_key(api_key.as_bytes()) { Ok(()) } else { Err(RegistryError::InvalidApiKey) }
     }
 }
 
@@ -434,6 +433,7 @@ fn subject(token: &TokenRecord) -> AuditTarget {
 }
 
 /// 16 letters and digits: 95 bits, so that nobody meets another partner's key by chance.
-fn draw_api_key() -> String {
-    UnwrapErr(SysRng).sample_iter(Alphanumeric).map(char::from).take(16).collect()
+fn draw_api_key() -> ApiKey {
+    let text = Vec::from_iter(UnwrapErr(SysRng).sample_iter(Alphanumeric).take(16));
+    ApiKey::parse(text).expect("16 letters and digits are a key")
 }

@@ -200,7 +200,7 @@ fn a_change_that_is_heard_of_counts_at_once() {
     setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
     assert_eq!(setting.code(setting.secret()), "token_invalid");
 
-    block_on(setting.registry.set_enabled(KEY, false)).unwrap();
+    block_on(setting.registry.set_enabled(&setting.partner.api_key, false)).unwrap();
     setting.store.changes().publish(&Change::All);
     assert_eq!(setting.code(setting.secret()), "api_key_invalid");
 }
@@ -213,10 +213,10 @@ fn what_is_issued_works_at_once_though_it_was_found_absent_before() {
     let new = dualkey_store::NewPartner {
         name: "Later".into(),
         policy: dualkey_limit::LimitPolicy::default(),
-        api_key: Some("registered-later".into()),
+        api_key: Some("registered-later".parse().unwrap()),
     };
     block_on(setting.registry.register_partner(new)).unwrap();
-    setting.store.changes().publish(&Change::Partner("registered-later".into()));
+    setting.store.changes().publish(&Change::Partner("registered-later".parse().unwrap()));
     assert!(setting.verify(&unknown).is_ok());
 }
 
@@ -275,7 +275,7 @@ fn a_use_is_noted_also_where_the_answer_is_not_kept() {
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
-    setting.store.changes().publish(&Change::Partner("another-partner".into()));
+    setting.store.changes().publish(&Change::Partner("another-partner".parse().unwrap()));
     assert!(block_on(verifying).is_ok());
     setting.store.set_fault(Fault::None);
     block_on(setting.verifier.flush()).unwrap();

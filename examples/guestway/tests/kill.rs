@@ -194,7 +194,7 @@ async fn register(registry: &Registry) -> Partner {
 }
 
 fn call(program: &Program, partner: &Partner, token: &str) -> Call {
-    let api_key = partner.api_key.clone();
+    let api_key = partner.api_key.to_string();
     Call { api_key, ..program.call("/v1/organization", token) }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Heard(Mutex<Vec<(String, Instant)>>);
 impl ChangeListener for Heard {
     fn on_change(&self, change: &Change) {
         let what = match change {
-            Change::Partner(api_key) => api_key.clone(),
+            Change::Partner(api_key) => api_key.to_string(),
             Change::Token(digest) => format!("{:?}", digest.as_bytes()),
             _ => "all".to_owned(),
         };
@@ -90,10 +90,10 @@ async fn is_complete_after(registry: &Registry, time: dualkey_limit::Timestamp) 
 async fn a_partner_that_changes_is_heard_of_elsewhere(database: Database) {
     let (here, there) = (database.registry().await, database.registry().await);
     let heard = Heard::from(&**there.store());
-    register(&here, "key-number-1").await;
+    let partner = register(&here, "key-number-1").await;
     heard.of("key-number-1").await;
     heard.forget();
-    here.set_enabled("key-number-1", false).await.unwrap();
+    here.set_enabled(&partner.api_key, false).await.unwrap();
     heard.of("key-number-1").await;
 }
 

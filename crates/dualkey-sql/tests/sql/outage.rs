@@ -54,7 +54,7 @@ async fn a_server_that_is_gone_is_an_error_in_time_until_it_is_back() {
         let (store, registry) = (store.clone(), registry.clone());
         tokio::spawn(async move {
             let began = Instant::now();
-            let read = store.partner_by_key("key-number-1").await.unwrap_err();
+            let read = store.partner_by_key(&"key-number-1".parse().unwrap()).await.unwrap_err();
             let between = began.elapsed();
             let RegistryError::Store(write) = issue(&registry, "acme").await.unwrap_err() else {
                 panic!("the store is gone");

@@ -141,6 +141,6 @@ pub(crate) async fn issue(
 
 pub(crate) async fn register(registry: &Registry, api_key: &str) -> Partner {
     let (name, policy) = ("partner".into(), LimitPolicy::default());
-    let partner = NewPartner { name, policy, api_key: Some(api_key.into()) };
+    let partner = NewPartner { name, policy, api_key: Some(api_key.parse().unwrap()) };
     registry.register_partner(partner).await.unwrap()
 }

@@ -58,7 +58,7 @@ impl Fixture {
             .unwrap();
         let registry =
             Registry::new(catalogue, PREFIX, Arc::clone(&store) as _, Arc::new(clock.clone()));
-        let (name, api_key) = ("Zapier".to_owned(), Some("partner-key-1".to_owned()));
+        let (name, api_key) = ("Zapier".to_owned(), Some("partner-key-1".parse().unwrap()));
         let partner =
             block_on(registry.register_partner(NewPartner { name, policy, api_key })).unwrap();
         let token = issue(&registry, "reservations:read", None);
@@ -103,7 +103,7 @@ impl Fixture {
     pub(crate) fn request_with(&self, token: &str) -> Request<Body> {
         Request::builder()
             .uri("/reservations")
-            .header(API_KEY, &self.partner.api_key)
+            .header(API_KEY, self.partner.api_key.as_str())
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .body(Body::default())
             .unwrap()

@@ -41,7 +41,8 @@ impl Setting {
         let shared: Arc<dyn Store> = Arc::<FaultyStore>::clone(&store);
         let registry =
             Registry::new(catalogue(), Prefix::new("gw"), shared, Arc::new(clock.clone()));
-        let new = NewPartner { policy, api_key: Some(KEY.into()), ..NewPartner::new("One") };
+        let new =
+            NewPartner { policy, api_key: Some(KEY.parse().unwrap()), ..NewPartner::new("One") };
         let partner = block_on(registry.register_partner(new)).unwrap();
         let verifier = Verifier::new(registry.clone());
         let token = issue(&registry, None);
