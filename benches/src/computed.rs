@@ -207,7 +207,7 @@ impl UsageStore for Computed {
         Box::pin(ready(Ok(0)))
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
+    fn usage_on(&self, _: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
         unchanging()
     }
 

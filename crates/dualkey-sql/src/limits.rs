@@ -15,9 +15,9 @@ impl UsageStore for SqlStore {
         })
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
+    fn usage_on(&self, day: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
         self.ask(async move |shared| {
-            let rows = shared.ask(Statement::Usages, values![]).await?;
+            let rows = shared.ask(Statement::UsageOn, values![day]).await?;
             rows.iter().map(Row::usage).collect()
         })
     }

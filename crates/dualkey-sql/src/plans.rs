@@ -2,16 +2,17 @@
 
 use std::env;
 
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
 use crate::dialect::Dialect;
 use crate::statement::{Statement, Statements};
 use crate::{SqlStore, sqlite};
 
-/// Reads a whole table, since all of it is asked for.
+/// Whether the statement reads a whole table: all partners are asked for, and the usage table has one
+/// row for each partner, most of them on the same day.
 const fn reads_all(statement: Statement) -> bool {
-    matches!(statement, Statement::Partners | Statement::Usages)
+    matches!(statement, Statement::Partners | Statement::UsageOn)
 }
 
 /// 100,000 tokens of 2,000 organizations, half as many entries of the trail, 20,000 partners, and the
@@ -113,10 +114,7 @@ async fn postgres_searches_and_does_not_scan() {
 fn arguments(statement: Statement, ids: &str) -> String {
     let id = &ids[..36];
     match statement {
-        Statement::Partners
-        | Statement::Usages
-        | Statement::NextRevision
-        | Statement::CurrentRevision => String::new(),
+        Statement::Partners | Statement::NextRevision | Statement::CurrentRevision => String::new(),
         Statement::InsertPartner => {
             format!("'{id}', 'name', 'key-number-0', true, 5, 1, 10, 10000, 0, now()")
         }
@@ -138,6 +136,7 @@ fn arguments(statement: Statement, ids: &str) -> String {
             let times = Vec::from_iter(ids.split(',').map(|_| "2026-02-02")).join(",");
             format!("'{{{ids}}}', '{{{times}}}', '{{{times}}}'")
         }
+        Statement::UsageOn => "20000".into(),
         Statement::UsageOf => format!("'{id}', 20000"),
         Statement::AddUsage => {
             let ones = Vec::from_iter(ids.split(',').map(|_| "1")).join(",");

@@ -117,8 +117,8 @@ statements! {
     UsageOf: Same("
         select permits from {schema}dualkey_usage where partner = $1 and day = $2
     "),
-    Usages: Same("
-        select partner, day, permits from {schema}dualkey_usage
+    UsageOn: Same("
+        select partner, day, permits from {schema}dualkey_usage where day = $1
     "),
     // Partners come in the order of their ids, so that two processes cannot wait for one another.
     AddUsage: Each {

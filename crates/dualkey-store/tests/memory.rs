@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dualkey_store::{MemoryStore, conformance};
+use dualkey_store::MemoryStore;
+use dualkey_testing::conformance;
 
 #[test]
 fn the_store_in_memory_conforms() {

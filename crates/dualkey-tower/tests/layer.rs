@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dualkey_limit::{LimitPolicy, Rate};
-use dualkey_store::{Fault, OrganizationId};
+use dualkey_store::OrganizationId;
+use dualkey_testing::Fault;
 use dualkey_token::PlainToken;
 use dualkey_tower::{Grant, Guard, GuardBody, GuardFuture};
 use http::header::AUTHORIZATION;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dualkey_limit::Clock as _;
-use dualkey_store::Fault;
+use dualkey_testing::Fault;
 use dualkey_token::PlainToken;
 use futures_util::future::join_all;
 use http::header::HeaderValue;

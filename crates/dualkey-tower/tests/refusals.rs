@@ -5,7 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use dualkey_limit::Rate;
-use dualkey_store::Fault;
+use dualkey_testing::Fault;
 use dualkey_tower::{Denial, Gate, GrpcRefusals, Verifier};
 use dualkey_verify::HeaderNames;
 use http::header::AUTHORIZATION;

@@ -6,7 +6,7 @@ mod support;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use dualkey_store::Fault;
+use dualkey_testing::Fault;
 use dualkey_token::{PlainToken, Prefix};
 use http::{Request, Response};
 use proptest::prelude::*;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use dualkey_limit::{Clock as _, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{Change, Fault, Registry, Store, UsageStore as _};
+use dualkey_store::{Change, Registry, Store, UsageStore as _};
+use dualkey_testing::Fault;
 use dualkey_token::Prefix;
 use dualkey_verify::Verifier;
 use pollster::block_on;
@@ -465,7 +466,7 @@ fn scopes_that_the_catalogue_no_longer_knows_grant_nothing() {
     let setting = Setting::new();
     let smaller = dualkey_scope::Catalogue::builder().scope("b:read", "B").build().unwrap();
     let b_read = smaller.require_all(["b:read"]).unwrap();
-    let store: Arc<dyn Store> = Arc::<dualkey_store::FaultyStore>::clone(&setting.store);
+    let store: Arc<dyn Store> = Arc::<dualkey_testing::FaultyStore>::clone(&setting.store);
     let clock = Arc::new(setting.clock.clone());
     let verifier = Verifier::new(Registry::new(smaller, Prefix::new("gw"), store, clock));
     let headers = bearer(KEY, setting.secret());

@@ -19,7 +19,7 @@ use dualkey::{
     LimitPolicy, NewPartner, NewToken, OrganizationId, Partner, Rate, Registry, TokenId,
     TokenStatus,
 };
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use ledger::Ledger;
 use load::Load;
 use serde_json::Value;

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use dualkey::{FakeClock, MemoryStore, Rate, Store, Timestamp};
-use dualkey_store::{Fault, FaultyStore};
+use dualkey_testing::{Fault, FaultyStore};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;

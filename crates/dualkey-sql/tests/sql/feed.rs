@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dualkey_limit::{Clock as _, SystemClock};
 use dualkey_store::{Change, ChangeListener, Registry, Store, TokenId};
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 
 use crate::support::{Database, issue, on_both, patient, register, registry};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use dualkey_sql::SqlStore;
 use dualkey_store::{PartnerStore as _, RegistryError};
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use crate::support::{Database, Folder, issue, registry};

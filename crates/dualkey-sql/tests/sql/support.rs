@@ -8,7 +8,7 @@ use dualkey_limit::{LimitPolicy, SystemClock};
 use dualkey_scope::Catalogue;
 use dualkey_sql::{SqlOptions, SqlStore};
 use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, RegistryError, Store};
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use dualkey_token::Prefix;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, raw_sql};

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dualkey_limit::{FakeClock, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
-use dualkey_store::{
-    Change, FaultyStore, IssuedToken, NewPartner, NewToken, Partner, Registry, Store as _,
-};
+use dualkey_store::{Change, IssuedToken, NewPartner, NewToken, Partner, Registry, Store as _};
+use dualkey_testing::FaultyStore;
 use dualkey_token::{PlainToken, Prefix};
 use dualkey_tower::{Gate, GuardLayer, Verifier};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};

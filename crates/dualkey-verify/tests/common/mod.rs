@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use dualkey_limit::{FakeClock, LimitPolicy, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
-use dualkey_store::{FaultyStore, IssuedToken, NewPartner, NewToken, Partner, Registry, Store};
+use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, Store};
+use dualkey_testing::FaultyStore;
 use dualkey_token::Prefix;
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use crate::account::Account;
+use crate::postgres::account::Account;
 
 /// A running server. Its user `dualkey` may do anything, without a password.
 #[derive(Debug)]
