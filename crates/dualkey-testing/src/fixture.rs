@@ -57,10 +57,6 @@ pub struct Fixture {
 impl Fixture {
     /// A fixture whose partner has the default limits: 5 requests per second, bursts of 10, and 10,000
     /// per day.
-    ///
-    /// # Panics
-    ///
-    /// Never: its parts are known to be valid.
     #[must_use]
     pub fn new() -> Self {
         Self::with_policy(LimitPolicy::default())

@@ -2,7 +2,6 @@
 //! that fails on demand, and the checks that every store must pass.
 //!
 //! ```
-//! use dualkey_limit::LimitPolicy;
 //! use dualkey_scope::Requirement;
 //! use dualkey_testing::Fixture;
 //!
