@@ -10,7 +10,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dualkey_benches::{at_once, request, swapped};
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::{Catalogue, Requirement};
-use dualkey_store::{NewPartner, NewToken, Registry};
+use dualkey_store::{ApiKey, NewPartner, NewToken, Registry};
 use dualkey_token::{PlainToken, Prefix};
 use dualkey_verify::{Grant, Verifier};
 use http::HeaderMap;
@@ -37,7 +37,7 @@ impl Guarded {
             (KEY, LimitPolicy::new(Rate::per_second(plenty), NonZeroU32::MAX)),
             (SPENT_KEY, LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN)),
         ] {
-            let api_key = Some(String::from_utf8_lossy(api_key).into_owned());
+            let api_key = Some(ApiKey::parse(api_key)?);
             let name = "Benchmark".into();
             at_once(registry.register_partner(NewPartner { name, policy, api_key }))?;
         }

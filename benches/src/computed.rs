@@ -3,9 +3,10 @@ use std::future::ready;
 
 use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_store::{
-    AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome, OrganizationId,
-    Page, Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, Store,
-    StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
+    ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome,
+    OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome,
+    RotationRequest, Store, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
+    UsageStore,
 };
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
@@ -87,13 +88,15 @@ impl Store for Computed {
 }
 
 impl PartnerStore for Computed {
-    fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
-        let number =
-            api_key.strip_prefix("partner-").and_then(|number| number.parse::<u128>().ok());
+    fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
+        let number = api_key
+            .as_str()
+            .strip_prefix("partner-")
+            .and_then(|number| number.parse::<u128>().ok());
         let partner = number.map(|number| Partner {
             id: PartnerId::from_bytes(number.to_be_bytes()),
             name: "Benchmark".to_owned(),
-            api_key: api_key.to_owned(),
+            api_key: api_key.clone(),
             policy: plenty(),
             enabled: true,
             created_at: Timestamp::EPOCH,
@@ -204,7 +207,7 @@ impl UsageStore for Computed {
         Box::pin(ready(Ok(0)))
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
+    fn usage_on(&self, _: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
         unchanging()
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use dualkey_limit::{Clock, LimitPolicy, Rate, SystemClock, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
-use dualkey_store::{NewPartner, Registry};
+use dualkey_store::{ApiKey, NewPartner, Registry};
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
 
@@ -130,7 +130,7 @@ impl World {
     pub fn registry_with_spent_partner(key: &[u8]) -> Registry {
         let registry = Registry::in_memory(catalogue(), PREFIX);
         let policy = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
-        let api_key = Some(String::from_utf8_lossy(key).into_owned());
+        let api_key = Some(ApiKey::parse(key).expect("the key is well-formed"));
         let partner = NewPartner { policy, api_key, ..NewPartner::new("Spent") };
         let _partner = at_once(registry.register_partner(partner)).expect("the key is free");
         registry

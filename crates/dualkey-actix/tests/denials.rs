@@ -4,7 +4,7 @@ mod world;
 
 use dualkey_actix::Gate;
 use dualkey_limit::LimitPolicy;
-use dualkey_store::{Fault, FaultyStore};
+use dualkey_testing::{Fault, FaultyStore};
 use world::{KEY, World, bearer, policy, stranger};
 
 #[actix_web::test]

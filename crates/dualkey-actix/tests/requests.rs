@@ -14,7 +14,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{App, HttpRequest, test, web};
 use dualkey_actix::{Denial, Gate, Granted, Guard, Verifier};
 use dualkey_limit::LimitPolicy;
-use dualkey_store::{Fault, FaultyStore};
+use dualkey_testing::{Fault, FaultyStore};
 use dualkey_verify::HeaderNames;
 use world::{KEY, World, ask_over_socket, bearer, serve};
 

@@ -1,4 +1,4 @@
-use dualkey_store::{AuditEntry, AuditTarget, Change};
+use dualkey_store::{ApiKey, AuditEntry, AuditTarget, Change};
 use dualkey_token::TokenDigest;
 
 use crate::error::SqlError;
@@ -49,9 +49,9 @@ impl<'a> Mutation<'a> {
     }
 
     /// Records a change of a partner, for the caches of all processes.
-    pub(crate) async fn partner_changed(&mut self, api_key: &str) -> Result<(), SqlError> {
-        self.changes.push(Change::Partner(api_key.to_owned()));
-        self.insert_change("partner", api_key.as_bytes()).await
+    pub(crate) async fn partner_changed(&mut self, api_key: &ApiKey) -> Result<(), SqlError> {
+        self.changes.push(Change::Partner(api_key.clone()));
+        self.insert_change("partner", api_key.as_str().as_bytes()).await
     }
 
     /// Records a change of a token, for the caches of all processes.

@@ -1,5 +1,7 @@
 use dualkey_limit::LimitPolicy;
-use dualkey_store::{AuditEntry, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture};
+use dualkey_store::{
+    ApiKey, AuditEntry, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture,
+};
 
 use crate::error::SqlError;
 use crate::mutation::Mutation;
@@ -18,8 +20,8 @@ impl PartnerStore for SqlStore {
         self.execute(async move |shared| insert(&shared, &partner, &entry).await)
     }
 
-    fn partner_by_key<'a>(&'a self, api_key: &'a str) -> StoreFuture<'a, Option<Partner>> {
-        let api_key = api_key.to_owned();
+    fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
+        let api_key = api_key.clone();
         self.query(async move |shared| {
             let rows = shared.query(Statement::SelectPartnerByKey, values![&api_key]).await?;
             rows.first().map(Row::partner).transpose()

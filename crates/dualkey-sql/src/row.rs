@@ -2,8 +2,8 @@ use std::num::NonZeroU32;
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
 use dualkey_store::{
-    AuditAction, AuditEntry, AuditId, AuditTarget, Change, DailyUsage, OrganizationId, Partner,
-    PartnerId, StoredToken, TokenId, TokenRecord,
+    ApiKey, AuditAction, AuditEntry, AuditId, AuditTarget, Change, DailyUsage, OrganizationId,
+    Partner, PartnerId, StoredToken, TokenId, TokenRecord,
 };
 use dualkey_token::{TokenDigest, TokenHint};
 use sqlx::Row as _;
@@ -107,7 +107,7 @@ impl Row {
         Ok(Partner {
             id: PartnerId::from_bytes(self.id("id")?),
             name: self.text("name")?,
-            api_key: self.text("api_key")?,
+            api_key: ApiKey::parse(self.text("api_key")?).map_err(|_| invalid("api_key"))?,
             policy: self.policy()?,
             enabled: self.bool("enabled")?,
             created_at: self.time("created_at")?,
@@ -172,7 +172,7 @@ impl Row {
         let Some(revision) = self.maybe_int("revision")? else { return Ok(None) };
         let (kind, key) = (self.text("kind")?, self.bytes("key")?);
         let change = match kind.as_str() {
-            "partner" => String::from_utf8(key).ok().map(Change::Partner),
+            "partner" => ApiKey::parse(key).ok().map(Change::Partner),
             "token" => key.try_into().ok().map(TokenDigest::from_bytes).map(Change::Token),
             _ => None, // written by a newer program
         };

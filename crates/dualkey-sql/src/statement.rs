@@ -117,8 +117,8 @@ statements! {
     SelectUsage: Same("
         select permits from {schema}dualkey_usage where partner = $1 and day = $2
     "),
-    SelectUsages: Same("
-        select partner, day, permits from {schema}dualkey_usage
+    SelectUsageOn: Same("
+        select partner, day, permits from {schema}dualkey_usage where day = $1
     "),
     // The arguments are ordered by id, so that two processes cannot deadlock.
     UpsertUsage: Each {

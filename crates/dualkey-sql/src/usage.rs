@@ -15,9 +15,9 @@ impl UsageStore for SqlStore {
         })
     }
 
-    fn usages(&self) -> StoreFuture<'_, Vec<DailyUsage>> {
+    fn usage_on(&self, day: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
         self.query(async move |shared| {
-            let rows = shared.query(Statement::SelectUsages, values![]).await?;
+            let rows = shared.query(Statement::SelectUsageOn, values![day]).await?;
             rows.iter().map(Row::usage).collect()
         })
     }

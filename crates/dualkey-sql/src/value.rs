@@ -1,5 +1,5 @@
 use dualkey_limit::Timestamp;
-use dualkey_store::{AuditId, DailyUsage, OrganizationId, PartnerId, TokenId, TokenUse};
+use dualkey_store::{ApiKey, AuditId, DailyUsage, OrganizationId, PartnerId, TokenId, TokenUse};
 
 /// A UUID: `uuid` in PostgreSQL, hyphenated text in SQLite, which sorts alike and matches the logs.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,7 @@ from! {
     &'a [u8; 32] => |bytes: &'a [u8; 32]| Self::Bytes(bytes);
     &'a str => |text| Self::Text(Some(text));
     &'a String => |text: &'a String| Self::Text(Some(text));
+    &'a ApiKey => |key: &'a ApiKey| Self::Text(Some(key.as_str()));
     &'a OrganizationId => |name: &'a OrganizationId| Self::Text(Some(name.as_str()));
     Option<&'a OrganizationId> =>
         |name: Option<&'a OrganizationId>| Self::Text(name.map(OrganizationId::as_str));

@@ -2,61 +2,51 @@ use dualkey_limit::Timestamp;
 
 use crate::{AuditId, OrganizationId, PartnerId, TokenId};
 
-/// What somebody did to a token or a partner, as kept in the trail. It holds no secret.
+/// A change to a token or a partner, as the audit trail records it. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AuditEntry {
     /// Later entries have greater ids.
     pub id: AuditId,
-    /// When.
+    /// When the change was made.
     pub at: Timestamp,
-    /// Who, as the embedding program names it: see [`Registry::with_actor`](crate::Registry::with_actor).
+    /// Who made it: see [`Registry::with_actor`](crate::Registry::with_actor).
     pub actor: String,
-    /// What.
+    /// What was done.
     pub action: AuditAction,
-    /// To what.
+    /// The token or partner that was changed.
     pub subject: AuditTarget,
-    /// What else there is to say: a name, the limits, the token that takes the place of another.
+    /// Details that depend on the action: a name, the limits, the id of a token's successor.
     pub detail: String,
 }
 
-/// What can be done.
+/// The kind of a change.
+///
+/// ```
+/// use dualkey_store::AuditAction;
+///
+/// assert_eq!(AuditAction::TokenIssued.as_str(), "token_issued");
+/// assert_eq!(AuditAction::from_name("token_issued"), Some(AuditAction::TokenIssued));
+/// assert_eq!(AuditAction::from_name("token_pardoned"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum AuditAction {
     /// A token was issued.
     TokenIssued,
-    /// A token got a successor.
+    /// A token was replaced by a successor.
     TokenRotated,
     /// A token was deleted.
     TokenRevoked,
     /// A partner was registered.
     PartnerRegistered,
-    /// A partner got other limits.
+    /// A partner's limits were changed.
     LimitsChanged,
     /// A partner's key is accepted again.
     PartnerEnabled,
-    /// A partner's key is refused from then on.
+    /// A partner's key is refused.
     PartnerDisabled,
-}
-
-/// To what it can be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum AuditTarget {
-    /// A token of an organization.
-    Token {
-        /// Whose token.
-        organization: OrganizationId,
-        /// Which token.
-        id: TokenId,
-    },
-    /// A partner.
-    Partner {
-        /// Which partner.
-        id: PartnerId,
-    },
 }
 
 impl AuditAction {
@@ -70,7 +60,7 @@ impl AuditAction {
         Self::PartnerDisabled,
     ];
 
-    /// The name that a store keeps.
+    /// The name under which stores keep it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -84,9 +74,27 @@ impl AuditAction {
         }
     }
 
-    /// The action of this name.
+    /// The action with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
+}
+
+/// What a change was made to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum AuditTarget {
+    /// A token of an organization.
+    Token {
+        /// The organization.
+        organization: OrganizationId,
+        /// The token.
+        id: TokenId,
+    },
+    /// A partner.
+    Partner {
+        /// The partner.
+        id: PartnerId,
+    },
 }

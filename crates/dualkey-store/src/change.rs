@@ -5,28 +5,51 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
-/// Something in a store is no longer what a cache may hold of it, its absence included.
+use crate::ApiKey;
+
+/// A change in a store, for caches: the cached entry, a negative one included, is out of date.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
-    /// What is known under this partner key.
-    Partner(String),
-    /// What is known under this digest.
+    /// The partner with this key was added or changed.
+    Partner(ApiKey),
+    /// The token with this digest was added, changed or removed.
     Token(TokenDigest),
-    /// Anything: changes may have been missed.
+    /// Anything may have changed: changes may have been missed.
     All,
 }
 
-/// Who wants to know.
+/// A subscriber of a [`ChangeNotifier`].
 pub trait ChangeListener: Send + Sync {
-    /// Forgets what the change is about. Called before the change is acknowledged; must not block.
+    /// Invalidates what the change is about. Called before the change is acknowledged; must not block.
     fn on_change(&self, change: &Change);
 }
 
-/// Tells listeners in this process of changes, before they are acknowledged.
+/// Publishes the changes of a store to the listeners in this process.
 ///
-/// By default they are complete until the epoch, that is never: a store with a feed says
-/// [how far](Self::advance_watermark) it has read.
+/// The watermark is the time up to which every change was published, those of other processes
+/// included. It starts at the epoch, so that listeners must confirm what they cache; a store with a
+/// change feed [advances](Self::advance_watermark) it.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use dualkey_store::{Change, ChangeListener, ChangeNotifier};
+///
+/// #[derive(Default)]
+/// struct Log(Mutex<Vec<Change>>);
+///
+/// impl ChangeListener for Log {
+///     fn on_change(&self, change: &Change) {
+///         self.0.lock().unwrap().push(change.clone());
+///     }
+/// }
+///
+/// let changes = ChangeNotifier::default();
+/// let log = Arc::new(Log::default());
+/// changes.subscribe(&log);
+/// changes.publish(&Change::All);
+/// assert!(matches!(log.0.lock().unwrap()[..], [Change::All]));
+/// ```
 #[derive(Default)]
 pub struct ChangeNotifier {
     listeners: Mutex<Vec<Weak<dyn ChangeListener>>>,
@@ -34,25 +57,43 @@ pub struct ChangeNotifier {
 }
 
 impl ChangeNotifier {
-    /// Changes that all happen in this process, so that listeners never miss one.
+    /// A notifier of a store that only this process changes, so that no change is ever missed.
+    ///
+    /// ```
+    /// use dualkey_limit::Timestamp;
+    /// use dualkey_store::ChangeNotifier;
+    ///
+    /// assert!(ChangeNotifier::always_current().watermark() > Timestamp::from_secs(1 << 33));
+    /// assert_eq!(ChangeNotifier::default().watermark(), Timestamp::EPOCH);
+    /// ```
     #[must_use]
     pub fn always_current() -> Self {
         Self { watermark: AtomicU64::new(u64::MAX), ..Self::default() }
     }
 
-    /// Until when listeners have heard of all changes, those of other processes included. What was not
-    /// announced as changed is as it was at this time.
+    /// The time up to which every change was published. What no change was published about is at this
+    /// time as it was when it was read.
     #[must_use]
     pub fn watermark(&self) -> Timestamp {
         Timestamp::from_nanos(self.watermark.load(Ordering::SeqCst))
     }
 
-    /// Notes that listeners have heard of all changes until then.
+    /// States that every change until this time was published. The watermark never moves back.
+    ///
+    /// ```
+    /// use dualkey_limit::Timestamp;
+    /// use dualkey_store::ChangeNotifier;
+    ///
+    /// let changes = ChangeNotifier::default();
+    /// changes.advance_watermark(Timestamp::from_secs(9));
+    /// changes.advance_watermark(Timestamp::from_secs(7));
+    /// assert_eq!(changes.watermark(), Timestamp::from_secs(9));
+    /// ```
     pub fn advance_watermark(&self, until: Timestamp) {
         self.watermark.fetch_max(until.as_nanos(), Ordering::SeqCst);
     }
 
-    /// Tells this listener from now on, as long as it lives.
+    /// Adds a listener. It is removed when its last `Arc` is dropped.
     pub fn subscribe(&self, listener: &Arc<impl ChangeListener + 'static>) {
         let listener: Weak<dyn ChangeListener> = Arc::downgrade(listener) as _;
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +101,7 @@ impl ChangeNotifier {
         listeners.push(listener);
     }
 
-    /// Tells all listeners.
+    /// Calls all listeners.
     pub fn publish(&self, change: &Change) {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners.iter().filter_map(Weak::upgrade) {

@@ -3,72 +3,88 @@ use std::error::Error;
 use dualkey_limit::InvalidPolicy;
 use dualkey_scope::UnknownScopes;
 
-/// A store did not do what was asked. Nothing is known to have changed.
+/// A store failed. Nothing is known to have changed; the same call may be tried again.
+///
+/// The text is opaque, so that it can be shown to a caller. The [source](Error::source) is the
+/// backend's error, for operators.
+///
+/// ```
+/// use std::error::Error;
+/// use dualkey_store::StoreError;
+///
+/// let error = StoreError::new("connection refused");
+/// assert_eq!(error.to_string(), "the store failed");
+/// assert_eq!(error.source().unwrap().to_string(), "connection refused");
+/// ```
 #[derive(Debug, thiserror::Error)]
-#[error("the store did not answer")]
+#[error("the store failed")]
 pub struct StoreError {
     #[from]
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl StoreError {
-    /// An error of a backend.
+    /// Wraps the error of a backend.
     #[must_use]
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: source.into() }
     }
 }
 
-/// What a [`Registry`](crate::Registry) refuses to do.
+/// Why a [`Registry`](crate::Registry) refuses a change. The text says what to do instead.
+///
+/// ```
+/// use dualkey_store::RegistryError;
+///
+/// let error = RegistryError::TooManyTokens { max_tokens: 100 };
+/// assert_eq!(error.to_string(), "the organization has 100 tokens or more: revoke some first");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// The name of a partner or token.
-    #[error("a name has 1 to 100 characters and no control characters")]
+    /// The name of a partner or token is empty, too long, or has control characters.
+    #[error("a name must have 1 to 100 characters and no control characters")]
     InvalidName,
-    /// The name of an actor.
-    #[error("an actor has 1 to 100 characters and no control characters")]
+    /// The name of an actor is empty, too long, or has control characters.
+    #[error("an actor must have 1 to 100 characters and no control characters")]
     InvalidActor,
-    /// The name of an organization.
-    #[error("an organization has 1 to 128 bytes and no control characters")]
+    /// The name of an organization is empty, too long, or has control characters.
+    #[error("an organization must have 1 to 128 bytes and no control characters")]
     InvalidOrganization,
-    /// The partner's key.
-    #[error("a partner key has 8 to 128 visible ASCII characters other than \" , ; \\")]
-    InvalidApiKey,
-    /// A token was given as a partner's key.
-    #[error("a token is secret and no partner key; revoke it if others have seen it")]
+    /// The partner key to register is a well-formed token.
+    #[error("a token is secret and cannot be a partner key: revoke it if others have seen it")]
     TokenAsApiKey,
     /// Another partner has this key.
     #[error("another partner has this key")]
     ApiKeyTaken,
-    /// The limits are outside of what is promised.
-    #[error("the limits cannot be kept")]
+    /// The limits are out of range.
+    #[error("the limits are out of range")]
     InvalidPolicy(#[from] InvalidPolicy),
-    /// A token without scopes.
-    #[error("a token has at least one scope")]
+    /// The token has no scopes.
+    #[error("a token must have at least one scope")]
     NoScopes,
-    /// Scopes that the catalogue does not know.
+    /// The catalogue has no scopes of these names.
     #[error(transparent)]
     UnknownScopes(#[from] UnknownScopes),
-    /// An expiry that is not in the future.
-    #[error("an expiry lies in the future")]
+    /// The expiry is not later than now.
+    #[error("expiry must be in the future")]
     ExpiryInThePast,
     /// The organization has as many tokens as it may.
-    #[error("the organization has {max_tokens} tokens, and may have no more: revoke some first")]
+    #[error("the organization has {max_tokens} tokens or more: revoke some first")]
     TooManyTokens {
-        /// How many it may have.
+        /// How many tokens it may have.
         max_tokens: usize,
     },
-    /// No such partner, or no such token of this organization.
+    /// There is no such partner, or the organization has no such token.
     #[error("not found")]
     NotFound,
     /// An expired token cannot be rotated.
     #[error("the token has expired: issue a new one")]
     Expired,
-    /// A token is rotated once.
-    #[error("the token has been rotated before: rotate the one that took its place")]
+    /// A token can be rotated once.
+    #[error("the token was rotated before: rotate its successor")]
     AlreadyRotated,
-    /// The store failed; nothing is known to have changed.
+    /// The store failed. Nothing is known to have changed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -11,8 +11,8 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// A UUID of version 7 (RFC 9562 §5.7): later ones are greater. It may be logged: it is of no
-        /// use as a credential.
+        /// A UUID of version 7 (RFC 9562 §5.7): later ids are greater. It may be logged, since it is not
+        /// a credential.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "serde", serde(transparent))]
@@ -23,13 +23,13 @@ macro_rules! id {
                 Self(draw(now))
             }
 
-            /// The id that a store holds as raw bytes.
+            /// The id with these bytes, as a store keeps it.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
-            /// The raw bytes, for a store.
+            /// The 16 bytes of the UUID, as a store keeps them.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -59,22 +59,45 @@ macro_rules! id {
 }
 
 id! {
-    /// A partner: an integration that calls the API.
+    /// The id of a partner.
+    ///
+    /// ```
+    /// use dualkey_store::PartnerId;
+    ///
+    /// let id: PartnerId = "0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b".parse()?;
+    /// assert_eq!(id.to_string(), "0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b");
+    /// assert!("partner 1".parse::<PartnerId>().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     PartnerId
 }
 
 id! {
-    /// An organization access token, as lists and logs name it.
+    /// The id of an organization access token.
+    ///
+    /// ```
+    /// use dualkey_store::TokenId;
+    ///
+    /// let (older, newer) = (TokenId::from_bytes([1; 16]), TokenId::from_bytes([2; 16]));
+    /// assert!(older < newer);
+    /// assert_eq!(older.as_bytes(), &[1; 16]);
+    /// ```
     TokenId
 }
 
 id! {
-    /// An entry of the audit trail.
+    /// The id of an entry of the audit trail.
+    ///
+    /// ```
+    /// use dualkey_store::AuditId;
+    ///
+    /// assert_eq!(AuditId::from_bytes([0; 16]).to_string(), "00000000-0000-0000-0000-000000000000");
+    /// ```
     AuditId
 }
 
-/// Greater than all that this process drew before, also within a millisecond and when the clock stands
-/// still (RFC 9562 §6.2).
+/// An id that is greater than all earlier ones of this process, even within a millisecond and when the
+/// clock does not advance (RFC 9562 §6.2).
 fn draw(now: Timestamp) -> Uuid {
     static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
@@ -83,17 +106,25 @@ fn draw(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(&*context, now.as_secs(), nanos))
 }
 
-/// An organization, as the embedding program names it. A clone of a name of up to 23 bytes touches no
-/// shared memory; longer names share a reference count.
+/// The name of an organization in the embedding program. A clone of a name of up to 23 bytes copies it;
+/// clones of longer names share a reference count.
 ///
-/// A [`Registry`](crate::Registry) takes names of 1 to 128 bytes without control characters.
+/// A [`Registry`](crate::Registry) accepts names of 1 to 128 bytes without control characters.
+///
+/// ```
+/// use dualkey_store::OrganizationId;
+///
+/// assert_eq!(OrganizationId::new("acme").as_str(), "acme");
+/// assert!(OrganizationId::new("acme").is_valid());
+/// assert!(!OrganizationId::new("").is_valid());
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct OrganizationId(SmolStr);
 
 impl OrganizationId {
-    /// The organization of this name.
+    /// The organization with this name.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
@@ -105,7 +136,7 @@ impl OrganizationId {
         &self.0
     }
 
-    /// Whether a registry takes this name: it has 1 to 128 bytes and no control characters.
+    /// Whether a registry accepts this name: it has 1 to 128 bytes and no control characters.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let name = self.as_str();

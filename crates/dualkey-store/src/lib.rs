@@ -1,8 +1,8 @@
-//! Partners and tokens: what is recorded of them, where it is kept, and what may happen to it.
+//! Partners and tokens: their records, the changes that are allowed, and the ports of a store.
 //!
-//! [`Registry`] is the one door for changes: it registers partners and issues, lists, rotates and
-//! revokes tokens. It keeps them in a [`Store`], a port of few atomic verbs; [`MemoryStore`] is the
-//! one that needs nothing.
+//! [`Registry`] makes every change: it registers partners, and issues, lists, rotates and revokes
+//! tokens. It works on a [`Store`], a port of few atomic verbs. [`MemoryStore`] is the store that needs
+//! no database; the crate `dualkey-sql` has stores on SQLite and PostgreSQL.
 //!
 //! ```
 //! use dualkey_scope::Catalogue;
@@ -25,31 +25,30 @@
 //! # }).unwrap();
 //! ```
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod api_key;
 mod audit;
 mod change;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod error;
-#[cfg(feature = "testing")]
-mod faulty;
 mod id;
 mod memory;
+mod outcome;
 mod partner;
 mod port;
 mod registry;
 mod token;
 
+pub use api_key::{ApiKey, InvalidApiKey};
 pub use audit::{AuditAction, AuditEntry, AuditTarget};
 pub use change::{Change, ChangeListener, ChangeNotifier};
 pub use error::{RegistryError, StoreError};
-#[cfg(feature = "testing")]
-pub use faulty::{Fault, FaultyStore};
 pub use id::{AuditId, OrganizationId, PartnerId, TokenId};
 pub use memory::MemoryStore;
-pub use partner::{NewPartner, Partner, is_api_key};
-pub use port::{
-    AuditStore, DailyUsage, InsertOutcome, Page, PartnerStore, RevokeOutcome, RotateOutcome,
-    RotationRequest, Store, StoreFuture, TokenStore, UsageStore,
-};
+pub use outcome::{DailyUsage, InsertOutcome, Page, RevokeOutcome, RotateOutcome, RotationRequest};
+pub use partner::{NewPartner, Partner};
+pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};
 pub use registry::Registry;
 pub use token::{IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse};

@@ -3,62 +3,55 @@ use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 
 use crate::{OrganizationId, TokenId};
 
-/// What is recorded of a token, for lists. The token itself is not, and its digest stays in the store.
-/// Times are in whole microseconds.
+/// What lists show of a token. It holds neither the token nor its digest. Times are in whole
+/// microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TokenRecord {
-    /// How lists and logs name it.
+    /// Its id in lists and logs.
     pub id: TokenId,
-    /// Whose data it opens.
+    /// The organization whose data it opens.
     pub organization: OrganizationId,
-    /// What its owner calls it.
+    /// Its display name.
     pub name: String,
-    /// The last 3 characters, by which its owner knows it.
+    /// Its last 3 characters, by which its owner recognizes it.
     pub hint: TokenHint,
     /// The names of its scopes, as written when it was issued.
     pub scopes: Vec<String>,
     /// When it was issued.
     pub created_at: Timestamp,
-    /// From when on it is refused, if ever.
+    /// The time from which on it is refused. None: it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// When a request first presented it, as far as is known.
+    /// The first request with it that was recorded.
     pub first_used_at: Option<Timestamp>,
-    /// When a request last presented it, as far as is known.
+    /// The last request with it that was recorded.
     pub last_used_at: Option<Timestamp>,
-    /// The token whose place it takes.
+    /// The token that it was rotated from.
     pub replaces: Option<TokenId>,
-    /// The token that takes its place.
+    /// The token that it was rotated to.
     pub replaced_by: Option<TokenId>,
 }
 
-/// How a token stands. A revoked one stands nowhere: it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum TokenStatus {
-    /// It is accepted.
-    Active,
-    /// It is accepted until its overlap with the token that takes its place ends.
-    Replaced,
-    /// It is refused, and kept until somebody revokes it.
-    Expired,
-}
-
-impl TokenStatus {
-    /// `active`, `replaced` or `expired`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Replaced => "replaced",
-            Self::Expired => "expired",
-        }
-    }
-}
-
 impl TokenRecord {
-    /// How the token stands at this time. It has expired at the instant of its expiry.
+    /// The token's status at this time. At the instant of its expiry it has expired.
+    ///
+    /// ```
+    /// use dualkey_limit::Timestamp;
+    /// use dualkey_store::{NewToken, Registry, TokenStatus};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let expiry = Timestamp::from_secs(4_000_000_000);
+    /// let token = NewToken::new("acme", "production", ["guests:read"]).with_expiry(expiry);
+    /// let record = registry.issue_token(token).await?.record;
+    /// assert_eq!(record.status(record.created_at), TokenStatus::Active);
+    /// assert_eq!(record.status(expiry), TokenStatus::Expired);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn status(&self, now: Timestamp) -> TokenStatus {
         if self.expires_at.is_some_and(|expiry| expiry <= now) {
@@ -67,6 +60,35 @@ impl TokenRecord {
             TokenStatus::Replaced
         } else {
             TokenStatus::Active
+        }
+    }
+}
+
+/// The status of a token. A revoked token has none: it is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum TokenStatus {
+    /// It is accepted.
+    Active,
+    /// It was rotated, and is accepted until the overlap with its successor ends.
+    Replaced,
+    /// It is refused, and listed until it is revoked.
+    Expired,
+}
+
+impl TokenStatus {
+    /// `active`, `replaced` or `expired`.
+    ///
+    /// ```
+    /// assert_eq!(dualkey_store::TokenStatus::Replaced.as_str(), "replaced");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Replaced => "replaced",
+            Self::Expired => "expired",
         }
     }
 }
@@ -80,16 +102,26 @@ pub struct StoredToken {
     pub record: TokenRecord,
 }
 
-/// A token to issue.
+/// A token to [issue](crate::Registry::issue_token).
+///
+/// ```
+/// use dualkey_limit::Timestamp;
+/// use dualkey_store::NewToken;
+///
+/// let token = NewToken::new("acme", "production", ["guests:read"])
+///     .with_expiry(Timestamp::from_secs(4_000_000_000));
+/// assert_eq!(token.scopes, ["guests:read"]);
+/// assert!(token.expires_at.is_some());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewToken {
-    /// Whose data it opens.
+    /// The organization whose data it opens.
     pub organization: OrganizationId,
-    /// What its owner calls it: 1 to 100 characters, no control characters.
+    /// Its display name: 1 to 100 characters, no control characters.
     pub name: String,
     /// The names of its scopes, at least one.
     pub scopes: Vec<String>,
-    /// From when on it is refused, if ever.
+    /// The time from which on it is refused. Default: it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -107,24 +139,30 @@ impl NewToken {
         let scopes = scopes.into_iter().map(Into::into).collect();
         Self { organization: organization.into(), name: name.into(), scopes, expires_at: None }
     }
+
+    /// The same token, refused from this time on.
+    #[must_use]
+    pub fn with_expiry(self, expires_at: Timestamp) -> Self {
+        Self { expires_at: Some(expires_at), ..self }
+    }
 }
 
-/// A token just issued.
+/// A token that was just issued.
 #[derive(Debug)]
 pub struct IssuedToken {
-    /// The token itself, to be shown once: nobody can bring it back.
+    /// The token itself. It is not stored, so it can be shown only now.
     pub secret: PlainToken,
-    /// What is recorded of it.
+    /// What lists show of it.
     pub record: TokenRecord,
 }
 
-/// Uses to be written behind.
+/// Uses of a token, to be [recorded](crate::TokenStore::record_uses).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
-    /// Which token.
+    /// The token.
     pub token: TokenId,
-    /// The first use that the writer knows of.
+    /// The first of these uses.
     pub first_at: Timestamp,
-    /// The last one.
+    /// The last of these uses.
     pub last_at: Timestamp,
 }

@@ -1,10 +1,11 @@
-//! The store in memory keeps the contract of every store.
+//! `MemoryStore` passes the checks that every store must pass.
 
 use std::sync::Arc;
 
-use dualkey_store::{MemoryStore, conformance};
+use dualkey_store::MemoryStore;
+use dualkey_testing::conformance;
 
 #[test]
-fn the_store_in_memory_conforms() {
+fn the_memory_store_conforms() {
     pollster::block_on(conformance::check(|| async { Arc::new(MemoryStore::new()) as _ }));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dualkey_limit::Clock as _;
-use dualkey_store::Fault;
+use dualkey_testing::Fault;
 use dualkey_token::PlainToken;
 use futures_util::future::join_all;
 use http::header::HeaderValue;
@@ -115,7 +115,7 @@ fn names_of_fields_mind_no_capitals_and_nothing_else_counts_as_one() {
 #[test]
 fn credentials_in_the_query_or_in_a_cookie_are_none() {
     serve(async |server| {
-        let (key, token) = (&server.fixture.partner.api_key, server.fixture.secret());
+        let (key, token) = (server.fixture.partner.api_key.as_str(), server.fixture.secret());
         let mut caller = server.raw().await;
         let query = format!("/reservations?access_token={token}&x-api-key={key}");
         let bare =

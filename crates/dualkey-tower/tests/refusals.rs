@@ -5,7 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use dualkey_limit::Rate;
-use dualkey_store::Fault;
+use dualkey_testing::Fault;
 use dualkey_tower::{Denial, Gate, GrpcRefusals, Verifier};
 use dualkey_verify::HeaderNames;
 use http::header::AUTHORIZATION;
@@ -320,7 +320,7 @@ fn fields_of_other_names_are_named_in_challenge_and_problem() {
     assert_eq!(field(&answer, "www-authenticate"), Some(challenge));
 
     let mut request = fixture.request();
-    set(&mut request, "partner", &fixture.partner.api_key);
+    set(&mut request, "partner", fixture.partner.api_key.as_str());
     set(&mut request, "x-token", &format!("Bearer {}", fixture.secret()));
     repeat(&mut request, "x-token");
     assert_eq!(problem(&ask(&layer, request))["field"], "X-Token");

@@ -1,4 +1,4 @@
-use dualkey_store::is_api_key;
+use dualkey_store::ApiKey;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 /// Where the two credentials stand: `X-Api-Key` and `Authorization`, unless said otherwise.
@@ -50,7 +50,9 @@ impl<'a> Credentials<'a> {
     ///
     /// The field gives no such key.
     pub fn api_key(&self) -> Result<&'a str, CredentialError> {
-        as_api_key(self.api_key_field()?)
+        let field = self.api_key_field()?;
+        let _key = as_api_key(field)?;
+        std::str::from_utf8(field).map_err(|_| CredentialError::Malformed)
     }
 
     /// The bearer token: a `token68` (RFC 9110 §11.2) behind the scheme, whose capitals do not matter
@@ -109,11 +111,8 @@ impl<'a> Credentials<'a> {
     }
 }
 
-pub(crate) fn as_api_key(key: &[u8]) -> Result<&str, CredentialError> {
-    match std::str::from_utf8(key) {
-        Ok(key) if is_api_key(key.as_bytes()) => Ok(key),
-        _ => Err(CredentialError::Malformed),
-    }
+pub(crate) fn as_api_key(key: &[u8]) -> Result<ApiKey, CredentialError> {
+    ApiKey::parse(key).map_err(|_| CredentialError::Malformed)
 }
 
 /// RFC 9110 §5.6.2.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, LimitPolicy, LimitState, Outcome, Timestamp};
 use dualkey_scope::Catalogue;
-use dualkey_store::{Change, ChangeListener, DailyUsage, Store, StoreError};
+use dualkey_store::{ApiKey, Change, ChangeListener, DailyUsage, Store, StoreError};
 use dualkey_token::TokenDigest;
 
 use crate::absent::Absent;
@@ -162,26 +162,30 @@ impl Directory {
     /// Asks the store for the partner with this key, or waits with others who do.
     pub(crate) fn look_up_partner(
         self: &Arc<Self>,
-        key: &str,
+        key: &ApiKey,
         now: Timestamp,
     ) -> Flight<PartnerAnswer> {
-        let (directory, owned) = (Arc::clone(self), key.to_owned());
-        self.partner_flights.join_or_begin(key.as_bytes(), async move {
+        let (directory, owned) = (Arc::clone(self), key.clone());
+        self.partner_flights.join_or_begin(key.as_str().as_bytes(), async move {
             directory.ask_for_partner(&owned, now).await.map_err(|error| is_away(&error))
         })
     }
 
-    async fn ask_for_partner(&self, key: &str, now: Timestamp) -> Result<Option<u32>, StoreError> {
+    async fn ask_for_partner(
+        &self,
+        key: &ApiKey,
+        now: Timestamp,
+    ) -> Result<Option<u32>, StoreError> {
         let held = &self.held;
         let changes = held.changes();
         let Some(partner) = self.store.partner_by_key(key).await? else {
             held.partners.withdraw(Some(key));
-            held.note_absent(&held.absent_keys, key.as_bytes(), now, changes);
+            held.note_absent(&held.absent_keys, key.as_str().as_bytes(), now, changes);
             return Ok(None);
         };
         // A restart hands out no fresh day: what was used today is counted from the start.
         let mut counted = LimitState::default();
-        if held.partners.find(&held.partners.seek(key.as_bytes())).is_none() {
+        if held.partners.find(&held.partners.seek(key.as_str().as_bytes())).is_none() {
             let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
             let used = u32::try_from(used).unwrap_or(u32::MAX);
             if used > 0 {
@@ -366,7 +370,7 @@ impl ChangeListener for Held {
         self.changes.fetch_add(1, Ordering::SeqCst);
         match change {
             Change::Partner(key) => {
-                self.absent_keys.forget(key.as_bytes());
+                self.absent_keys.forget(key.as_str().as_bytes());
                 self.partners.withdraw(Some(key));
             }
             Change::Token(digest) => {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Timestamp};
-use dualkey_store::{DailyUsage, Partner, PartnerId};
+use dualkey_store::{ApiKey, DailyUsage, Partner, PartnerId};
 use foldhash::quality::RandomState;
 use smol_str::SmolStr;
 
@@ -112,7 +112,7 @@ impl Partners {
     ) -> Option<u32> {
         let mut count = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = self.policies.number(&partner.policy)?;
-        let sought = self.seek(partner.api_key.as_bytes());
+        let sought = self.seek(partner.api_key.as_str().as_bytes());
         let known = self.find(&sought);
         let number = known.unwrap_or(*count);
         let place = &self.entries.make(number)?.0;
@@ -132,12 +132,12 @@ impl Partners {
     }
 
     /// No longer serves what was kept of this partner, or of all.
-    pub(crate) fn withdraw(&self, key: Option<&str>) {
+    pub(crate) fn withdraw(&self, key: Option<&ApiKey>) {
         let count = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers = match key {
-            Some(key) => {
-                self.find(&self.seek(key.as_bytes())).map_or(0..0, |number| number..number + 1)
-            }
+            Some(key) => self
+                .find(&self.seek(key.as_str().as_bytes()))
+                .map_or(0..0, |number| number..number + 1),
             None => 0..*count,
         };
         for entry in numbers.filter_map(|number| self.get(number)) {
@@ -157,7 +157,7 @@ impl PartnerEntry {
         Self {
             limits: counted.into(),
             failures: Meter::new(),
-            key: SmolStr::new(&partner.api_key),
+            key: SmolStr::new(partner.api_key.as_str()),
             id: partner.id,
             confirmed_at: AtomicU64::new(0),
             policy: AtomicU32::new(0),

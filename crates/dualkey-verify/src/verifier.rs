@@ -319,7 +319,7 @@ impl Verifier {
             self.warn_of_misplaced(&misplaced, moment);
             return Err(Denial::ApiKeyInvalid { misplaced_token: true });
         }
-        let key = as_api_key(sought.key).map_err(|_| INVALID_KEY)?;
+        let key = &as_api_key(sought.key).map_err(|_| INVALID_KEY)?;
         Ok(Question::Partner(self.directory.look_up_partner(key, moment.now())))
     }
 

@@ -228,7 +228,7 @@ proptest! {
     ) {
         let expected = if key.is_empty() {
             Err(CredentialError::Missing)
-        } else if dualkey_store::is_api_key(&key) {
+        } else if dualkey_store::ApiKey::parse(&key).is_ok() {
             Ok(String::from_utf8(key.clone()).unwrap())
         } else {
             Err(CredentialError::Malformed)

@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::{KEY, START, Setting, bearer, catalogue, headers, issue, stranger};
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::Requirement;
-use dualkey_store::{Fault, MemoryStore, NewPartner, Registry, Store as _};
+use dualkey_store::{MemoryStore, NewPartner, Registry, Store as _};
+use dualkey_testing::Fault;
 use dualkey_token::{Digester, Pepper, Prefix};
 use dualkey_verify::{CredentialField, Denial, Verifier};
 use http::{HeaderMap, StatusCode};
@@ -53,7 +54,7 @@ fn a_partner_key_that_is_unreadable_unknown_or_disabled() {
     for key in ["seven77", "abcd1234, efgh5678", "ABCD1234EFGH5678", "abcd1234efgh5679"] {
         assert_eq!(denial(&setting, &bearer(key, setting.secret())), ("api_key_invalid", 401));
     }
-    block_on(setting.registry.set_enabled(KEY, false)).unwrap();
+    block_on(setting.registry.set_enabled(&setting.partner.api_key, false)).unwrap();
     setting.clock.advance(Duration::from_secs(6));
     assert_eq!(setting.code(setting.secret()), "api_key_invalid");
 }
@@ -288,7 +289,7 @@ fn tokens_of_one_partner_share_its_limits_and_other_partners_have_their_own() {
     let other = NewPartner {
         name: "Other".into(),
         policy: LimitPolicy::default(),
-        api_key: Some("other-partner-key".into()),
+        api_key: Some("other-partner-key".parse().unwrap()),
     };
     block_on(setting.registry.register_partner(other)).unwrap();
     assert!(setting.verify(&bearer("other-partner-key", setting.secret())).is_ok());
@@ -301,8 +302,9 @@ fn limits_change_live_and_keep_what_was_spent() {
         assert_eq!(setting.code(setting.secret()), "granted");
     }
     let policy = LimitPolicy::new(Rate::per_second(number(100)), number(100));
-    block_on(setting.registry.set_limits(KEY, policy.with_daily(number(500)).unwrap())).unwrap();
-    setting.store.changes().publish(&dualkey_store::Change::Partner(KEY.into()));
+    let (policy, key) = (policy.with_daily(number(500)).unwrap(), &setting.partner.api_key);
+    block_on(setting.registry.set_limits(key, policy)).unwrap();
+    setting.store.changes().publish(&dualkey_store::Change::Partner(key.clone()));
     assert_eq!(setting.code(setting.secret()), "rate_limited", "the bucket is as empty as before");
     setting.clock.advance(Duration::from_secs(2));
     let grant = setting.present(setting.secret()).unwrap();
@@ -339,7 +341,7 @@ fn tokens_under_an_older_pepper_are_accepted_until_it_is_dropped() {
     let new = NewPartner {
         name: "One".into(),
         policy: LimitPolicy::default(),
-        api_key: Some(KEY.into()),
+        api_key: Some(KEY.parse().unwrap()),
     };
     block_on(old.register_partner(new)).unwrap();
     let token = issue(&old, None).secret;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use dualkey_limit::{Clock as _, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{Change, Fault, Registry, Store, UsageStore as _};
+use dualkey_store::{Change, Registry, Store, UsageStore as _};
+use dualkey_testing::Fault;
 use dualkey_token::Prefix;
 use dualkey_verify::Verifier;
 use pollster::block_on;
@@ -200,7 +201,7 @@ fn a_change_that_is_heard_of_counts_at_once() {
     setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
     assert_eq!(setting.code(setting.secret()), "token_invalid");
 
-    block_on(setting.registry.set_enabled(KEY, false)).unwrap();
+    block_on(setting.registry.set_enabled(&setting.partner.api_key, false)).unwrap();
     setting.store.changes().publish(&Change::All);
     assert_eq!(setting.code(setting.secret()), "api_key_invalid");
 }
@@ -213,10 +214,10 @@ fn what_is_issued_works_at_once_though_it_was_found_absent_before() {
     let new = dualkey_store::NewPartner {
         name: "Later".into(),
         policy: dualkey_limit::LimitPolicy::default(),
-        api_key: Some("registered-later".into()),
+        api_key: Some("registered-later".parse().unwrap()),
     };
     block_on(setting.registry.register_partner(new)).unwrap();
-    setting.store.changes().publish(&Change::Partner("registered-later".into()));
+    setting.store.changes().publish(&Change::Partner("registered-later".parse().unwrap()));
     assert!(setting.verify(&unknown).is_ok());
 }
 
@@ -275,7 +276,7 @@ fn a_use_is_noted_also_where_the_answer_is_not_kept() {
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
-    setting.store.changes().publish(&Change::Partner("another-partner".into()));
+    setting.store.changes().publish(&Change::Partner("another-partner".parse().unwrap()));
     assert!(block_on(verifying).is_ok());
     setting.store.set_fault(Fault::None);
     block_on(setting.verifier.flush()).unwrap();
@@ -465,7 +466,7 @@ fn scopes_that_the_catalogue_no_longer_knows_grant_nothing() {
     let setting = Setting::new();
     let smaller = dualkey_scope::Catalogue::builder().scope("b:read", "B").build().unwrap();
     let b_read = smaller.require_all(["b:read"]).unwrap();
-    let store: Arc<dyn Store> = Arc::<dualkey_store::FaultyStore>::clone(&setting.store);
+    let store: Arc<dyn Store> = Arc::<dualkey_testing::FaultyStore>::clone(&setting.store);
     let clock = Arc::new(setting.clock.clone());
     let verifier = Verifier::new(Registry::new(smaller, Prefix::new("gw"), store, clock));
     let headers = bearer(KEY, setting.secret());

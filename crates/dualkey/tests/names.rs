@@ -112,7 +112,7 @@ async fn registry_verifier_and_layer() {
     let denial = verifier.verify(&headers, &Requirement::NONE).await.unwrap_err();
     assert_eq!((denial.code(), denial.status()), ("api_key_missing", StatusCode::UNAUTHORIZED));
     assert_eq!(denial.retry_after(), None);
-    headers.insert("x-api-key", partner.as_ref().unwrap().api_key.parse().unwrap());
+    headers.insert("x-api-key", partner.as_ref().unwrap().api_key.as_str().parse().unwrap());
     let bearer = format!("Bearer {}", secret.expose_secret());
     headers.insert("authorization", bearer.parse().unwrap());
     let grant = verifier.verify(&headers, &Requirement::NONE).await.unwrap();

@@ -19,7 +19,7 @@ use dualkey::{
     LimitPolicy, NewPartner, NewToken, OrganizationId, Partner, Rate, Registry, TokenId,
     TokenStatus,
 };
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use ledger::Ledger;
 use load::Load;
 use serde_json::Value;
@@ -194,7 +194,7 @@ async fn register(registry: &Registry) -> Partner {
 }
 
 fn call(program: &Program, partner: &Partner, token: &str) -> Call {
-    let api_key = partner.api_key.clone();
+    let api_key = partner.api_key.to_string();
     Call { api_key, ..program.call("/v1/organization", token) }
 }
 

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use serde_json::{Value, json};
 use support::client::{Call, Client};
 use support::desk::{Desk, text};

@@ -12,7 +12,7 @@ async fn served() -> (TokioIo<TcpStream>, Request<Empty<Bytes>>) {
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     tokio::spawn(serve(listener, layer));
     let request = Request::get("http://example.test/")
-        .header("x-api-key", partner.api_key)
+        .header("x-api-key", partner.api_key.as_str())
         .header("authorization", format!("Bearer {}", issued.secret.expose_secret()))
         .body(Empty::new())
         .unwrap();

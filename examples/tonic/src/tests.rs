@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use dualkey::{FakeClock, MemoryStore, Rate, Store, Timestamp};
-use dualkey_store::{Fault, FaultyStore};
+use dualkey_testing::{Fault, FaultyStore};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -57,7 +57,8 @@ fn refusal(answer: Result<GuestList, Status>) -> (Code, String) {
 async fn a_call_that_passes_is_answered() {
     let mut world = World::new(MemoryStore::new(), "guests:read").await;
     let (partner, issued) = let_in(&world.registry).await.unwrap();
-    let answer = world.list_with(&partner.api_key, issued.secret.expose_secret()).await.unwrap();
+    let answer =
+        world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
     assert_eq!((&*answer.organization, &*answer.names), ("acme", &["Ada".to_owned()][..]));
 }
 
@@ -90,7 +91,7 @@ async fn a_repeated_credential_is_status_16() {
 async fn a_missing_scope_is_status_7() {
     let mut world = World::new(MemoryStore::new(), "guests:edit").await;
     let (partner, issued) = let_in(&world.registry).await.unwrap();
-    let answer = world.list_with(&partner.api_key, issued.secret.expose_secret()).await;
+    let answer = world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await;
     assert_eq!(refusal(answer), (Code::PermissionDenied, "scope_insufficient".to_owned()));
 }
 
@@ -99,13 +100,13 @@ async fn used_up_limits_are_status_8_with_the_time_to_wait() {
     let mut world = World::new(MemoryStore::new(), "guests:read").await;
     let (_, issued) = let_in(&world.registry).await.unwrap();
     let one_a_minute = LimitPolicy::new(Rate::per_minute(NonZeroU32::MIN), NonZeroU32::MIN);
-    let api_key = Some("one-a-minute".to_owned());
+    let api_key = Some("one-a-minute".parse().unwrap());
     let slow = NewPartner { name: "Slow".to_owned(), policy: one_a_minute, api_key };
     let slow = world.registry.register_partner(slow).await.unwrap();
 
     let token = issued.secret.expose_secret();
-    world.list_with(&slow.api_key, token).await.unwrap();
-    let status = world.list_with(&slow.api_key, token).await.unwrap_err();
+    world.list_with(slow.api_key.as_str(), token).await.unwrap();
+    let status = world.list_with(slow.api_key.as_str(), token).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, "rate_limited"));
     assert_eq!(status.metadata().get("retry-after").unwrap(), "60");
 }

@@ -68,7 +68,8 @@ impl World {
     }
 
     pub(crate) async fn partner(&self, policy: LimitPolicy) {
-        let partner = NewPartner { name: "One".into(), policy, api_key: Some(KEY.into()) };
+        let partner =
+            NewPartner { name: "One".into(), policy, api_key: Some(KEY.parse().unwrap()) };
         self.registry.register_partner(partner).await.unwrap();
     }
 

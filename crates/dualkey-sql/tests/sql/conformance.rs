@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use dualkey_store::{Store, conformance};
+use dualkey_store::Store;
+use dualkey_testing::conformance;
 
 use crate::support::Database;
 

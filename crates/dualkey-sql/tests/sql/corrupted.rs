@@ -10,7 +10,7 @@ on_both!(a_partner_changed_by_hand_is_an_error, a_token_changed_by_hand_is_an_er
 
 async fn a_partner_changed_by_hand_is_an_error(database: Database) {
     let registry = database.registry().await;
-    register(&registry, "key-number-1").await;
+    let api_key = register(&registry, "key-number-1").await.api_key;
     for (column, value) in [
         ("rate_permits", "0"),
         ("rate_permits", "5000000000"),
@@ -29,10 +29,13 @@ async fn a_partner_changed_by_hand_is_an_error(database: Database) {
         let error = registry.partners().await.unwrap_err();
         let error = reason(&error);
         assert!(error.contains("invalid value in column"), "{column} = {value}: {error}");
-        assert!(registry.store().partner_by_key("key-number-1").await.is_err());
+        assert!(registry.store().partner_by_key(&api_key).await.is_err());
         database.run(&set(&original)).await;
         registry.partners().await.unwrap();
     }
+    database.run("update dualkey_partners set api_key = 'two words'").await;
+    let error = registry.partners().await.unwrap_err();
+    assert!(reason(&error).contains("api_key"), "{error:?}");
 }
 
 async fn a_token_changed_by_hand_is_an_error(database: Database) {

@@ -46,10 +46,10 @@ async fn a_revocation_reaches_another_process_in_time(database: Database) {
 async fn a_changed_partner_reaches_another_process(database: Database) {
     let (here, there) = (database.registry().await, database.registry().await);
     let recorder = Recorder::subscribed_to(&**there.store());
-    register(&here, "key-number-1").await;
+    let partner = register(&here, "key-number-1").await;
     recorder.received("key-number-1").await;
     recorder.clear();
-    here.set_enabled("key-number-1", false).await.unwrap();
+    here.set_enabled(&partner.api_key, false).await.unwrap();
     recorder.received("key-number-1").await;
 }
 

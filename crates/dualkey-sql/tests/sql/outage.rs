@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use dualkey_sql::SqlStore;
 use dualkey_store::{PartnerStore as _, RegistryError};
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use crate::support::{Database, Folder, issue, registry};
@@ -54,7 +54,7 @@ async fn a_stopped_server_is_an_error_within_the_timeout() {
         let (store, registry) = (store.clone(), registry.clone());
         tokio::spawn(async move {
             let began = Instant::now();
-            let read = store.partner_by_key("key-number-1").await.unwrap_err();
+            let read = store.partner_by_key(&"key-number-1".parse().unwrap()).await.unwrap_err();
             let after_read = began.elapsed();
             let RegistryError::Store(write) = issue(&registry, "acme").await.unwrap_err() else {
                 panic!("expected an error of the store");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dualkey_sql::SqlStore;
 use dualkey_store::{Registry, TokenId};
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 
 use crate::support::recorder::Recorder;
 use crate::support::{Database, issue, registry, wait_for_watermark};

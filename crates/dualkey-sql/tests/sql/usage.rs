@@ -43,7 +43,8 @@ async fn usage_of_two_stores_adds_up(database: Database) {
     for writer in Vec::from_iter(writers) {
         writer.await.unwrap();
     }
-    let usages = stores[0].usages().await.unwrap();
+    let mut usages = stores[0].usage_on(20_000).await.unwrap();
+    usages.extend(stores[0].usage_on(20_001).await.unwrap());
     assert_eq!(usages.len(), BATCH as usize);
     assert!(usages.iter().all(|usage| usage.permits == 36));
 }

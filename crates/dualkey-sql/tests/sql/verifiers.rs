@@ -19,7 +19,7 @@ async fn a_token_revoked_in_one_process_is_refused_in_another(database: Database
     let (here, registry) = (open(&database).await, open(&database).await);
     let there = Verifier::new(registry.clone());
     let many = NonZeroU32::new(100_000).unwrap();
-    let (name, api_key) = ("partner".into(), Some("key-number-1".into()));
+    let (name, api_key) = ("partner".into(), Some("key-number-1".parse().unwrap()));
     let policy = LimitPolicy::new(Rate::per_second(many), many);
     here.register_partner(NewPartner { name, policy, api_key }).await.unwrap();
     let token = issue(&here, "acme").await.unwrap();

@@ -166,7 +166,7 @@ pub(crate) fn spellings(server: &Server) -> Vec<Spelling> {
 }
 
 fn filled(server: &Server, line: &[u8]) -> Vec<u8> {
-    let (key, token) = (&*server.fixture.partner.api_key, server.fixture.secret());
+    let (key, token) = (server.fixture.partner.api_key.as_str(), server.fixture.secret());
     let (capital_key, capital_token) = (key.to_uppercase(), token.to_uppercase());
     // A byte is the character of the same number, so that bytes come through.
     let mut text: String = line.iter().copied().map(char::from).collect();

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dualkey_limit::{FakeClock, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
-use dualkey_store::{
-    Change, FaultyStore, IssuedToken, NewPartner, NewToken, Partner, Registry, Store as _,
-};
+use dualkey_store::{Change, IssuedToken, NewPartner, NewToken, Partner, Registry, Store as _};
+use dualkey_testing::FaultyStore;
 use dualkey_token::{PlainToken, Prefix};
 use dualkey_tower::{Gate, GuardLayer, Verifier};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -58,7 +57,7 @@ impl Fixture {
             .unwrap();
         let registry =
             Registry::new(catalogue, PREFIX, Arc::clone(&store) as _, Arc::new(clock.clone()));
-        let (name, api_key) = ("Zapier".to_owned(), Some("partner-key-1".to_owned()));
+        let (name, api_key) = ("Zapier".to_owned(), Some("partner-key-1".parse().unwrap()));
         let partner =
             block_on(registry.register_partner(NewPartner { name, policy, api_key })).unwrap();
         let token = issue(&registry, "reservations:read", None);
@@ -103,7 +102,7 @@ impl Fixture {
     pub(crate) fn request_with(&self, token: &str) -> Request<Body> {
         Request::builder()
             .uri("/reservations")
-            .header(API_KEY, &self.partner.api_key)
+            .header(API_KEY, self.partner.api_key.as_str())
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .body(Body::default())
             .unwrap()

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use dualkey_limit::{FakeClock, LimitPolicy, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
-use dualkey_store::{FaultyStore, IssuedToken, NewPartner, NewToken, Partner, Registry, Store};
+use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, Store};
+use dualkey_testing::FaultyStore;
 use dualkey_token::Prefix;
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -41,7 +42,8 @@ impl Setting {
         let shared: Arc<dyn Store> = Arc::<FaultyStore>::clone(&store);
         let registry =
             Registry::new(catalogue(), Prefix::new("gw"), shared, Arc::new(clock.clone()));
-        let new = NewPartner { policy, api_key: Some(KEY.into()), ..NewPartner::new("One") };
+        let new =
+            NewPartner { policy, api_key: Some(KEY.parse().unwrap()), ..NewPartner::new("One") };
         let partner = block_on(registry.register_partner(new)).unwrap();
         let verifier = Verifier::new(registry.clone());
         let token = issue(&registry, None);

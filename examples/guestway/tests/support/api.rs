@@ -33,7 +33,7 @@ impl Api {
         let number = |n| NonZeroU32::new(n).unwrap();
         let policy = LimitPolicy::new(Rate::per_second(number(1_000_000)), number(1_000_000));
         let partner = NewPartner { name: "Tests".to_owned(), policy, api_key: None };
-        let api_key = registry.register_partner(partner).await.unwrap().api_key;
+        let api_key = registry.register_partner(partner).await.unwrap().api_key.to_string();
         Self { server, registry, api_key, client: Client::http1() }
     }
 

@@ -10,7 +10,7 @@ use dualkey_limit::{Clock as _, LimitPolicy, SystemClock};
 use dualkey_scope::Catalogue;
 use dualkey_sql::{SqlOptions, SqlStore};
 use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, RegistryError, Store};
-use dualkey_test_postgres::Server;
+use dualkey_testing::postgres::Server;
 use dualkey_token::Prefix;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, raw_sql};
@@ -141,7 +141,7 @@ pub(crate) async fn issue(
 
 pub(crate) async fn register(registry: &Registry, api_key: &str) -> Partner {
     let (name, policy) = ("partner".into(), LimitPolicy::default());
-    let partner = NewPartner { name, policy, api_key: Some(api_key.into()) };
+    let partner = NewPartner { name, policy, api_key: Some(api_key.parse().unwrap()) };
     registry.register_partner(partner).await.unwrap()
 }
 

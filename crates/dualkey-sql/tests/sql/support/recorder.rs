@@ -48,7 +48,7 @@ impl Recorder {
 impl ChangeListener for Recorder {
     fn on_change(&self, change: &Change) {
         let name = match change {
-            Change::Partner(api_key) => api_key.clone(),
+            Change::Partner(api_key) => api_key.to_string(),
             Change::Token(digest) => token_name(digest),
             _ => "all".to_owned(),
         };

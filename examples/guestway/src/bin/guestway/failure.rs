@@ -47,7 +47,6 @@ impl From<RegistryError> for Failure {
             Refusal::InvalidName
             | Refusal::InvalidActor
             | Refusal::InvalidOrganization
-            | Refusal::InvalidApiKey
             | Refusal::TokenAsApiKey
             | Refusal::InvalidPolicy(_)
             | Refusal::NoScopes

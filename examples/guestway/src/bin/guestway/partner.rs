@@ -1,7 +1,7 @@
 mod view;
 
 use clap::{ArgGroup, Args, Subcommand};
-use dualkey::{LimitPolicy, NewPartner, RegistryError};
+use dualkey::{ApiKey, LimitPolicy, NewPartner, RegistryError};
 
 use crate::arguments::Limits;
 use crate::cli::Keeping;
@@ -51,7 +51,7 @@ pub(crate) struct Add {
     name: String,
     /// Its key, 8 to 128 characters; 16 letters and digits are drawn if not said
     #[arg(long)]
-    key: Option<String>,
+    key: Option<ApiKey>,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub(crate) struct List {
 #[command(group = ArgGroup::new("change").args(["rate", "burst", "daily"]).required(true).multiple(true))]
 pub(crate) struct ChangeLimits {
     /// The partner's key
-    key: String,
+    key: ApiKey,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(crate) struct ChangeLimits {
 #[derive(Args)]
 pub(crate) struct Switch {
     /// The partner's key
-    key: String,
+    key: ApiKey,
     #[command(flatten)]
     output: Output,
 }

@@ -1,4 +1,4 @@
-use dualkey::{Partner, PartnerId, Rate, Registry, StoreError};
+use dualkey::{ApiKey, Partner, PartnerId, Rate, Registry, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::times::{brief, shown};
 pub(crate) struct PartnerView {
     id: PartnerId,
     name: String,
-    key: String,
+    key: ApiKey,
     /// A second.
     rate: Value,
     burst: u32,
@@ -61,7 +61,7 @@ impl Show for PartnerView {
 
     fn cells(&self) -> Vec<String> {
         vec![
-            self.key.clone(),
+            self.key.to_string(),
             self.name.clone(),
             self.rate.to_string(),
             self.burst.to_string(),

@@ -4,17 +4,18 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Whose processes the server's are: it refuses to run as root.
+/// The account under which the server runs, since PostgreSQL refuses to run as root.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account(Option<(u32, u32)>);
 
 impl Account {
-    /// The account of this process or, for root, `postgres` or `nobody`. The folder becomes its own.
+    /// The account of this process or, for root, an unprivileged one, which becomes the folder's owner.
     pub(crate) fn owning(folder: &Path) -> Self {
-        let is_root = fs::metadata(folder).expect("the folder was made just now").uid() == 0;
+        let is_root = fs::metadata(folder).expect("the folder exists").uid() == 0;
         let account = Self(is_root.then(unprivileged));
         if let Some((user, group)) = account.0 {
-            std::os::unix::fs::chown(folder, Some(user), Some(group)).expect("root may do that");
+            std::os::unix::fs::chown(folder, Some(user), Some(group))
+                .expect("root may change owners");
         }
         account
     }

@@ -5,20 +5,31 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use crate::account::Account;
+use crate::postgres::account::Account;
 
-/// A running server. Its user `dualkey` may do anything, without a password.
+/// A running server. Its superuser is `dualkey`, without a password.
+///
+/// ```
+/// use dualkey_testing::postgres::Server;
+///
+/// let server = Server::start();
+/// let url = server.new_database();
+/// server.kill(); // connections to `url` fail
+/// server.start_again(); // and work again, with the same data
+/// assert!(url.ends_with("&user=dualkey"));
+/// ```
 #[derive(Debug)]
 pub struct Server {
     folder: PathBuf,
     programs: PathBuf,
     account: Account,
     databases: AtomicU32,
-    /// Waits until this process ends, or the server is dropped; then it ends the server.
+    /// A shell that stops the server when this process ends or the server is dropped: its standard input
+    /// is closed then.
     watchdog: Child,
 }
 
-/// No disk is waited for: a killed process loses nothing by that, only a machine without power would.
+/// `fsync` is off: data survives a killed process without it, and only a power failure would lose data.
 const SETTINGS: &str = "
 listen_addresses = ''
 max_connections = 300
@@ -28,14 +39,14 @@ fsync = off
 
 const WATCH: &str = "cat >/dev/null; \"$1/pg_ctl\" -D \"$2/data\" -m immediate stop; rm -rf \"$2\"";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Server {
     /// The server that all tests of this process share.
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// If [`start`](Self::start) panics.
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
@@ -62,11 +73,11 @@ impl Server {
         server
     }
 
-    /// The address of a new, empty database.
+    /// Creates an empty database, and returns its URL.
     ///
     /// # Panics
     ///
-    /// If the server does not run.
+    /// If the server is not running.
     #[must_use]
     pub fn new_database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
@@ -78,7 +89,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If the server does not run.
+    /// If the server is not running.
     pub fn kill(&self) {
         let file = self.folder.join("data/postmaster.pid");
         let text = fs::read_to_string(file).expect("the server runs");
@@ -94,14 +105,14 @@ impl Server {
     /// If it does not start within a minute.
     pub fn start_again(&self) {
         let began = Instant::now();
-        // A killed server's processes are still ending: until then, a new one is refused.
+        // PostgreSQL refuses to start while processes of the killed server still run.
         while let Err(reason) = self.try_run("pg_ctl", "-D data -l log -w start") {
-            assert!(began.elapsed() < PATIENCE, "{reason}\n{}", self.log());
+            assert!(began.elapsed() < START_TIMEOUT, "{reason}\n{}", self.log());
             thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// What the server wrote of itself.
+    /// The server's log.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
@@ -133,7 +144,7 @@ impl Drop for Server {
     }
 }
 
-/// The processes of a process, as far as the system tells: one may end meanwhile.
+/// The ids of the child processes of a process. A child that ends meanwhile is left out.
 fn children(id: &str) -> Vec<String> {
     let is_child = |process: &Path| {
         let status = fs::read_to_string(process.join("status")).ok()?;
@@ -144,7 +155,7 @@ fn children(id: &str) -> Vec<String> {
     processes.filter_map(|process| is_child(&process.path())).collect()
 }
 
-/// Where the newest server's programs are.
+/// The folder of the programs of the newest installed version.
 fn programs() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found = Vec::from_iter(versions.map(|version| version.path().join("bin")));
@@ -161,11 +172,12 @@ fn new_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = env::temp_dir().join(format!("dualkey-postgres-{}-{count}", process::id()));
-    fs::create_dir(&folder).expect("a temporary folder can be made");
+    fs::create_dir(&folder).expect("a temporary folder can be created");
     folder
 }
 
-/// In a process group of its own, so that an interrupt from the keyboard does not reach it.
+/// Starts the shell that stops the server. It has its own process group, so that an interrupt from the
+/// keyboard does not reach it.
 fn watchdog(account: Account, programs: &Path, folder: &Path) -> Child {
     use std::os::unix::process::CommandExt as _;
 

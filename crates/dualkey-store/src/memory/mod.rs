@@ -1,0 +1,84 @@
+mod audit;
+mod partners;
+mod records;
+mod tokens;
+mod usage;
+
+use std::fmt;
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::memory::records::Records;
+use crate::{ChangeNotifier, Store, StoreError, StoreFuture};
+
+/// A [`Store`] in memory, for tests, demonstrations, and servers that load their partners at start. It
+/// is empty after a restart.
+///
+/// It holds up to 1,000,000 tokens and 100,000 partners, and fails to add more. It keeps the latest
+/// 100,000 entries of the audit trail.
+///
+/// ```
+/// use std::sync::Arc;
+/// use dualkey_limit::SystemClock;
+/// use dualkey_scope::Catalogue;
+/// use dualkey_store::{MemoryStore, NewPartner, PartnerStore, Registry};
+/// use dualkey_token::Prefix;
+///
+/// # pollster::block_on(async {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// let store = Arc::new(MemoryStore::new());
+/// let clock = Arc::new(SystemClock);
+/// let registry = Registry::new(catalogue, Prefix::new("gw"), store.clone(), clock);
+/// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+/// assert_eq!(store.partners().await?, [partner]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct MemoryStore {
+    records: Mutex<Records>,
+    changes: ChangeNotifier,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { records: Mutex::default(), changes: ChangeNotifier::always_current() }
+    }
+
+    /// Locks the records. No code leaves them half changed, so a poisoned lock is usable.
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Store for MemoryStore {
+    fn changes(&self) -> &ChangeNotifier {
+        &self.changes
+    }
+}
+
+/// Shows the number of records, and none of their contents.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = self.records();
+        f.debug_struct("MemoryStore")
+            .field("partners", &records.partner_count())
+            .field("tokens", &records.token_count())
+            .finish_non_exhaustive()
+    }
+}
+
+fn done<T: Send + 'static>(answer: T) -> StoreFuture<'static, T> {
+    Box::pin(ready(Ok(answer)))
+}
+
+fn failed<T: Send + 'static>(error: StoreError) -> StoreFuture<'static, T> {
+    Box::pin(ready(Err(error)))
+}

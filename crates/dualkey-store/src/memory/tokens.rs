@@ -1,0 +1,101 @@
+use dualkey_token::TokenDigest;
+
+use super::{MemoryStore, done, failed};
+use crate::{
+    AuditEntry, Change, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome,
+    RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
+};
+
+impl TokenStore for MemoryStore {
+    fn insert_token(
+        &self,
+        token: StoredToken,
+        max_tokens: usize,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
+        let digest = token.digest;
+        let inserted = self.records().insert_token(token, max_tokens, entry);
+        match inserted {
+            Ok(outcome) => {
+                if outcome == InsertOutcome::Inserted {
+                    self.changes.publish(&Change::Token(digest));
+                }
+                done(outcome)
+            }
+            Err(error) => failed(error),
+        }
+    }
+
+    fn token_by_digest<'a>(
+        &'a self,
+        digest: &'a TokenDigest,
+    ) -> StoreFuture<'a, Option<StoredToken>> {
+        done(self.records().token_by_digest(digest).cloned())
+    }
+
+    fn token<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        token: &'a TokenId,
+    ) -> StoreFuture<'a, Option<TokenRecord>> {
+        let records = self.records();
+        done(records.token(organization, token).map(|token| token.record.clone()))
+    }
+
+    fn tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        page: Page<TokenId>,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        let records = self.records();
+        let tokens = records.tokens_of(organization).map(|token| &token.record);
+        let tokens = tokens.filter(|token| page.after.is_none_or(|after| token.id < after));
+        done(tokens.take(page.max_items()).cloned().collect())
+    }
+
+    fn rotate_token(
+        &self,
+        token: TokenId,
+        request: RotationRequest,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, RotateOutcome> {
+        let successor = request.successor.digest;
+        let rotated = self.records().rotate_token(&token, request, entry);
+        match rotated {
+            Ok(Ok(old)) => {
+                self.changes.publish(&Change::Token(old));
+                self.changes.publish(&Change::Token(successor));
+                done(RotateOutcome::Rotated)
+            }
+            Ok(Err(refused)) => done(refused),
+            Err(error) => failed(error),
+        }
+    }
+
+    fn revoke_token<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        token: &'a TokenId,
+        entry: AuditEntry,
+    ) -> StoreFuture<'a, RevokeOutcome> {
+        let removed = self.records().remove_token(organization, token, entry);
+        match removed {
+            Some(digest) => {
+                self.changes.publish(&Change::Token(digest));
+                done(RevokeOutcome::Revoked)
+            }
+            None => done(RevokeOutcome::NotFound),
+        }
+    }
+
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+        let mut records = self.records();
+        for TokenUse { token, first_at, last_at } in uses {
+            if let Some(token) = records.token_mut(token) {
+                token.record.first_used_at.get_or_insert(*first_at);
+                token.record.last_used_at = token.record.last_used_at.max(Some(*last_at));
+            }
+        }
+        done(())
+    }
+}

@@ -1,0 +1,154 @@
+use std::collections::{BTreeSet, HashMap};
+
+use dualkey_limit::LimitPolicy;
+use dualkey_token::PlainToken;
+use rand::rngs::SysRng;
+use rand::{RngExt as _, distr::Alphanumeric, rand_core::UnwrapErr};
+
+use super::{Registry, check_name};
+use crate::{
+    ApiKey, AuditAction, AuditTarget, InsertOutcome, NewPartner, Partner, PartnerId, RegistryError,
+};
+
+impl Registry {
+    /// Registers a partner, under its own key or under a random one.
+    ///
+    /// # Errors
+    ///
+    /// Its name or limits are invalid, its key is a token or another partner's key, or the store
+    /// failed.
+    pub async fn register_partner(&self, partner: NewPartner) -> Result<Partner, RegistryError> {
+        let NewPartner { name, policy, api_key } = partner;
+        check_name(&name)?;
+        let policy = policy.validated()?;
+        let api_key = api_key.unwrap_or_else(random_api_key);
+        if PlainToken::parse(&self.prefix, api_key.as_str()).is_ok() {
+            return Err(RegistryError::TokenAsApiKey);
+        }
+        let created_at = self.now();
+        let id = PartnerId::draw(created_at);
+        let partner = Partner { id, name, api_key, policy, enabled: true, created_at };
+        let subject = AuditTarget::Partner { id };
+        let entry = self.entry(AuditAction::PartnerRegistered, subject, partner.name.clone());
+        match self.store.insert_partner(partner.clone(), entry).await? {
+            InsertOutcome::Inserted => Ok(partner),
+            InsertOutcome::Refused => Err(RegistryError::ApiKeyTaken),
+        }
+    }
+
+    /// All partners, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn partners(&self) -> Result<Vec<Partner>, RegistryError> {
+        Ok(self.store.partners().await?)
+    }
+
+    /// The partner with this key.
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, or the store failed.
+    pub async fn partner(&self, api_key: &ApiKey) -> Result<Partner, RegistryError> {
+        self.store.partner_by_key(api_key).await?.ok_or(RegistryError::NotFound)
+    }
+
+    /// All partners, oldest first, each with the permits that it used today, on its own clock. Uses
+    /// that a verifier has not written yet are missing.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn partners_with_usage(&self) -> Result<Vec<(Partner, u64)>, RegistryError> {
+        let partners = self.store.partners().await?;
+        let now = self.now();
+        // UTC offsets differ between partners, so today can be one of a few days.
+        let days: BTreeSet<_> = partners.iter().map(|partner| partner.policy.day(now)).collect();
+        let mut used = HashMap::new();
+        for day in days {
+            let usages = self.store.usage_on(day).await?;
+            used.extend(usages.into_iter().map(|usage| ((usage.partner, day), usage.permits)));
+        }
+        let with_usage = |partner: Partner| {
+            let today = (partner.id, partner.policy.day(now));
+            (partner, used.get(&today).copied().unwrap_or(0))
+        };
+        Ok(partners.into_iter().map(with_usage).collect())
+    }
+
+    /// Changes the limits of the partner with this key. Its fill level and the permits that it used
+    /// today stay.
+    ///
+    /// ```
+    /// use dualkey_limit::LimitPolicy;
+    /// use dualkey_store::{ApiKey, NewPartner, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    /// let policy = LimitPolicy::default().without_daily();
+    /// assert_eq!(registry.set_limits(&partner.api_key, policy).await?.policy, policy);
+    ///
+    /// let unknown = registry.set_limits(&ApiKey::parse("unknown-key")?, policy).await;
+    /// assert!(matches!(unknown, Err(RegistryError::NotFound)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, the limits are out of range, or the store failed.
+    pub async fn set_limits(
+        &self,
+        api_key: &ApiKey,
+        policy: LimitPolicy,
+    ) -> Result<Partner, RegistryError> {
+        let policy = policy.validated()?;
+        let id = self.partner(api_key).await?.id;
+        let subject = AuditTarget::Partner { id };
+        let entry = self.entry(AuditAction::LimitsChanged, subject, policy.to_string());
+        self.store.set_limits(id, policy, entry).await?.ok_or(RegistryError::NotFound)
+    }
+
+    /// Enables or disables the key of a partner.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::{NewPartner, Registry};
+    /// # use dualkey_token::Prefix;
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    /// registry.set_enabled(&partner.api_key, false).await?; // its requests are refused
+    /// assert!(!registry.partner(&partner.api_key).await?.enabled);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, or the store failed.
+    pub async fn set_enabled(
+        &self,
+        api_key: &ApiKey,
+        enabled: bool,
+    ) -> Result<Partner, RegistryError> {
+        let id = self.partner(api_key).await?.id;
+        let action =
+            if enabled { AuditAction::PartnerEnabled } else { AuditAction::PartnerDisabled };
+        let entry = self.entry(action, AuditTarget::Partner { id }, String::new());
+        self.store.set_enabled(id, enabled, entry).await?.ok_or(RegistryError::NotFound)
+    }
+}
+
+/// 16 letters and digits: 95 bits, so that two random keys do not collide.
+fn random_api_key() -> ApiKey {
+    let text = Vec::from_iter(UnwrapErr(SysRng).sample_iter(Alphanumeric).take(16));
+    ApiKey::parse(text).expect("16 letters and digits are a well-formed key")
+}

@@ -1,0 +1,238 @@
+use std::time::Duration;
+
+use dualkey_limit::Timestamp;
+use dualkey_token::{PlainToken, TokenHint};
+
+use super::{Registry, check_name, whole_micros};
+use crate::{
+    AuditAction, AuditTarget, InsertOutcome, IssuedToken, NewToken, OrganizationId, Page,
+    RegistryError, RevokeOutcome, RotateOutcome, RotationRequest, StoredToken, TokenId,
+    TokenRecord,
+};
+
+impl Registry {
+    /// Issues a token. Only the returned value holds the token's text; it cannot be read again.
+    ///
+    /// # Errors
+    ///
+    /// Its name, organization, scopes or expiry are invalid, the organization has too many tokens, or
+    /// the store failed.
+    pub async fn issue_token(&self, token: NewToken) -> Result<IssuedToken, RegistryError> {
+        let (issued, stored) = self.mint_new(token)?;
+        let detail = stored.record.name.clone();
+        let entry = self.entry(AuditAction::TokenIssued, target(&stored.record), detail);
+        match self.store.insert_token(stored, self.max_tokens_per_organization, entry).await? {
+            InsertOutcome::Inserted => Ok(issued),
+            InsertOutcome::Refused => {
+                Err(RegistryError::TooManyTokens { max_tokens: self.max_tokens_per_organization })
+            }
+        }
+    }
+
+    /// An organization's tokens, newest first, expired ones included.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn tokens(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        self.tokens_page(organization, Page::first(u32::MAX)).await
+    }
+
+    /// A page of an organization's tokens, newest first, expired ones included.
+    ///
+    /// ```
+    /// use dualkey_store::{NewToken, Page};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// for name in ["first", "second", "third"] {
+    ///     registry.issue_token(NewToken::new("acme", name, ["guests:read"])).await?;
+    /// }
+    /// let acme = "acme".into();
+    /// let newest = registry.tokens_page(&acme, Page::first(2)).await?;
+    /// let rest = registry.tokens_page(&acme, Page { after: Some(newest[1].id), limit: 2 }).await?;
+    /// assert_eq!((newest[0].name.as_str(), rest[0].name.as_str()), ("third", "first"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn tokens_page(
+        &self,
+        organization: &OrganizationId,
+        page: Page<TokenId>,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        Ok(self.store.tokens(organization, page).await?)
+    }
+
+    /// The record of this token, of whichever organization.
+    ///
+    /// # Errors
+    ///
+    /// The token was never issued or is revoked, or the store failed.
+    pub async fn token(&self, secret: &PlainToken) -> Result<TokenRecord, RegistryError> {
+        for digest in self.digester.candidates(secret.expose_secret().as_bytes()) {
+            let stored = self.store.token_by_digest(&digest).await?;
+            if let Some(stored) = stored.filter(|stored| stored.digest.ct_eq(&digest).into()) {
+                return Ok(stored.record);
+            }
+        }
+        Err(RegistryError::NotFound)
+    }
+
+    /// An organization's tokens that were not used since this time, as candidates for revocation. A
+    /// token that was never used counts as used when it was issued.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn idle_tokens(
+        &self,
+        organization: &OrganizationId,
+        since: Timestamp,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        let mut tokens = self.tokens(organization).await?;
+        tokens.retain(|token| token.last_used_at.unwrap_or(token.created_at) < since);
+        Ok(tokens)
+    }
+
+    /// Issues the successor of a token, with the same name, scopes and lifetime. The old token is
+    /// accepted for the overlap, which may be zero, but not past its own expiry. It is listed until it
+    /// is revoked.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dualkey_store::{NewToken, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let (acme, day) = ("acme".into(), Duration::from_secs(86_400));
+    /// let old = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?.record;
+    /// let new = registry.rotate_token(&acme, &old.id, day).await?.record;
+    /// assert_eq!((new.name, new.replaces), (old.name, Some(old.id)));
+    ///
+    /// let again = registry.rotate_token(&acme, &old.id, day).await;
+    /// assert!(matches!(again, Err(RegistryError::AlreadyRotated)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The organization has no such token or too many, the token has expired or was rotated before,
+    /// or the store failed.
+    pub async fn rotate_token(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+        overlap: Duration,
+    ) -> Result<IssuedToken, RegistryError> {
+        let old = self.store.token(organization, token).await?;
+        let old = old.ok_or(RegistryError::NotFound)?;
+        let subject = target(&old);
+        let now = self.now();
+        let (issued, successor) = self.mint_successor(old, now);
+        let entry = self.entry(AuditAction::TokenRotated, subject, issued.record.id.to_string());
+        let max_tokens = self.max_tokens_per_organization.saturating_mul(2);
+        let old_expires_at = whole_micros(now.saturating_add(overlap));
+        let request = RotationRequest { successor, old_expires_at, max_tokens };
+        match self.store.rotate_token(*token, request, entry).await? {
+            RotateOutcome::Rotated => Ok(issued),
+            RotateOutcome::NotFound => Err(RegistryError::NotFound),
+            RotateOutcome::Expired => Err(RegistryError::Expired),
+            RotateOutcome::AlreadyRotated => Err(RegistryError::AlreadyRotated),
+            RotateOutcome::Refused => Err(RegistryError::TooManyTokens { max_tokens }),
+        }
+    }
+
+    /// Revokes a token, for good. Another organization's token is not found, and neither is a token
+    /// that was revoked before.
+    ///
+    /// # Errors
+    ///
+    /// The organization has no such token, or the store failed.
+    pub async fn revoke_token(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+    ) -> Result<(), RegistryError> {
+        let subject = AuditTarget::Token { organization: organization.clone(), id: *token };
+        let entry = self.entry(AuditAction::TokenRevoked, subject, String::new());
+        match self.store.revoke_token(organization, token, entry).await? {
+            RevokeOutcome::Revoked => Ok(()),
+            RevokeOutcome::NotFound => Err(RegistryError::NotFound),
+        }
+    }
+
+    fn mint_new(&self, token: NewToken) -> Result<(IssuedToken, StoredToken), RegistryError> {
+        let NewToken { organization, name, scopes, expires_at } = token;
+        check_name(&name)?;
+        if !organization.is_valid() {
+            return Err(RegistryError::InvalidOrganization);
+        }
+        if scopes.is_empty() {
+            return Err(RegistryError::NoScopes);
+        }
+        self.catalogue.grant(&scopes)?;
+        let now = self.now();
+        let expires_at = expires_at.map(whole_micros);
+        if expires_at.is_some_and(|expiry| expiry <= now) {
+            return Err(RegistryError::ExpiryInThePast);
+        }
+        Ok(self.mint(|id, hint| TokenRecord {
+            id,
+            organization,
+            name,
+            hint,
+            scopes,
+            created_at: now,
+            expires_at,
+            first_used_at: None,
+            last_used_at: None,
+            replaces: None,
+            replaced_by: None,
+        }))
+    }
+
+    fn mint_successor(&self, old: TokenRecord, now: Timestamp) -> (IssuedToken, StoredToken) {
+        let lifetime = old.expires_at.map(|end| end.saturating_duration_since(old.created_at));
+        self.mint(|id, hint| TokenRecord {
+            id,
+            hint,
+            created_at: now,
+            expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+            first_used_at: None,
+            last_used_at: None,
+            replaces: Some(old.id),
+            replaced_by: None,
+            ..old
+        })
+    }
+
+    fn mint(
+        &self,
+        record: impl FnOnce(TokenId, TokenHint) -> TokenRecord,
+    ) -> (IssuedToken, StoredToken) {
+        let secret = PlainToken::mint(&self.prefix);
+        let record = record(TokenId::draw(self.now()), secret.hint());
+        let digest = self.digester.digest(secret.expose_secret().as_bytes());
+        (IssuedToken { secret, record: record.clone() }, StoredToken { digest, record })
+    }
+}
+
+fn target(token: &TokenRecord) -> AuditTarget {
+    AuditTarget::Token { organization: token.organization.clone(), id: token.id }
+}

@@ -1,0 +1,50 @@
+//! The checks that every [`Store`] must pass, on each backend.
+//!
+//! An author of a store calls [`check`] from a test, with a function that opens an empty store:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use dualkey_store::MemoryStore;
+//! use dualkey_testing::conformance;
+//!
+//! # pollster::block_on(async {
+//! conformance::check(|| async { Arc::new(MemoryStore::new()) as _ }).await;
+//! # });
+//! ```
+
+mod audit;
+mod changes;
+mod partners;
+mod rotation;
+mod setup;
+mod tokens;
+mod usage;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use dualkey_store::Store;
+
+use setup::Setup;
+
+/// Runs every check, each on a new empty store. `empty_store` is called once for each check.
+///
+/// # Panics
+///
+/// If the store breaks the contract of its ports; the message names what differs.
+pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() -> F) {
+    let setup = async || Setup::new(empty_store().await);
+    partners::keys_match_exactly(setup().await).await;
+    partners::limits_and_enabled_flag_change(setup().await).await;
+    tokens::tokens_are_listed_newest_first_and_found_by_digest(setup().await).await;
+    tokens::an_organization_sees_its_own_tokens_only(setup().await).await;
+    tokens::a_revoked_token_is_gone_for_good(setup().await).await;
+    tokens::the_maximum_of_tokens_is_enforced(setup().await).await;
+    tokens::pages_follow_one_another(setup().await).await;
+    rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
+    rotation::rotation_never_prolongs_a_token(setup().await).await;
+    usage::last_use_never_moves_backward(setup().await).await;
+    usage::usage_adds_up_by_day(setup().await).await;
+    audit::the_audit_trail_records_actor_and_action(setup().await).await;
+    changes::changes_are_published_before_acknowledgement(setup().await).await;
+}

@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use dualkey_store::{NewToken, OrganizationId, Page, RegistryError, TokenUse};
+use dualkey_token::TokenDigest;
+
+use super::setup::{DAY, START, Setup};
+
+pub(super) async fn tokens_are_listed_newest_first_and_found_by_digest(setup: Setup) {
+    let expiry = START.saturating_add(DAY);
+    let first = setup.issue_until("acme", "Zapier ☂ 'quoted'", Some(expiry)).await;
+    let second = setup.issue("acme", "second").await; // in the same instant
+    setup.clock.advance(Duration::from_micros(1));
+    let third = setup.issue("acme", "third").await;
+    let listed = setup.registry.tokens(&"acme".into()).await.expect("a list");
+    assert_eq!(listed, [third.record, second.record, first.record.clone()]);
+    assert_eq!(listed[2].scopes, ["b:read", "a:read"], "as written");
+    assert_eq!(listed[2].expires_at, Some(expiry));
+
+    let stored = setup.stored(&first).await.expect("the token is found");
+    assert_eq!(stored.record, first.record);
+    assert!(bool::from(stored.digest.ct_eq(&first.secret.digest())));
+    let unknown = TokenDigest::of(b"unknown token");
+    assert!(setup.store.token_by_digest(&unknown).await.expect("an answer").is_none());
+}
+
+pub(super) async fn an_organization_sees_its_own_tokens_only(setup: Setup) {
+    let own = setup.issue("acme", "own").await;
+    let foreign = setup.issue("Acme", "foreign").await;
+    assert_eq!(setup.names("acme").await, ["own"]);
+    assert_eq!(setup.names("ACME").await, [""; 0]);
+    let acme = OrganizationId::from("acme");
+    let revoked = setup.registry.revoke_token(&acme, &foreign.record.id).await;
+    assert!(matches!(revoked, Err(RegistryError::NotFound)));
+    let rotated = setup.registry.rotate_token(&acme, &foreign.record.id, DAY).await;
+    assert!(matches!(rotated, Err(RegistryError::NotFound)));
+    assert!(setup.stored(&foreign).await.is_some() && setup.stored(&own).await.is_some());
+}
+
+pub(super) async fn a_revoked_token_is_gone_for_good(setup: Setup) {
+    let acme = OrganizationId::from("acme");
+    let token = setup.issue("acme", "token").await;
+    setup.registry.revoke_token(&acme, &token.record.id).await.expect("revoked");
+    assert!(setup.stored(&token).await.is_none());
+    assert_eq!(setup.names("acme").await, [""; 0]);
+    let again = setup.registry.revoke_token(&acme, &token.record.id).await;
+    assert!(matches!(again, Err(RegistryError::NotFound)));
+    let rotated = setup.registry.rotate_token(&acme, &token.record.id, DAY).await;
+    assert!(matches!(rotated, Err(RegistryError::NotFound)));
+    let late = TokenUse { token: token.record.id, first_at: START, last_at: START };
+    setup.store.record_uses(&[late]).await.expect("an unknown token is ignored");
+    assert!(setup.stored(&token).await.is_none());
+}
+
+pub(super) async fn the_maximum_of_tokens_is_enforced(setup: Setup) {
+    let acme = OrganizationId::from("acme");
+    let registry = setup.registry.clone().with_max_tokens_per_organization(2);
+    let issue = || registry.issue_token(NewToken::new(acme.clone(), "token", ["a:read"]));
+    let first = issue().await.expect("issued");
+    let second = issue().await.expect("issued");
+    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { max_tokens: 2 })));
+    let third = registry.rotate_token(&acme, &first.record.id, DAY).await.expect("rotated");
+    registry.rotate_token(&acme, &second.record.id, DAY).await.expect("rotated");
+    let fifth = registry.rotate_token(&acme, &third.record.id, DAY).await;
+    assert!(matches!(fifth, Err(RegistryError::TooManyTokens { max_tokens: 4 })));
+    for token in [&first, &second, &third] {
+        assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { .. })));
+        registry.revoke_token(&acme, &token.record.id).await.expect("revoked");
+    }
+    assert!(issue().await.is_ok());
+    assert!(setup.issue("other", "token").await.record.replaces.is_none());
+}
+
+pub(super) async fn pages_follow_one_another(setup: Setup) {
+    let acme = OrganizationId::from("acme");
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.insert(0, setup.issue("acme", "token").await.record.id);
+    }
+    let page = |after, limit| {
+        let tokens = setup.registry.tokens_page(&acme, Page { after, limit });
+        async { Vec::from_iter(tokens.await.expect("a page").into_iter().map(|token| token.id)) }
+    };
+    assert_eq!(page(None, 2).await, ids[..2]);
+    assert_eq!(page(Some(ids[1]), 2).await, ids[2..4]);
+    setup.registry.revoke_token(&acme, &ids[3]).await.expect("revoked");
+    assert_eq!(
+        page(Some(ids[3]), 2).await,
+        ids[4..],
+        "although the last token of the page before is revoked"
+    );
+    assert_eq!(page(Some(ids[4]), 2).await, []);
+}

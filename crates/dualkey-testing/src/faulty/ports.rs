@@ -1,0 +1,133 @@
+use std::sync::atomic::Ordering;
+
+use dualkey_limit::LimitPolicy;
+use dualkey_store::{
+    ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, OrganizationId, Page,
+    Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
+    StoredToken, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
+};
+use dualkey_token::TokenDigest;
+
+use super::{FaultyStore, count};
+
+impl PartnerStore for FaultyStore {
+    fn insert_partner(
+        &self,
+        partner: Partner,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
+        self.run(|inner| inner.insert_partner(partner, entry))
+    }
+
+    fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
+        count(&self.partner_lookups);
+        self.run(move |inner| inner.partner_by_key(api_key))
+    }
+
+    fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
+        self.run(|inner| inner.partners())
+    }
+
+    fn set_limits(
+        &self,
+        partner: PartnerId,
+        policy: LimitPolicy,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>> {
+        self.run(move |inner| inner.set_limits(partner, policy, entry))
+    }
+
+    fn set_enabled(
+        &self,
+        partner: PartnerId,
+        enabled: bool,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, Option<Partner>> {
+        self.run(move |inner| inner.set_enabled(partner, enabled, entry))
+    }
+}
+
+impl TokenStore for FaultyStore {
+    fn insert_token(
+        &self,
+        token: StoredToken,
+        max_tokens: usize,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, InsertOutcome> {
+        self.run(move |inner| inner.insert_token(token, max_tokens, entry))
+    }
+
+    fn token_by_digest<'a>(
+        &'a self,
+        digest: &'a TokenDigest,
+    ) -> StoreFuture<'a, Option<StoredToken>> {
+        count(&self.token_lookups);
+        self.run(move |inner| inner.token_by_digest(digest))
+    }
+
+    fn token<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        token: &'a TokenId,
+    ) -> StoreFuture<'a, Option<TokenRecord>> {
+        self.run(move |inner| inner.token(organization, token))
+    }
+
+    fn tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        page: Page<TokenId>,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        self.run(move |inner| inner.tokens(organization, page))
+    }
+
+    fn rotate_token(
+        &self,
+        token: TokenId,
+        request: RotationRequest,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, RotateOutcome> {
+        self.run(move |inner| inner.rotate_token(token, request, entry))
+    }
+
+    fn revoke_token<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        token: &'a TokenId,
+        entry: AuditEntry,
+    ) -> StoreFuture<'a, RevokeOutcome> {
+        self.run(move |inner| inner.revoke_token(organization, token, entry))
+    }
+
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+        count(&self.writes);
+        self.rows.fetch_add(uses.len(), Ordering::SeqCst);
+        self.run(move |inner| inner.record_uses(uses))
+    }
+}
+
+impl UsageStore for FaultyStore {
+    fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
+        self.run(move |inner| inner.usage(partner, day))
+    }
+
+    fn usage_on(&self, day: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
+        self.run(move |inner| inner.usage_on(day))
+    }
+
+    fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
+        count(&self.writes);
+        self.rows.fetch_add(usages.len(), Ordering::SeqCst);
+        self.run(move |inner| inner.add_usage(usages))
+    }
+}
+
+impl AuditStore for FaultyStore {
+    fn audit<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        page: Page<AuditId>,
+    ) -> StoreFuture<'a, Vec<AuditEntry>> {
+        self.run(move |inner| inner.audit(organization, page))
+    }
+}
