@@ -197,7 +197,6 @@ where
     /// # Panics
     ///
     /// If axum does not accept a path, or two paths that match the same requests.
-    #[must_use]
     pub fn into_router(self) -> Router<S> {
         let mut paths: BTreeMap<String, Vec<Route<S>>> = BTreeMap::new();
         for route in self.routes {
