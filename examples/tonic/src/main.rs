@@ -57,11 +57,10 @@ fn table(registry: Registry) -> Result<RouteTable, UnknownScopes> {
     let guests_edit = registry.catalogue().require_all(["guests:edit"])?;
 
     let gate = Gate::new(Verifier::new(registry)).with_refusal_mapper(GrpcRefusals);
-    Ok(RouteTable::new(gate).require(Method::POST, "/example.Guests/List", guests_read).require(
-        Method::POST,
-        "/example.Guests/Add",
-        guests_edit,
-    ))
+    let table = RouteTable::new(gate)
+        .require(Method::POST, "/example.Guests/List", guests_read)
+        .require(Method::POST, "/example.Guests/Add", guests_edit);
+    Ok(table)
 }
 
 async fn serve(listener: TcpListener, registry: Registry) -> Result<(), Box<dyn Error>> {
