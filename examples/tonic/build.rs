@@ -1,5 +1,5 @@
-//! The service, in Rust rather than in a `.proto` file, so that this example builds without `protoc`.
-//! From a `.proto` file, `tonic_prost_build` makes the same.
+//! Describes the service in Rust, so that this example builds without `protoc`. With a `.proto` file,
+//! `tonic_prost_build` generates the same code.
 
 use tonic_build::manual::{Builder, Method, Service};
 
@@ -11,6 +11,14 @@ fn main() {
         .output_type("crate::GuestList")
         .codec_path("tonic_prost::ProstCodec")
         .build();
-    let guests = Service::builder().name("Guests").package("example").method(list).build();
+    let add = Method::builder()
+        .name("add")
+        .route_name("Add")
+        .input_type("crate::AddRequest")
+        .output_type("crate::GuestList")
+        .codec_path("tonic_prost::ProstCodec")
+        .build();
+    let guests =
+        Service::builder().name("Guests").package("example").method(list).method(add).build();
     Builder::new().compile(&[guests]);
 }

@@ -1,6 +1,6 @@
-//! Wherever a partner stands, under whatever policy: the fields that tell it of its limits are
-//! structured fields (RFC 9651), read by another parser than wrote them, and their numbers are those of
-//! exact arithmetic on policy and standing. Who has nothing left passes after the time that is told.
+//! Under every policy and in every state of a limiter, the `RateLimit` fields are structured fields (RFC
+//! 9651) for an independent parser, and their numbers are those of exact arithmetic. After the time that
+//! the fields give for an empty bucket, a request passes.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ struct Input {
     start: u64,
     utc_offset_secs: i32,
     policy: Numbers,
-    /// The state before, if the partner was seen before.
+    /// The state before the first request, if the partner has one.
     word: Option<u128>,
     requests: Vec<Request>,
 }
@@ -39,7 +39,7 @@ enum Time {
     Nanos(u16),
     Millis(u16),
     Minutes(u16),
-    /// What a permit takes but for whole seconds, and a little more or less.
+    /// The time of a permit less some whole seconds, and a few nanoseconds more or less.
     Permit {
         seconds: u8,
         nanos: i8,
@@ -73,7 +73,7 @@ fuzz_target!(|input: Input| {
         };
         let (after, outcome) = state.take(&policy, now, permits);
         state = after;
-        Answer { policy, state, now, outcome }.tells_the_truth();
+        Decision { policy, state, now, outcome }.assert_fields();
     }
 });
 
@@ -94,29 +94,29 @@ impl Time {
     }
 }
 
-/// What was decided, and how things stand since.
-struct Answer {
+/// A decision, and the state after it.
+struct Decision {
     policy: LimitPolicy,
     state: LimitState,
     now: Timestamp,
     outcome: Outcome,
 }
 
-/// One of the limits: its name, quota and window, how much remains and for how long.
-type Told = (String, u128, u128, u128, u128);
+/// A limit in the fields: name, quota, window, permits remaining, and the effective window of these.
+type Limit = (String, u128, u128, u128, u128);
 
-impl Answer {
-    fn tells_the_truth(&self) {
-        let told = draft_11(&self.fields(RateLimitFields::Draft11));
-        let (burst, daily) = match &*told {
+impl Decision {
+    fn assert_fields(&self) {
+        let limits = draft_11(&self.fields(RateLimitFields::Draft11));
+        let (burst, daily) = match &*limits {
             [burst] => (burst, None),
             [burst, daily] => (burst, Some(daily)),
-            _ => panic!("{told:?}"),
+            _ => panic!("{limits:?}"),
         };
-        self.is_burst(burst);
+        self.assert_burst(burst);
         assert_eq!(daily.is_some(), self.policy.daily().is_some());
-        daily.into_iter().for_each(|daily| self.is_daily(daily));
-        is_told_by_draft_7(&self.fields(RateLimitFields::Draft7), &told);
+        daily.into_iter().for_each(|daily| self.assert_daily(daily));
+        assert_draft_7(&self.fields(RateLimitFields::Draft7), &limits);
         let off = self.fields(RateLimitFields::Off);
         assert!(!off.contains_key("ratelimit") && !off.contains_key("ratelimit-policy"));
     }
@@ -132,7 +132,7 @@ impl Answer {
         gate.refusal_response(&denial).into_parts().0.headers
     }
 
-    fn is_burst(&self, (name, quota, window, remaining, effective): &Told) {
+    fn assert_burst(&self, (name, quota, window, remaining, effective): &Limit) {
         let ready = u128::from(self.outcome.burst_remaining());
         let burst = u128::from(self.policy.burst().get());
         let is = (name.as_str(), *quota, *window, *remaining);
@@ -141,20 +141,20 @@ impl Answer {
             assert_eq!(*effective, self.seconds_for(ready));
             return;
         }
-        // Times are noted in parts of a nanosecond and told in whole ones: two of them may be lost.
+        // The limiter keeps fractions of a nanosecond, and gives whole ones: two of them may be lost.
         let wait = self.wait();
         assert!(*effective >= seconds(wait), "{effective} s are not {wait} ns");
         assert!(*effective <= seconds(wait + 2), "{effective} s are more than {wait} ns");
     }
 
-    fn is_daily(&self, (name, quota, window, remaining, effective): &Told) {
+    fn assert_daily(&self, (name, quota, window, remaining, effective): &Limit) {
         let standing = self.outcome.standing();
         let left = standing.daily_remaining().map(u128::from).expect("there is a quota");
         let quota_resets_in = standing.quota_resets_in().as_nanos();
         let is = (name.as_str(), Some(*quota), *window, *effective);
         let daily = self.policy.daily().map(|daily| u128::from(daily.get()));
         assert_eq!(is, ("daily", daily, 86_400, seconds(quota_resets_in)));
-        // The bucket may hold a part of a permit beside the whole ones.
+        // The bucket may also hold a partial permit.
         let (permits, period) = self.rate();
         let reach = u128::from(standing.burst_remaining()) + quota_resets_in * permits / period;
         assert!(
@@ -163,24 +163,24 @@ impl Answer {
         );
     }
 
-    /// Permits, and the nanoseconds in which they come.
+    /// Permits, and the nanoseconds in which the rate brings them.
     fn rate(&self) -> (u128, u128) {
         let rate = self.policy.rate();
         (rate.permits().get().into(), rate.period().as_nanos())
     }
 
-    /// The seconds in which so many permits come.
+    /// The whole seconds in which the rate brings this many permits.
     fn seconds_for(&self, count: u128) -> u128 {
         let (permits, period) = self.rate();
         (count * period).div_ceil(permits * 1_000_000_000).max(1)
     }
 
-    /// The nanoseconds until one permit is in the bucket, whatever the day has left.
+    /// The nanoseconds until the bucket holds a permit, regardless of the daily quota.
     fn wait(&self) -> u128 {
         let policy = LimitPolicy::new(self.policy.rate(), self.policy.burst());
         let policy = policy.with_utc_offset_secs(self.policy.utc_offset_secs()).expect("as before");
         let wait = self.state.peek(&policy, self.now, 1).retry_after();
-        wait.expect("none is there").as_nanos()
+        wait.expect("the bucket is empty").as_nanos()
     }
 }
 
@@ -188,33 +188,34 @@ fn seconds(nanos: u128) -> u128 {
     nanos.div_ceil(1_000_000_000).max(1)
 }
 
-fn draft_11(fields: &HeaderMap) -> Vec<Told> {
+fn draft_11(fields: &HeaderMap) -> Vec<Limit> {
     let policies =
         list(fields, "ratelimit-policy").into_iter().map(|item| named(&item, ["q", "w"]));
     let limits = list(fields, "ratelimit").into_iter().map(|item| named(&item, ["r", "t"]));
     let (policies, limits): (Vec<_>, Vec<_>) = (policies.collect(), limits.collect());
     assert_eq!(policies.len(), limits.len());
     let pairs = policies.into_iter().zip(limits);
-    let told = pairs.map(|((name, [quota, window]), (of, [remaining, effective]))| {
+    let limits = pairs.map(|((name, [quota, window]), (of, [remaining, effective]))| {
         assert_eq!(name, of);
         (name, quota, window, remaining, effective)
     });
-    told.collect()
+    limits.collect()
 }
 
-fn is_told_by_draft_7(fields: &HeaderMap, told: &[Told]) {
+fn assert_draft_7(fields: &HeaderMap, limits: &[Limit]) {
     let policies = list(fields, "ratelimit-policy").into_iter();
     let policies: Vec<_> =
         policies.map(|item| (number(&item.bare_item), params(&item, ["w"]))).collect();
-    let expected: Vec<_> = told.iter().map(|(_, quota, window, ..)| (*quota, [*window])).collect();
+    let expected: Vec<_> =
+        limits.iter().map(|(_, quota, window, ..)| (*quota, [*window])).collect();
     assert_eq!(policies, expected);
 
     let limit: Dictionary = Parser::new(text(fields, "ratelimit")).parse().expect("a dictionary");
     let keys: Vec<_> = limit.keys().map(|key| key.as_str()).collect();
     assert_eq!(keys, ["limit", "remaining", "reset"]);
     let numbers: Vec<_> = limit.into_values().map(|entry| number(&item(entry).bare_item)).collect();
-    let nearest = told.iter().min_by_key(|(.., remaining, _)| *remaining).expect("the burst");
-    let (_, quota, _, remaining, effective) = nearest;
+    let fewest = limits.iter().min_by_key(|(.., remaining, _)| *remaining).expect("the burst");
+    let (_, quota, _, remaining, effective) = fewest;
     assert_eq!(numbers, [*quota, *remaining, *effective]);
 }
 
@@ -231,7 +232,7 @@ fn list(fields: &HeaderMap, name: &str) -> Vec<Item> {
 fn item(entry: ListEntry) -> Item {
     match entry {
         ListEntry::Item(item) => item,
-        ListEntry::InnerList(list) => panic!("a list within: {list:?}"),
+        ListEntry::InnerList(list) => panic!("an inner list: {list:?}"),
     }
 }
 

@@ -1,6 +1,5 @@
-//! Whatever is denied, under whatever realm and base, the refusal says in each of its parts what the
-//! denial says: its problem comes back from JSON with the members that it should have and no others,
-//! its challenge comes back from the field, and no field holds what a field may not.
+//! For every denial, realm and base, each part of the refusal matches the denial: the problem parses as
+//! JSON with the expected members and no others, the challenge parses, and every field value is valid.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -39,7 +38,7 @@ enum Denied {
     Unavailable { nanos: u64 },
 }
 
-/// The characters that a scope may have are all here.
+/// Together, these have every character that a scope may have.
 const SCOPES: [&str; 4] = [
     "reservations:read",
     "!#$%&'()*+,-./:;<=>?@[]^_`{|}~",
@@ -70,9 +69,9 @@ fuzz_target!(|input: Input<'_>| {
     assert_eq!(problem, input.denied.problem(&denial, base));
     let challenge = field(&refusal, "www-authenticate").map(challenge);
     assert_eq!(challenge, input.denied.challenge(realm));
-    waits_long_enough(&refusal, denial.retry_after());
+    assert_retry_after(&refusal, denial.retry_after());
     if input.grpc {
-        is_told_as_grpc_does(
+        assert_mapped_to_grpc(
             &gate.with_refusal_mapper(GrpcRefusals).refusal_response(&denial),
             &denial,
         );
@@ -165,7 +164,7 @@ impl Denied {
             Self::TokenInvalid => ("Bearer", vec![("error", "invalid_token")]),
             Self::Charged { .. } if self.denial().status() == 403 => {
                 let mut params = vec![("error", "insufficient_scope")];
-                // A scope is at least one name (RFC 6749 §3.3).
+                // The parameter has at least one scope (RFC 6749 §3.3).
                 params.extend((!scopes.is_empty()).then_some(("scope", &*scopes)));
                 ("Bearer", params)
             }
@@ -197,28 +196,28 @@ fn challenge(text: &str) -> Challenge {
     }
 }
 
-/// The value of a field that is there at most once; visible characters and spaces.
+/// The value of a field that occurs at most once, of visible characters and spaces.
 fn field<'a>(refusal: &'a Response<impl Sized>, name: &str) -> Option<&'a str> {
     let mut values = refusal.headers().get_all(name).iter();
     let value = values.next()?;
-    assert_eq!(values.next(), None, "{name} is there more than once");
+    assert_eq!(values.next(), None, "{name} occurs more than once");
     let text = value.to_str().expect("visible characters");
     assert!(!text.contains('\t'), "{name}: {text}");
     Some(text)
 }
 
-fn waits_long_enough(refusal: &Response<impl Sized>, wait: Option<Duration>) {
-    let told = field(refusal, "retry-after");
-    assert_eq!(told.is_some(), wait.is_some());
-    let (Some(told), Some(wait)) = (told, wait) else { return };
-    assert!(told.bytes().all(|byte| byte.is_ascii_digit()), "{told}");
-    let told: u64 = told.parse().expect("a number");
-    let one_less = Duration::from_secs(told.checked_sub(1).expect("at least a second"));
-    assert!(Duration::from_secs(told) >= wait, "{told} s are not {wait:?}");
-    assert!(one_less < wait || told == 1, "{told} s are more than {wait:?}");
+fn assert_retry_after(refusal: &Response<impl Sized>, wait: Option<Duration>) {
+    let seconds = field(refusal, "retry-after");
+    assert_eq!(seconds.is_some(), wait.is_some());
+    let (Some(seconds), Some(wait)) = (seconds, wait) else { return };
+    assert!(seconds.bytes().all(|byte| byte.is_ascii_digit()), "{seconds}");
+    let seconds: u64 = seconds.parse().expect("a number");
+    let one_less = Duration::from_secs(seconds.checked_sub(1).expect("at least a second"));
+    assert!(Duration::from_secs(seconds) >= wait, "{seconds} s are less than {wait:?}");
+    assert!(one_less < wait || seconds == 1, "{seconds} s are more than {wait:?}");
 }
 
-fn is_told_as_grpc_does(refusal: &Response<impl AsRef<[u8]>>, denial: &Denial) {
+fn assert_mapped_to_grpc(refusal: &Response<impl AsRef<[u8]>>, denial: &Denial) {
     let status = match denial.status().as_u16() {
         403 => "7",
         429 => "8",
@@ -232,5 +231,5 @@ fn is_told_as_grpc_does(refusal: &Response<impl AsRef<[u8]>>, denial: &Denial) {
     for value in refusal.headers().values() {
         assert!(value.to_str().is_ok_and(|text| !text.contains('\t')), "{value:?}");
     }
-    waits_long_enough(refusal, denial.retry_after());
+    assert_retry_after(refusal, denial.retry_after());
 }

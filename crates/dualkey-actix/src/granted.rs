@@ -7,11 +7,20 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, Respon
 use dualkey_tower::Grant;
 
 /// Extracts the [`Grant`] of a request that passed a [`Guard`](crate::Guard).
+///
+/// ```
+/// use dualkey_actix::Granted;
+///
+/// async fn guests(Granted(grant): Granted) -> String {
+///     format!("guests of {}", grant.organization)
+/// }
+/// # let _ = actix_web::web::get().to(guests);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Granted(pub Grant);
 
-/// A handler asked for a [`Grant`] behind no [`Guard`](crate::Guard): a mistake of the program, which the
-/// caller learns as status 500 and the log in words.
+/// A handler asked for a [`Grant`] without a [`Guard`](crate::Guard) around it. This is a mistake of the
+/// program: the caller gets status 500, and the log an error with the route.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MissingGrant;
@@ -26,7 +35,7 @@ impl FromRequest for Granted {
             tracing::error!(
                 method = %request.method(),
                 path = request.path(),
-                "a handler asks for a Grant, but no Guard guards it",
+                "a handler asks for a Grant, but no Guard is around it",
             );
             MissingGrant
         }))
@@ -35,7 +44,7 @@ impl FromRequest for Granted {
 
 impl fmt::Display for MissingGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no Guard guards this handler")
+        f.write_str("no guard is around this handler")
     }
 }
 

@@ -13,18 +13,48 @@ use dualkey_scope::Requirement;
 use dualkey_tower::Gate;
 use http::HeaderMap;
 
-use crate::convert::{credentials, hide, insert_all, to_response};
+use crate::convert::{credentials, insert_all, redact, to_response};
 
-/// A middleware that lets requests pass which meet a requirement. It wraps an app, a scope, a resource
-/// or a route.
+/// A middleware that passes on the requests that meet a requirement, and refuses the others. It wraps an
+/// app, a scope, a resource or a route.
 ///
 /// A request that passes has its credentials marked as sensitive, so that `Debug` does not show them, or
 /// [removed](Gate::with_credentials_stripped).
 ///
+/// ```
+/// # use actix_web::{App, test, web};
+/// # use dualkey_actix::{Gate, Guard, Verifier};
+/// # use dualkey_scope::{Catalogue, Requirement};
+/// # use dualkey_store::{NewPartner, NewToken, Registry};
+/// # use dualkey_token::Prefix;
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+/// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+/// let token = registry.issue_token(NewToken::new("acme", "production", ["guests:read"])).await?;
+///
+/// let guard = Guard::new(Gate::new(Verifier::new(registry)), Requirement::NONE);
+/// let app = App::new().wrap(guard).route("/", web::get().to(async || "hello"));
+/// let app = test::init_service(app).await;
+///
+/// let anonymous = test::TestRequest::get().uri("/").to_request();
+/// assert_eq!(test::call_service(&app, anonymous).await.status(), 401);
+/// let bearer = format!("Bearer {}", token.secret.expose_secret());
+/// let good = test::TestRequest::get()
+///     .uri("/")
+///     .insert_header(("x-api-key", partner.api_key.to_string()))
+///     .insert_header(("authorization", bearer))
+///     .to_request();
+/// assert_eq!(test::call_and_read_body(&app, good).await, "hello");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Panics
 ///
-/// Actix can change a request only while nobody else holds it, and panics otherwise: a middleware
-/// further out must not keep a clone of the `HttpRequest`.
+/// Actix panics when a request is changed while another reference to it exists, so an outer middleware
+/// must not keep a clone of the `HttpRequest`.
 #[derive(Clone, Debug)]
 pub struct Guard {
     gate: Gate,
@@ -33,14 +63,28 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that opens to requests which meet this requirement.
+    /// A guard with this requirement, which charges one permit for each request.
     #[must_use]
     pub const fn new(gate: Gate, requirement: Requirement) -> Self {
         Self { gate, requirement, cost: NonZeroU32::MIN }
     }
 
-    /// Charges so many permits for each request; one, if not said. A partner whose limits never hold so
-    /// many pays all that they hold.
+    /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
+    /// quota of a partner is cut to the smaller of the two.
+    ///
+    /// ```
+    /// # use dualkey_actix::{Gate, Guard, Verifier};
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// use std::num::NonZeroU32;
+    ///
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// # let gate = Gate::new(Verifier::new(registry));
+    /// const EXPORT: NonZeroU32 = NonZeroU32::new(5).unwrap();
+    /// let export = Guard::new(gate, Requirement::NONE).with_cost(EXPORT);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_cost(self, permits: NonZeroU32) -> Self {
         Self { cost: permits, ..self }
@@ -63,7 +107,7 @@ where
     }
 }
 
-/// A service behind a [`Guard`].
+/// The service that a [`Guard`] makes.
 pub struct GuardService<S> {
     guarded: Rc<Guarded<S>>,
 }
@@ -73,7 +117,7 @@ struct Guarded<S> {
     service: S,
 }
 
-type Answer<S, B> =
+type Response<S, B> =
     Result<ServiceResponse<EitherBody<B, Bytes>>, <S as Service<ServiceRequest>>::Error>;
 
 impl<S, B> Service<ServiceRequest> for GuardService<S>
@@ -83,14 +127,14 @@ where
 {
     type Response = ServiceResponse<EitherBody<B, Bytes>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Answer<S, B>>>>;
+    type Future = Pin<Box<dyn Future<Output = Response<S, B>>>>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.guarded.service.poll_ready(cx)
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        Box::pin(Rc::clone(&self.guarded).answer(request))
+        Box::pin(Rc::clone(&self.guarded).respond(request))
     }
 }
 
@@ -98,20 +142,20 @@ impl<S, B> Guarded<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>>,
 {
-    async fn answer(self: Rc<Self>, mut request: ServiceRequest) -> Answer<S, B> {
+    async fn respond(self: Rc<Self>, mut request: ServiceRequest) -> Response<S, B> {
         let Guard { gate, requirement, cost } = &self.guard;
         let names = gate.verifier().header_names();
         let mut headers = credentials(request.headers(), names);
         match gate.verifier().verify_with_cost(&headers, requirement, *cost).await {
             Ok(grant) => {
                 gate.redact_credentials(&mut headers);
-                hide(request.headers_mut(), &headers, names);
-                let mut standing = HeaderMap::new();
-                gate.insert_rate_limit_fields(&grant, &mut standing);
+                redact(request.headers_mut(), &headers, names);
+                let mut rate_limit = HeaderMap::new();
+                gate.insert_rate_limit_fields(&grant, &mut rate_limit);
                 request.extensions_mut().insert(grant);
-                let mut answer = self.service.call(request).await?;
-                insert_all(&standing, answer.headers_mut());
-                Ok(answer.map_into_left_body())
+                let mut response = self.service.call(request).await?;
+                insert_all(&rate_limit, response.headers_mut());
+                Ok(response.map_into_left_body())
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");

@@ -1,5 +1,5 @@
-//! Dualkey as a middleware of [`actix_web`]: requests pass with a [`Grant`] in their extensions, or
-//! are answered with a refusal that says what to do.
+//! Dualkey as a middleware of [`actix_web`]. A request passes with a [`Grant`] in its extensions, or is
+//! answered with a refusal that tells the caller what to do.
 //!
 //! ```
 //! use actix_web::{App, test, web};
@@ -22,15 +22,14 @@
 //! let app = App::new().service(web::resource("/guests").wrap(guard).get(guests));
 //!
 //! let app = test::init_service(app).await;
-//! let answer = test::call_service(&app, test::TestRequest::get().uri("/guests").to_request()).await;
-//! assert_eq!(answer.status(), 401);
+//! let request = test::TestRequest::get().uri("/guests").to_request();
+//! assert_eq!(test::call_service(&app, request).await.status(), 401);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The answers are those of [`dualkey_tower`], to the byte: its [`Gate`] writes them and decides
-//! what can be configured of them. This crate only carries them over from one framework to the other,
-//! whose types for http are those of another version.
+//! The responses are the same as those of [`dualkey_tower`], byte for byte, and are configured on its
+//! [`Gate`]. This crate converts them to the types of actix, which uses an older version of `http`.
 
 mod convert;
 mod granted;
@@ -39,3 +38,7 @@ mod guard;
 pub use dualkey_tower::{Denial, Gate, Grant, Verifier};
 pub use granted::{Granted, MissingGrant};
 pub use guard::{Guard, GuardService};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,11 +1,11 @@
-//! Each denial over a socket: the answer is that of the tower layer, to the byte.
+//! Each denial over a socket. The response is the same as that of the tower layer, byte for byte.
 
-mod world;
+mod support;
 
 use dualkey_actix::Gate;
 use dualkey_limit::LimitPolicy;
 use dualkey_testing::{Fault, FaultyStore};
-use world::{KEY, World, bearer, policy, stranger};
+use support::{KEY, World, bearer, policy, unknown_token};
 
 #[actix_web::test]
 async fn a_missing_partner_key_is_asked_for() {
@@ -59,7 +59,7 @@ async fn a_repeated_token_is_refused_even_if_both_are_right() {
 async fn an_unknown_token_is_invalid() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
-    let request = [("x-api-key", KEY), ("authorization", &bearer(&stranger()))];
+    let request = [("x-api-key", KEY), ("authorization", &bearer(&unknown_token()))];
     let refusal = world.last_refusal("guests:read", &[&request]).await;
     refusal.assert_refused(401, "token_invalid");
     let challenge = r#"Bearer realm="api", error="invalid_token""#;
@@ -67,7 +67,7 @@ async fn an_unknown_token_is_invalid() {
 }
 
 #[actix_web::test]
-async fn bytes_that_are_no_text_are_an_invalid_token() {
+async fn a_token_of_other_bytes_than_ascii_is_invalid() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let request = [("x-api-key", KEY), ("authorization", "Bearer gw_\u{e9}")];
@@ -76,7 +76,7 @@ async fn bytes_that_are_no_text_are_an_invalid_token() {
 }
 
 #[actix_web::test]
-async fn a_token_that_lacks_a_scope_is_told_which() {
+async fn a_missing_scope_is_named() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let request = [("x-api-key", KEY), ("authorization", &bearer(&world.token().await))];
@@ -96,7 +96,7 @@ async fn a_token_that_lacks_a_scope_is_told_which() {
 }
 
 #[actix_web::test]
-async fn a_used_up_burst_is_told_when_to_come_back() {
+async fn an_exhausted_burst_gets_the_time_to_wait() {
     let world = World::new();
     world.partner(policy(1, 100)).await;
     let request = [("x-api-key", KEY), ("authorization", &bearer(&world.token().await))];
@@ -107,7 +107,7 @@ async fn a_used_up_burst_is_told_when_to_come_back() {
 }
 
 #[actix_web::test]
-async fn a_used_up_day_is_told_when_it_ends() {
+async fn an_exhausted_day_gets_the_time_until_it_ends() {
     let world = World::new();
     world.partner(policy(10, 1)).await;
     let request = [("x-api-key", KEY), ("authorization", &bearer(&world.token().await))];
@@ -117,10 +117,10 @@ async fn a_used_up_day_is_told_when_it_ends() {
 }
 
 #[actix_web::test]
-async fn strangers_who_guess_are_told_to_stop() {
+async fn guessed_tokens_exhaust_the_attempts() {
     let world = World::new();
     world.partner(policy(1, 1)).await;
-    let (one, other) = (bearer(&stranger()), bearer(&stranger()));
+    let (one, other) = (bearer(&unknown_token()), bearer(&unknown_token()));
     let guesses: [&[_]; 2] = [
         &[("x-api-key", KEY), ("authorization", &one)],
         &[("x-api-key", KEY), ("authorization", &other)],
@@ -131,7 +131,7 @@ async fn strangers_who_guess_are_told_to_stop() {
 }
 
 #[actix_web::test]
-async fn a_store_that_is_down_lets_nobody_pass() {
+async fn a_store_that_is_down_is_a_503() {
     let world = World::on(FaultyStore::with_fault(Fault::Error));
     let refusal = world.last_refusal("guests:read", &[&[("x-api-key", KEY)]]).await;
     refusal.assert_refused(503, "unavailable");
@@ -139,7 +139,7 @@ async fn a_store_that_is_down_lets_nobody_pass() {
 }
 
 #[actix_web::test]
-async fn a_rewritten_refusal_replaces_all_of_it() {
+async fn a_refusal_mapper_replaces_the_whole_response() {
     let world = World::new();
     let teapot = |world: &World| -> Gate {
         world.gate().with_refusal_mapper(|denial: &_, _: http::Response<bytes::Bytes>| {

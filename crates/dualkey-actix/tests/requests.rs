@@ -1,6 +1,6 @@
-//! What comes of requests that pass, and of what else a guard meets.
+//! Requests that pass, and how a guard works together with the rest of an actix app.
 
-mod world;
+mod support;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -16,10 +16,10 @@ use dualkey_actix::{Denial, Gate, Granted, Guard, Verifier};
 use dualkey_limit::LimitPolicy;
 use dualkey_testing::{Fault, FaultyStore};
 use dualkey_verify::HeaderNames;
-use world::{KEY, World, ask_over_socket, bearer, serve};
+use support::{KEY, World, ask_over_socket, bearer, serve};
 
 #[actix_web::test]
-async fn a_request_that_passes_has_its_grant_and_tells_the_limits() {
+async fn a_request_that_passes_has_a_grant_and_rate_limit_fields() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let token = bearer(&world.token().await);
@@ -37,7 +37,7 @@ async fn a_request_that_passes_has_its_grant_and_tells_the_limits() {
 }
 
 #[actix_web::test]
-async fn a_gate_charges_what_it_is_told_to() {
+async fn a_guard_charges_its_cost() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let token = bearer(&world.token().await);
@@ -62,7 +62,7 @@ async fn head_gets_the_fields_of_a_refusal_without_its_body() {
 }
 
 #[actix_web::test]
-async fn credentials_are_read_from_the_fields_that_were_named() {
+async fn credentials_are_read_from_the_configured_fields() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let names = HeaderNames {
@@ -94,7 +94,7 @@ async fn a_revoked_token_is_refused_at_the_next_request() {
 }
 
 #[actix_web::test]
-async fn a_request_that_waits_for_the_store_keeps_no_other_waiting() {
+async fn a_request_that_waits_for_the_store_blocks_no_other() {
     let world = World::on(FaultyStore::with_fault(Fault::Hang));
     let guard = Guard::new(world.gate(), world.require("guests:read"));
     let app = test::init_service(App::new().wrap(guard)).await;
@@ -108,7 +108,7 @@ async fn a_request_that_waits_for_the_store_keeps_no_other_waiting() {
 }
 
 #[actix_web::test]
-async fn no_debug_shows_a_credential() {
+async fn no_debug_output_shows_a_credential() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let names = HeaderNames { token: "x-token".parse().unwrap(), ..HeaderNames::default() };
@@ -130,7 +130,7 @@ async fn no_debug_shows_a_credential() {
 }
 
 #[actix_web::test]
-async fn a_middleware_further_out_finds_the_denial() {
+async fn an_outer_middleware_finds_the_denial() {
     let world = World::new();
     let guard = Guard::new(world.gate(), world.require("guests:read"));
     let seen = Rc::new(RefCell::new(None));
@@ -150,7 +150,7 @@ async fn a_middleware_further_out_finds_the_denial() {
 }
 
 #[actix_web::test]
-async fn a_handler_behind_no_gate_gets_no_grant() {
+async fn a_handler_without_a_guard_gets_no_grant() {
     let handler = async |Granted(grant): Granted| grant.organization.to_string();
     let app = test::init_service(App::new().route("/", web::get().to(handler))).await;
     let answer = test::call_service(&app, test::TestRequest::get().to_request()).await;

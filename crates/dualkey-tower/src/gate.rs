@@ -1,100 +1,154 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use dualkey_limit::Standing;
-use dualkey_scope::Requirement;
-use dualkey_verify::{Grant, Verifier};
-use http::HeaderMap;
+use dualkey_verify::{Denial, Grant, Verifier};
+use http::{HeaderMap, Response};
 
-use crate::fields::Told;
-use crate::problem::BLANK;
-use crate::{GuardLayer, MapRefusal, RateLimitFields};
+use crate::response::{
+    MapRefusal, RateLimitFields, RateLimitState, ResponseSettings, refusal_response,
+};
 
-/// A [`Verifier`] and how its decisions are told to callers. Clones share both.
+/// A [`Verifier`], and how its decisions are written as HTTP responses. Clones share both.
+///
+/// ```
+/// use dualkey_scope::Catalogue;
+/// use dualkey_store::Registry;
+/// use dualkey_token::Prefix;
+/// use dualkey_tower::{Denial, Gate, Verifier};
+///
+/// let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// let gate = Gate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))))
+///     .with_realm("hotel")
+///     .with_problem_type_base("https://example.com/problems")
+///     .with_credentials_stripped();
+///
+/// let refusal = gate.refusal_response(&Denial::TokenMissing);
+/// assert_eq!(refusal.headers()["www-authenticate"], r#"Bearer realm="hotel""#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Gate {
     verifier: Arc<Verifier>,
-    settings: Arc<Settings>,
-}
-
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) realm: String,
-    pub(crate) problem_base: String,
-    pub(crate) rate_limit_fields: RateLimitFields,
-    pub(crate) removes_credentials: bool,
-    pub(crate) rewrite: Option<Arc<dyn MapRefusal>>,
+    responses: Arc<ResponseSettings>,
+    strips_credentials: bool,
 }
 
 impl Gate {
-    /// Tells this verifier's decisions as the standards do.
+    /// A gate with the default settings: each of them is described where it can be changed.
     #[must_use]
     pub fn new(verifier: Verifier) -> Self {
-        let settings = Settings {
-            realm: "api".to_owned(),
-            problem_base: BLANK.to_owned(),
-            rate_limit_fields: RateLimitFields::default(),
-            removes_credentials: false,
-            rewrite: None,
-        };
-        Self { verifier: Arc::new(verifier), settings: Arc::new(settings) }
+        Self { verifier: Arc::new(verifier), responses: Arc::default(), strips_credentials: false }
     }
 
-    /// Names the protection space (RFC 9110 §11.5) in challenges; `api` if not said. Quotes,
-    /// backslashes and what is not printable ASCII are left out.
+    /// The protection space that challenges name (RFC 9110 §11.5). Default: `api`. Quotes, backslashes,
+    /// and characters that are not printable ASCII are left out.
     #[must_use]
     pub fn with_realm(self, realm: &str) -> Self {
         let printable = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
         let realm = realm.chars().filter(printable).collect();
-        self.with(|settings| settings.realm = realm)
+        self.with(|responses| responses.realm = realm)
     }
 
-    /// Where the types of problems are documented: `<base>#<code>`; `about:blank` if not said.
+    /// The base of problem types (RFC 9457 §3.1.1), which are `<base>#<code>`. Default: `about:blank`,
+    /// to which no code is added.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Denial, Gate, Verifier};
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// let gate = Gate::new(Verifier::new(registry)).with_problem_type_base("/problems");
+    /// let problem = gate.refusal_response(&Denial::TokenInvalid).into_body();
+    /// assert!(problem.starts_with(br#"{"type":"/problems#token_invalid","#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_problem_type_base(self, base: impl Into<String>) -> Self {
-        self.with(|settings| settings.problem_base = base.into())
+        self.with(|responses| responses.problem_type_base = base.into())
     }
 
-    /// In which form callers are told what is left of their limits.
+    /// The version of the `RateLimit` fields to write. Default: [`RateLimitFields::Draft11`].
     #[must_use]
     pub fn with_rate_limit_fields(self, fields: RateLimitFields) -> Self {
-        self.with(|settings| settings.rate_limit_fields = fields)
+        self.with(|responses| responses.rate_limit_fields = fields)
     }
 
-    /// Removes both credentials from a request before the inner service sees it. Otherwise they stay,
+    /// Removes both credentials from a request before the inner service gets it. By default they stay,
     /// marked as sensitive, so that `Debug` does not show them.
     #[must_use]
     pub fn with_credentials_stripped(self) -> Self {
-        self.with(|settings| settings.removes_credentials = true)
+        Self { strips_credentials: true, ..self }
     }
 
-    /// Has every refusal rewritten before it is sent.
+    /// Passes every refusal through this mapper before it is sent.
     #[must_use]
-    pub fn with_refusal_mapper(self, rewrite: impl MapRefusal + 'static) -> Self {
-        self.with(|settings| settings.rewrite = Some(Arc::new(rewrite)))
+    pub fn with_refusal_mapper(self, mapper: impl MapRefusal + 'static) -> Self {
+        self.with(|responses| responses.refusal_mapper = Some(Arc::new(mapper)))
     }
 
-    /// A layer that lets requests pass which meet this requirement.
-    #[must_use]
-    pub fn require(&self, requirement: Requirement) -> GuardLayer {
-        GuardLayer::new(self.clone(), requirement)
-    }
-
-    /// Who decides.
+    /// The verifier that decides.
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// Writes what is left of the limits to the headers of an answer, for frameworks that are not
-    /// built on tower.
-    pub fn insert_rate_limit_fields(&self, grant: &Grant, headers: &mut HeaderMap) {
-        self.told(&grant.standing).write(headers);
+    /// The response to a request that was denied, for frameworks that are not built on tower.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Denial, Gate, Verifier};
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// let gate = Gate::new(Verifier::new(registry));
+    /// let refusal = gate.refusal_response(&Denial::ApiKeyMissing);
+    /// assert_eq!(refusal.status(), 401);
+    /// assert_eq!(refusal.headers()["content-type"], "application/problem+json");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn refusal_response(&self, denial: &Denial) -> Response<Bytes> {
+        refusal_response(denial, &self.responses, self.verifier.header_names())
     }
 
-    pub(crate) fn told(&self, standing: &Standing) -> Told {
-        let fields = self.settings.rate_limit_fields;
-        Told { fields, standing: *standing }
+    /// Inserts the `RateLimit` fields of a request that passed into the headers of its response, for
+    /// frameworks that are not built on tower.
+    ///
+    /// ```
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// # use dualkey_store::{NewPartner, NewToken, Registry};
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Gate, Verifier};
+    /// use http::HeaderMap;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    /// let token = registry.issue_token(NewToken::new("acme", "production", ["guests:read"])).await?;
+    /// let gate = Gate::new(Verifier::new(registry));
+    ///
+    /// let mut request = HeaderMap::new();
+    /// request.insert("x-api-key", partner.api_key.parse()?);
+    /// let bearer = format!("Bearer {}", token.secret.expose_secret());
+    /// request.insert("authorization", bearer.parse()?);
+    /// let grant = gate.verifier().verify(&request, &Requirement::NONE).await.unwrap();
+    ///
+    /// let mut response = HeaderMap::new();
+    /// gate.insert_rate_limit_fields(&grant, &mut response);
+    /// let policy = r#""burst";q=10;w=2, "daily";q=10000;w=86400"#;
+    /// assert_eq!(response["ratelimit-policy"], policy);
+    ///
+    /// gate.redact_credentials(&mut request);
+    /// assert!(request["authorization"].is_sensitive());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn insert_rate_limit_fields(&self, grant: &Grant, headers: &mut HeaderMap) {
+        self.rate_limit_state(&grant.standing).insert_into(headers);
     }
 
     /// Marks the credentials of a request that passed as sensitive, or
@@ -102,7 +156,7 @@ impl Gate {
     pub fn redact_credentials(&self, headers: &mut HeaderMap) {
         let names = self.verifier.header_names();
         for name in [&names.api_key, &names.token] {
-            if self.settings.removes_credentials {
+            if self.strips_credentials {
                 headers.remove(name);
             } else if let Some(value) = headers.get_mut(name) {
                 value.set_sensitive(true);
@@ -110,12 +164,12 @@ impl Gate {
         }
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.settings
+    pub(crate) fn rate_limit_state(&self, standing: &Standing) -> RateLimitState {
+        RateLimitState::new(self.responses.rate_limit_fields, standing)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+    fn with(mut self, change: impl FnOnce(&mut ResponseSettings)) -> Self {
+        change(Arc::make_mut(&mut self.responses));
         self
     }
 }
@@ -124,7 +178,7 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
             .field("verifier", &self.verifier)
-            .field("realm", &self.settings.realm)
+            .field("realm", &self.responses.realm)
             .finish_non_exhaustive()
     }
 }

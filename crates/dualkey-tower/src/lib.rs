@@ -1,5 +1,5 @@
-//! Dualkey as a [`tower`] layer: requests pass with a [`Grant`] in their extensions, or are answered
-//! with a refusal that says what to do.
+//! Dualkey as a [`tower`] layer. A request passes with a [`Grant`] in its extensions, or is answered with
+//! a refusal that tells the caller what to do.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -22,43 +22,50 @@
 //! });
 //! let guarded = gate.require(Requirement::NONE).layer(hello);
 //!
-//! let answer = guarded.oneshot(Request::new(Full::<Bytes>::default())).await?;
-//! assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+//! let response = guarded.oneshot(Request::new(Full::<Bytes>::default())).await?;
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! # Which type guards what
+//!
+//! | service | guard |
+//! | --- | --- |
+//! | one tower service, or all routes of a router | [`Gate::require`], a [`GuardLayer`] |
+#![cfg_attr(feature = "axum", doc = "| axum, with a requirement per route | [`GuardedRouter`] |")]
+#![cfg_attr(
+    not(feature = "axum"),
+    doc = "| axum, with a requirement per route | `GuardedRouter`, with the feature `axum` |"
+)]
+//! | gRPC, or another service whose paths are its routes | [`RouteTable`] |
+//! | a framework that is not built on tower | [`Gate::refusal_response`] and its neighbours |
+//!
 //! # What a refusal holds
 //!
-//! A problem (RFC 9457) with the denial's [code](Denial::code), `WWW-Authenticate` where credentials
-//! are at fault, `Retry-After` where waiting helps, and `Cache-Control: no-store`. The [`Denial`]
-//! itself is in the response's extensions, for a layer outside to log or to count. The answer can be
-//! [rewritten](MapRefusal) as a whole. Whatever was charged is told in the `RateLimit` fields, on
-//! refusals and on answers of the service alike.
+//! Problem details (RFC 9457) with the denial's [code](Denial::code), `WWW-Authenticate` where
+//! credentials are at fault, `Retry-After` where waiting helps, and `Cache-Control: no-store`. The
+//! [`Denial`] is in the response's extensions, where an outer layer can log or count it. A
+//! [`MapRefusal`] can replace the whole response. The `RateLimit` fields are on every response to a
+//! request that was charged, whether it was refused or served.
 //!
 //! [`tower`]: https://docs.rs/tower
 
-mod body;
-mod challenge;
-mod fields;
-mod future;
 mod gate;
-mod layer;
-mod problem;
-mod quota;
-mod refusal;
+mod guard;
 #[cfg(feature = "axum")]
-mod routes;
-mod service;
-mod text;
+mod guarded_router;
+mod response;
+mod route_table;
 
-pub use body::GuardBody;
 pub use dualkey_verify::{Denial, Grant, Verifier};
-pub use fields::RateLimitFields;
-pub use future::GuardFuture;
 pub use gate::Gate;
-pub use layer::GuardLayer;
-pub use refusal::{GrpcRefusals, MapRefusal};
+pub use guard::{Guard, GuardBody, GuardFuture, GuardLayer};
 #[cfg(feature = "axum")]
-pub use routes::{RouteGuard, RouteTable};
-pub use service::Guard;
+pub use guarded_router::GuardedRouter;
+pub use response::{GrpcRefusals, MapRefusal, RateLimitFields};
+pub use route_table::{RouteGuard, RouteTable};
+
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,5 @@
-//! What answers tell a caller of its limits, to the byte, and that obeying it is enough.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! The `RateLimit` fields, byte for byte, and that a caller who follows them passes.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
@@ -28,13 +28,13 @@ fn without_daily(rate: Rate, burst: u32) -> LimitPolicy {
 }
 
 #[track_caller]
-fn assert_tells(answer: &Response<Bytes>, policy: &str, limit: &str) {
+fn assert_fields(answer: &Response<Bytes>, policy: &str, limit: &str) {
     assert_eq!(rate_limit(answer), [Some(policy), Some(limit)]);
 }
 
 #[test]
 fn the_first_request_at_noon_under_the_documented_limits() {
-    assert_tells(
+    assert_fields(
         &Fixture::new().pass(1),
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=9999;t=43200"#,
@@ -44,83 +44,83 @@ fn the_first_request_at_noon_under_the_documented_limits() {
 #[test]
 fn where_no_daily_quota_is_set_its_items_are_absent() {
     let fixture = Fixture::with_policy(without_daily(per_second(5), 10));
-    assert_tells(&fixture.pass(1), r#""burst";q=10;w=2"#, r#""burst";r=9;t=2"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=10;w=2"#, r#""burst";r=9;t=2"#);
 }
 
 #[test]
-fn the_effective_window_of_what_is_left_is_rounded_up_to_a_second() {
+fn the_effective_window_is_rounded_up_to_a_second() {
     let fixture = Fixture::new();
-    let told = [(9, 2), (8, 2), (7, 2), (6, 2), (5, 1), (4, 1), (3, 1), (2, 1), (1, 1), (0, 1)];
-    for (remaining, effective) in told {
+    let expected = [(9, 2), (8, 2), (7, 2), (6, 2), (5, 1), (4, 1), (3, 1), (2, 1), (1, 1), (0, 1)];
+    for (permits, window) in expected {
         let answer = fixture.pass(1);
         let limit = rate_limit(&answer)[1].unwrap();
-        let burst = format!(r#""burst";r={remaining};t={effective}, "#);
+        let burst = format!(r#""burst";r={permits};t={window}, "#);
         assert!(limit.starts_with(&burst), "{limit} does not start with {burst}");
     }
 }
 
 #[test]
-fn the_window_of_a_slow_rate_is_the_time_in_which_its_bucket_fills() {
+fn the_window_of_a_slow_rate_is_its_fill_time() {
     let fixture = Fixture::with_policy(without_daily(Rate::per_hour(number(1)), 3));
-    assert_tells(&fixture.pass(1), r#""burst";q=3;w=10800"#, r#""burst";r=2;t=7200"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=3;w=10800"#, r#""burst";r=2;t=7200"#);
     let fixture = Fixture::with_policy(without_daily(Rate::per_minute(number(7)), 3));
-    assert_tells(&fixture.pass(1), r#""burst";q=3;w=26"#, r#""burst";r=2;t=18"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=3;w=26"#, r#""burst";r=2;t=18"#);
     let fixture = Fixture::with_policy(without_daily(Rate::per_day(number(1)), 1));
-    assert_tells(&fixture.pass(1), r#""burst";q=1;w=86400"#, r#""burst";r=0;t=86400"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=1;w=86400"#, r#""burst";r=0;t=86400"#);
 }
 
 #[test]
-fn a_bucket_that_fills_in_no_time_has_windows_of_a_second() {
+fn windows_are_at_least_a_second() {
     let fixture = Fixture::with_policy(without_daily(per_second(1_000_000), 2));
-    assert_tells(&fixture.pass(1), r#""burst";q=2;w=1"#, r#""burst";r=1;t=1"#);
-    assert_tells(&fixture.pass(1), r#""burst";q=2;w=1"#, r#""burst";r=0;t=1"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=2;w=1"#, r#""burst";r=1;t=1"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=2;w=1"#, r#""burst";r=0;t=1"#);
 }
 
 #[test]
-fn an_empty_bucket_tells_how_long_its_next_permit_takes() {
+fn the_window_of_an_empty_bucket_ends_with_the_next_permit() {
     let fixture = Fixture::with_policy(without_daily(Rate::per_hour(number(1)), 3));
-    assert_tells(&fixture.pass(3), r#""burst";q=3;w=10800"#, r#""burst";r=0;t=3600"#);
+    assert_fields(&fixture.pass(3), r#""burst";q=3;w=10800"#, r#""burst";r=0;t=3600"#);
     fixture.clock.advance(Duration::from_millis(1_000_500));
     let refusal = fixture.ask(fixture.request());
-    assert_tells(&refusal, r#""burst";q=3;w=10800"#, r#""burst";r=0;t=2600"#);
+    assert_fields(&refusal, r#""burst";q=3;w=10800"#, r#""burst";r=0;t=2600"#);
     assert_eq!(field(&refusal, "retry-after"), Some("2600"));
 }
 
-/// At 7 a minute, one takes 8,571,428,571 nanoseconds and three sevenths: when 8 seconds and three
-/// sevenths of a nanosecond are left, 8 seconds are too few.
+/// At 7 a minute, a permit takes 8,571,428,571 nanoseconds and three sevenths. When 8 seconds and three
+/// sevenths of a nanosecond remain, 8 seconds are too few.
 #[test]
-fn an_empty_bucket_is_rounded_up_from_parts_of_a_nanosecond() {
+fn a_fraction_of_a_nanosecond_rounds_the_window_up() {
     let fixture = Fixture::with_policy(without_daily(Rate::per_minute(number(7)), 2));
     fixture.pass(1);
     fixture.clock.advance(Duration::from_nanos(571_428_571));
-    assert_tells(&fixture.pass(1), r#""burst";q=2;w=18"#, r#""burst";r=0;t=9"#);
+    assert_fields(&fixture.pass(1), r#""burst";q=2;w=18"#, r#""burst";r=0;t=9"#);
     assert_eq!(field(&fixture.ask(fixture.request()), "retry-after"), Some("9"));
 }
 
 #[test]
-fn a_used_up_day_tells_when_it_ends() {
+fn the_window_of_an_exhausted_day_ends_with_the_day() {
     let fixture = Fixture::with_policy(daily(per_second(5), 10, 3));
     let policy = r#""burst";q=10;w=2, "daily";q=3;w=86400"#;
-    assert_tells(&fixture.pass(3), policy, r#""burst";r=7;t=2, "daily";r=0;t=43200"#);
+    assert_fields(&fixture.pass(3), policy, r#""burst";r=7;t=2, "daily";r=0;t=43200"#);
     fixture.clock.advance(Duration::from_millis(100_500));
     let refusal = fixture.ask(fixture.request());
     assert_eq!(refusal.status(), 429);
-    assert_tells(&refusal, policy, r#""burst";r=10;t=2, "daily";r=0;t=43100"#);
+    assert_fields(&refusal, policy, r#""burst";r=10;t=2, "daily";r=0;t=43100"#);
     assert_eq!(field(&refusal, "retry-after"), Some("43100"));
 }
 
 #[test]
-fn at_the_end_of_the_day_no_more_is_left_than_bucket_and_rate_allow() {
+fn the_daily_rest_is_cut_to_what_bucket_and_rate_allow() {
     let fixture = Fixture::new();
     fixture.clock.set(NOON.saturating_add(Duration::from_millis(43_199_500)));
-    // 9 in the bucket, and 2 that come in half a second.
-    assert_tells(
+    // 9 permits in the bucket, and 2 that arrive in half a second.
+    assert_fields(
         &fixture.pass(1),
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=11;t=1"#,
     );
     fixture.clock.set(NOON.saturating_add(DAY / 2));
-    assert_tells(
+    assert_fields(
         &fixture.pass(1),
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=9999;t=86400"#,
@@ -128,30 +128,30 @@ fn at_the_end_of_the_day_no_more_is_left_than_bucket_and_rate_allow() {
 }
 
 #[test]
-fn a_rate_too_slow_for_the_quota_cuts_what_is_left_of_the_day() {
+fn a_rate_too_slow_for_the_quota_cuts_the_daily_rest() {
     let fixture = Fixture::with_policy(daily(Rate::per_hour(number(1)), 1, 100));
     fixture.clock.advance(Duration::from_secs(1_200));
-    // None in the bucket; one comes at 13:20, the last at 23:20.
+    // The bucket is empty: the next permit arrives at 13:20, the last at 23:20.
     let policy = r#""burst";q=1;w=3600, "daily";q=100;w=86400"#;
-    assert_tells(&fixture.pass(1), policy, r#""burst";r=0;t=3600, "daily";r=11;t=42000"#);
+    assert_fields(&fixture.pass(1), policy, r#""burst";r=0;t=3600, "daily";r=11;t=42000"#);
 }
 
 #[test]
-fn a_permit_that_has_partly_come_counts_for_the_rest_of_the_day() {
+fn a_partial_permit_counts_for_the_daily_rest() {
     let fixture = Fixture::with_policy(daily(Rate::per_hour(number(1)), 1, 100));
     fixture.clock.advance(Duration::from_secs(1_200));
     fixture.pass(1);
     fixture.clock.advance(Duration::from_secs(3_000));
-    // At 13:10, one comes at 13:20, the last at 23:20.
+    // It is 13:10: the next permit arrives at 13:20, the last at 23:20.
     let policy = r#""burst";q=1;w=3600, "daily";q=100;w=86400"#;
     let refusal = fixture.ask(fixture.request());
-    assert_tells(&refusal, policy, r#""burst";r=0;t=600, "daily";r=11;t=39000"#);
+    assert_fields(&refusal, policy, r#""burst";r=0;t=600, "daily";r=11;t=39000"#);
 }
 
 #[test]
-fn a_day_that_begins_elsewhere_ends_there() {
+fn the_daily_window_ends_by_the_offset_of_the_policy() {
     let policy = LimitPolicy::default().with_utc_offset_secs(3_600).unwrap();
-    assert_tells(
+    assert_fields(
         &Fixture::with_policy(policy).pass(1),
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=9999;t=39600"#,
@@ -159,40 +159,40 @@ fn a_day_that_begins_elsewhere_ends_there() {
 }
 
 #[test]
-fn draft_7_tells_of_the_limit_that_is_nearer_to_its_end() {
+fn draft_7_describes_the_limit_with_fewer_permits_remaining() {
     let draft = |mut fixture: Fixture| {
         fixture.gate = fixture.gate.with_rate_limit_fields(RateLimitFields::Draft7);
         fixture
     };
     let policy = "10;w=2, 10000;w=86400";
-    assert_tells(&draft(Fixture::new()).pass(1), policy, "limit=10, remaining=9, reset=2");
+    assert_fields(&draft(Fixture::new()).pass(1), policy, "limit=10, remaining=9, reset=2");
     let fixture = draft(Fixture::with_policy(daily(per_second(5), 10, 3)));
-    assert_tells(&fixture.pass(1), "10;w=2, 3;w=86400", "limit=3, remaining=2, reset=43200");
+    assert_fields(&fixture.pass(1), "10;w=2, 3;w=86400", "limit=3, remaining=2, reset=43200");
     let fixture = draft(Fixture::with_policy(without_daily(per_second(5), 10)));
-    assert_tells(&fixture.pass(10), "10;w=2", "limit=10, remaining=0, reset=1");
+    assert_fields(&fixture.pass(10), "10;w=2", "limit=10, remaining=0, reset=1");
 }
 
 #[test]
-fn however_many_policies_and_drafts_a_thread_tells_of_each_is_told_as_its_own() {
+fn more_policies_than_the_cache_holds_get_their_own_fields() {
     let fixtures = (1..=20).map(|burst| Fixture::with_policy(without_daily(per_second(5), burst)));
     let fixtures: Vec<_> = fixtures.collect();
     for _ in 0..2 {
         for (burst, fixture) in (1_u32..).zip(&fixtures) {
             let window = burst.div_ceil(5);
-            let told = fixture.pass(1);
+            let draft_11 = fixture.pass(1);
             let policy = format!(r#""burst";q={burst};w={window}"#);
-            assert_eq!(rate_limit(&told)[0], Some(&*policy));
+            assert_eq!(rate_limit(&draft_11)[0], Some(&*policy));
             fixture.clock.advance(Duration::from_secs(1));
-            let draft_7 = fixture.gate.clone().with_rate_limit_fields(RateLimitFields::Draft7);
-            let told = ask(&draft_7.require(fixture.reads()), fixture.request());
-            assert_eq!(rate_limit(&told)[0], Some(&*format!("{burst};w={window}")));
+            let gate = fixture.gate.clone().with_rate_limit_fields(RateLimitFields::Draft7);
+            let draft_7 = ask(&gate.require(fixture.reads()), fixture.request());
+            assert_eq!(rate_limit(&draft_7)[0], Some(&*format!("{burst};w={window}")));
             fixture.clock.advance(Duration::from_secs(1));
         }
     }
 }
 
 #[test]
-fn they_can_be_turned_off() {
+fn the_fields_can_be_turned_off() {
     let mut fixture = Fixture::new();
     fixture.gate = fixture.gate.with_rate_limit_fields(RateLimitFields::Off);
     assert_eq!(rate_limit(&fixture.pass(10)), [None, None]);
@@ -202,12 +202,12 @@ fn they_can_be_turned_off() {
 }
 
 #[test]
-fn a_403_carries_them_because_it_was_charged() {
+fn a_403_carries_the_fields_because_it_was_charged() {
     let fixture = Fixture::new();
     let guests = fixture.registry.catalogue().require_all(["guests:read"]).unwrap();
     let answer = ask(&fixture.gate.require(guests), fixture.request());
     assert_eq!(answer.status(), 403);
-    assert_tells(
+    assert_fields(
         &answer,
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=9999;t=43200"#,
@@ -215,7 +215,7 @@ fn a_403_carries_them_because_it_was_charged() {
 }
 
 #[test]
-fn answers_from_before_the_charge_carry_none_and_take_nothing() {
+fn refusals_before_the_charge_carry_no_fields_and_are_free() {
     let fixture = Fixture::new();
     let mut requests: Vec<_> = (0..7).map(|_| fixture.request()).collect();
     let token = HeaderValue::from_str(fixture.secret()).unwrap();
@@ -241,7 +241,7 @@ fn answers_from_before_the_charge_carry_none_and_take_nothing() {
 }
 
 #[test]
-fn every_answer_of_the_service_carries_them_once_whatever_it_says_itself() {
+fn the_fields_replace_those_of_the_service() {
     let fixture = Fixture::new();
     let fails = service_fn(async |_: Request<Body>| {
         let answer = Response::builder()
@@ -254,7 +254,7 @@ fn every_answer_of_the_service_carries_them_once_whatever_it_says_itself() {
     let answer = whole(block_on(guarded.oneshot(fixture.request())).unwrap());
     assert_eq!((answer.status().as_u16(), &**answer.body()), (500, &b"sorry"[..]));
     assert_eq!(field(&answer, "x-own"), Some("kept"));
-    assert_tells(
+    assert_fields(
         &answer,
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=9999;t=43200"#,
@@ -262,13 +262,13 @@ fn every_answer_of_the_service_carries_them_once_whatever_it_says_itself() {
 }
 
 #[test]
-fn other_frameworks_write_the_same_fields() {
+fn other_frameworks_insert_the_same_fields() {
     let fixture = Fixture::new();
     let (request, reads) = (fixture.request(), fixture.reads());
     let verified = fixture.gate.verifier().verify(request.headers(), &reads);
     let mut answer = Response::new(Bytes::new());
     fixture.gate.insert_rate_limit_fields(&block_on(verified).unwrap(), answer.headers_mut());
-    assert_tells(
+    assert_fields(
         &answer,
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
         r#""burst";r=9;t=2, "daily";r=9999;t=43200"#,
@@ -289,11 +289,11 @@ fn policies() -> impl Strategy<Value = LimitPolicy> {
     })
 }
 
-/// What passes between two requests.
+/// The time between two requests.
 #[derive(Clone, Copy, Debug)]
 enum Pause {
     Nanos(u64),
-    /// A permit's time but for whole seconds, give or take a nanosecond: where rounding decides.
+    /// The time of a permit less some whole seconds, give or take a nanosecond: where rounding decides.
     Permit {
         seconds: u64,
         nanos: i64,
@@ -322,10 +322,10 @@ fn pauses() -> impl Strategy<Value = Pause> {
     ]
 }
 
-/// How long to wait until every limit has something left, as an answer tells.
-fn wait_told(answer: &Response<Bytes>) -> u64 {
-    let told = ["burst", "daily"].into_iter().filter_map(|policy| told(answer, policy));
-    told.filter(|(remaining, _)| *remaining == 0).map(|(_, time)| time).max().unwrap_or(0)
+/// The seconds until every limit has a permit again, by the fields of this response.
+fn wait_until_refilled(answer: &Response<Bytes>) -> u64 {
+    let limits = ["burst", "daily"].into_iter().filter_map(|policy| remaining(answer, policy));
+    limits.filter(|(permits, _)| *permits == 0).map(|(_, window)| window).max().unwrap_or(0)
 }
 
 fn retry_after(answer: &Response<Bytes>) -> Option<u64> {
@@ -348,19 +348,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn whoever_waits_as_long_as_the_fields_tell_passes(
+    fn a_request_after_the_effective_window_passes(
         policy in policies(),
         start in 0..NANOS_OF_DAY,
         pauses in vec(pauses(), 0..12),
     ) {
         let fixture = fixture_after(policy, start, &pauses);
         let answer = fixture.ask(fixture.request());
-        fixture.clock.advance(Duration::from_secs(wait_told(&answer)));
+        fixture.clock.advance(Duration::from_secs(wait_until_refilled(&answer)));
         prop_assert_eq!(fixture.ask(fixture.request()).status(), 200, "{:?}", rate_limit(&answer));
     }
 
     #[test]
-    fn whoever_waits_for_retry_after_passes_and_a_second_earlier_does_not(
+    fn a_request_after_retry_after_passes_and_not_a_second_earlier(
         policy in policies(),
         start in 0..NANOS_OF_DAY,
         pauses in vec(pauses(), 0..12),
@@ -376,15 +376,15 @@ proptest! {
     }
 
     #[test]
-    fn what_remains_can_be_used_at_once_and_no_more(
+    fn the_remaining_permits_can_be_used_at_once_and_no_more(
         policy in policies(),
         start in 0..NANOS_OF_DAY,
         pauses in vec(pauses(), 0..12),
     ) {
         let fixture = fixture_after(policy, start, &pauses);
         let answer = fixture.ask(fixture.request());
-        let (burst, _) = told(&answer, "burst").unwrap();
-        let (today, _) = told(&answer, "daily").unwrap_or((u64::MAX, 0));
+        let (burst, _) = remaining(&answer, "burst").unwrap();
+        let (today, _) = remaining(&answer, "daily").unwrap_or((u64::MAX, 0));
         for _ in 0..burst.min(today) {
             prop_assert_eq!(fixture.ask(fixture.request()).status(), 200);
         }

@@ -1,5 +1,5 @@
-//! The layer between a caller and a service that minds how it is called.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! The layer keeps the contract of tower services, and passes on what it does not change.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
@@ -26,8 +26,8 @@ use pollster::block_on;
 use support::*;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
-/// A service that panics if it is called without having said that it is ready. It takes two polls to
-/// be, and a clone has to be asked again.
+/// A service that panics if it is called before it was ready. It is ready at the second poll; a clone
+/// has to be polled anew.
 #[derive(Debug, Default)]
 struct Strict {
     polled: u32,
@@ -74,13 +74,13 @@ impl Strict {
         self.seen.lock().unwrap().len()
     }
 
-    /// The head of the last request that came through.
+    /// The head of the last request that reached the service.
     fn last(&self) -> Parts {
         self.seen.lock().unwrap().pop().unwrap()
     }
 }
 
-/// A strict service behind the fixture, and a handle on what it saw.
+/// A strict service behind the gate of the fixture, and a handle on the requests that reach it.
 fn guarded(fixture: &Fixture) -> (Guard<Strict>, Strict) {
     let strict = Strict::default();
     let handle = strict.clone();
@@ -88,18 +88,18 @@ fn guarded(fixture: &Fixture) -> (Guard<Strict>, Strict) {
     (fixture.gate.require(fixture.reads()).layer(strict), handle)
 }
 
-/// A fixture whose entries are so old that the store, which is slow, is asked.
-fn asking_fixture() -> Fixture {
+/// A fixture whose first decision needs lookups in the store, which answers with a delay.
+fn uncached_fixture() -> Fixture {
     let fixture = Fixture::new();
     fixture.store.set_fault(Fault::Delay);
     fixture
 }
 
-/// Two fixtures: one knows the partner and the token, the other asks.
+/// Two fixtures: one has partner and token in its cache, the other needs the store.
 fn both_paths() -> [Fixture; 2] {
-    let knowing = Fixture::new();
-    knowing.pass(1);
-    [knowing, asking_fixture()]
+    let cached = Fixture::new();
+    cached.pass(1);
+    [cached, uncached_fixture()]
 }
 
 /// Calls the guard once it is ready.
@@ -112,32 +112,32 @@ fn call(guard: &mut Guard<Strict>, request: Request<Body>) -> Response<Bytes> {
 }
 
 #[test]
-fn what_is_known_in_memory_reaches_the_service_that_is_ready_without_a_clone() {
+fn a_cached_decision_calls_the_ready_service_without_a_clone() {
     let fixture = Fixture::new();
     fixture.pass(1);
-    let (asked, (mut guard, inner)) = (fixture.asked(), guarded(&fixture));
+    let (lookups, (mut guard, inner)) = (fixture.lookups(), guarded(&fixture));
     for _ in 0..5 {
         assert_eq!(call(&mut guard, fixture.request()).status(), 200);
     }
-    assert_eq!((inner.calls(), inner.clones(), fixture.asked()), (5, 0, asked));
+    assert_eq!((inner.calls(), inner.clones(), fixture.lookups()), (5, 0, lookups));
 }
 
 #[test]
-fn what_the_store_is_asked_for_reaches_the_service_that_was_ready_and_not_its_clone() {
-    let fixture = asking_fixture();
+fn a_lookup_calls_the_service_that_was_ready_and_not_its_clone() {
+    let fixture = uncached_fixture();
     let (mut guard, inner) = guarded(&fixture);
     for calls in 1..=5 {
-        let asked = fixture.asked();
+        let lookups = fixture.lookups();
         assert_eq!(call(&mut guard, fixture.request()).status(), 200);
         assert_eq!((inner.calls(), inner.clones()), (calls, calls));
-        assert!(fixture.asked() > asked);
+        assert!(fixture.lookups() > lookups);
         fixture.clock.advance(Duration::from_secs(6));
     }
 }
 
 #[test]
 fn two_requests_can_wait_for_the_store_at_once() {
-    let fixture = asking_fixture();
+    let fixture = uncached_fixture();
     let (mut guard, inner) = guarded(&fixture);
     let first = start(&mut guard, fixture.request());
     let second = start(&mut guard, fixture.request());
@@ -256,7 +256,7 @@ fn no_body_is_polled_before_the_decision_or_after_a_refusal() {
 
         let request = fixture.request().map(|_| body.clone());
         let answer = block_on(start(&mut guard, request)).unwrap();
-        assert_eq!(body.0.load(SeqCst), 0, "the service gets the body as it came");
+        assert_eq!(body.0.load(SeqCst), 0, "the service gets the body unread");
         block_on(answer.into_body().collect()).unwrap();
         assert_eq!(body.0.load(SeqCst), 1);
     }
@@ -276,7 +276,9 @@ fn bodies_know_their_length_and_whether_they_are_at_an_end() {
         let length = field(&answer, "content-length").map(|length| length.parse().unwrap());
         (answer.into_body(), length)
     });
-    let [(served, None), (refused, Some(length))] = bodies else { panic!("who sets the length?") };
+    let [(served, None), (refused, Some(length))] = bodies else {
+        panic!("only a refusal has a length")
+    };
     assert_eq!((served.size_hint().exact(), served.is_end_stream()), (Some(5), false));
     assert_eq!((refused.size_hint().exact(), refused.is_end_stream()), (Some(length), false));
     let empty = GuardBody::<Body>::default();
@@ -289,9 +291,10 @@ struct Broken(&'static str);
 #[test]
 fn errors_of_the_service_pass_through() {
     for fixture in both_paths() {
-        let fails = service_fn(async |_: Request<Body>| Err::<Response<Body>, _>(Broken("called")));
+        let fails =
+            service_fn(async |_: Request<Body>| Err::<Response<Body>, _>(Broken("call failed")));
         let guard = fixture.gate.require(fixture.reads()).layer(fails);
-        assert_eq!(block_on(guard.oneshot(fixture.request())).unwrap_err(), Broken("called"));
+        assert_eq!(block_on(guard.oneshot(fixture.request())).unwrap_err(), Broken("call failed"));
     }
 }
 
@@ -309,12 +312,12 @@ impl Service<Request<Body>> for Down {
     }
 
     fn call(&mut self, _request: Request<Body>) -> Self::Future {
-        panic!("called though it is not ready");
+        panic!("called before it was ready");
     }
 }
 
 #[test]
-fn a_service_that_cannot_get_ready_says_so_through_the_guard() {
+fn an_error_of_poll_ready_passes_through() {
     let fixture = Fixture::new();
     let guard = fixture.gate.require(fixture.reads()).layer(Down);
     assert_eq!(block_on(guard.oneshot(fixture.request())).unwrap_err(), Broken("not ready"));
@@ -349,7 +352,7 @@ fn routes_of_different_costs_draw_on_the_same_limits() {
     assert!(
         left(&ask(&dear, fixture.request())).starts_with(r#""burst";r=1;t=1, "daily";r=9991;"#)
     );
-    // 3 are missing, which take 0.6 seconds; one is there.
+    // One permit is there. The 3 that are missing take 0.6 seconds.
     let refusal = ask(&dear, fixture.request());
     assert_eq!((refusal.status().as_u16(), field(&refusal, "retry-after")), (429, Some("1")));
     assert!(left(&refusal).starts_with(r#""burst";r=1;"#));
@@ -379,7 +382,7 @@ fn a_route_that_costs_more_than_a_bucket_holds_takes_a_full_one() {
 }
 
 #[test]
-fn a_store_that_fails_is_told_of_and_forgotten_when_it_answers_again() {
+fn a_store_outage_is_answered_with_503_until_it_ends() {
     let fixture = Fixture::new();
     let unavailable = |fixture: &Fixture| {
         let answer = fixture.ask(fixture.request());
@@ -395,7 +398,7 @@ fn a_store_that_fails_is_told_of_and_forgotten_when_it_answers_again() {
 
     fixture.store.set_fault(Fault::Error);
     fixture.clock.advance(Duration::from_secs(5));
-    fixture.pass(1); // what was confirmed within 5 seconds is served
+    fixture.pass(1); // Entries are served for 5 seconds after they were confirmed.
     fixture.clock.advance(Duration::from_nanos(1));
     unavailable(&fixture);
     fixture.store.set_fault(Fault::None);
@@ -421,7 +424,7 @@ fn callers_that_hang_up_use_up_no_attempts() {
     let fixture = Fixture::new();
     fixture.pass(1);
     fixture.store.set_fault(Fault::Delay);
-    let (asked, (mut guard, inner)) = (fixture.asked(), guarded(&fixture));
+    let (lookups, (mut guard, inner)) = (fixture.lookups(), guarded(&fixture));
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..50 {
         let unknown = PlainToken::mint(&PREFIX);
@@ -429,7 +432,7 @@ fn callers_that_hang_up_use_up_no_attempts() {
         let mut waiting = pin!(start(&mut guard, request));
         assert!(waiting.as_mut().poll(&mut cx).is_pending(), "the store is slow");
     }
-    assert!(fixture.asked() >= asked + 50);
+    assert!(fixture.lookups() >= lookups + 50);
     assert_eq!(call(&mut guard, fixture.request()).status(), 200);
     assert_eq!(inner.calls(), 1);
 }

@@ -1,7 +1,6 @@
-//! The whole way: bytes on a socket, an HTTP server, the layer, and back. Nothing on it logs a secret.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! The layer in an HTTP server, from bytes on a socket and back. Nothing on the way logs a secret.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
-mod server;
 mod support;
 
 use std::time::Duration;
@@ -13,11 +12,11 @@ use dualkey_token::PlainToken;
 use futures_util::future::join_all;
 use http::header::HeaderValue;
 use http::{Method, Response};
-use server::*;
+use support::server::*;
 use support::*;
 
 #[test]
-fn every_spelling_is_read_in_the_same_way_over_http_1_1() {
+fn every_spelling_is_read_the_same_way_over_http_1_1() {
     serve(async |server| {
         let mut caller = server.raw().await;
         for spelling in spellings(server) {
@@ -31,7 +30,7 @@ fn every_spelling_is_read_in_the_same_way_over_http_1_1() {
 }
 
 #[test]
-fn every_spelling_is_read_in_the_same_way_over_http_2() {
+fn every_spelling_is_read_the_same_way_over_http_2() {
     serve(async |server| {
         let mut caller = server.http2().await;
         for spelling in spellings(server) {
@@ -40,12 +39,15 @@ fn every_spelling_is_read_in_the_same_way_over_http_2() {
             assert_eq!(outcome(&answer), spelling.outcome, "{}", spelling.shown());
         }
         let log = server.log.text();
-        assert!(log.contains("h2::") && log.contains("refused"), "its log is looked through too");
+        assert!(
+            log.contains("h2::") && log.contains("refused"),
+            "the log has the HTTP/2 layer in it"
+        );
     });
 }
 
 #[test]
-fn every_byte_within_a_token_is_refused_by_the_server_or_by_the_gate() {
+fn every_foreign_byte_in_a_token_has_the_request_refused() {
     serve(async |server| {
         let (start, end) = server.fixture.secret().split_at(20);
         for byte in 0..=u8::MAX {
@@ -69,7 +71,7 @@ fn every_byte_within_a_token_is_refused_by_the_server_or_by_the_gate() {
 }
 
 #[test]
-fn field_lines_that_are_none_never_reach_the_gate() {
+fn malformed_field_lines_never_reach_the_gate() {
     serve(async |server| {
         let good = server.head("GET");
         for broken in [
@@ -87,7 +89,7 @@ fn field_lines_that_are_none_never_reach_the_gate() {
 }
 
 #[test]
-fn names_of_fields_mind_no_capitals_and_nothing_else_counts_as_one() {
+fn field_names_ignore_case_and_no_similar_name_counts() {
     serve(async |server| {
         let good = server.head("GET");
         let (key, token) = ("X-Api-Key", "Authorization");
@@ -113,7 +115,7 @@ fn names_of_fields_mind_no_capitals_and_nothing_else_counts_as_one() {
 }
 
 #[test]
-fn credentials_in_the_query_or_in_a_cookie_are_none() {
+fn credentials_in_the_query_or_in_a_cookie_do_not_count() {
     serve(async |server| {
         let (key, token) = (server.fixture.partner.api_key.as_str(), server.fixture.secret());
         let mut caller = server.raw().await;
@@ -169,7 +171,7 @@ fn undated(answer: Response<Bytes>) -> (u16, Vec<(String, HeaderValue)>, Bytes) 
 }
 
 #[test]
-fn head_gets_the_fields_of_get_and_not_a_byte_more() {
+fn head_gets_the_fields_of_get_and_no_body() {
     serve(async |server| {
         let mut caller = server.raw().await;
         for (secret, status) in [(server.fixture.secret(), 200), ("a", 401)] {
@@ -190,11 +192,11 @@ fn head_gets_the_fields_of_get_and_not_a_byte_more() {
 }
 
 #[test]
-fn a_request_behind_a_refused_one_is_answered_on_its_own() {
+fn the_request_after_a_refused_one_is_answered_on_its_own() {
     serve(async |server| {
         let good = server.head("GET") + "\r\n";
         let bad = server.head("POST").replace(server.fixture.secret(), "a");
-        // The body of the refused one looks like a request.
+        // The body of the refused request looks like a request itself.
         let framings = [
             format!("Content-Length: {}\r\n\r\n{good}", good.len()),
             format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{good}\r\n0\r\n\r\n", good.len()),
@@ -204,7 +206,7 @@ fn a_request_behind_a_refused_one_is_answered_on_its_own() {
             caller.write(format!("{bad}{body}{good}")).await;
             assert_eq!(outcome(&caller.answer().await), "token_invalid");
             assert_eq!(outcome(&caller.answer().await), "hello");
-            assert_eq!(caller.rest().await, "", "the body is nobody's request");
+            assert_eq!(caller.rest().await, "", "the body is not read as a request");
         }
     });
 }
@@ -220,7 +222,7 @@ fn a_refusal_does_not_wait_for_the_body() {
 }
 
 #[test]
-fn only_who_may_pass_is_told_to_continue() {
+fn only_requests_that_pass_get_100_continue() {
     serve(async |server| {
         let expects = "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n";
         let mut caller = server.raw().await;
@@ -237,7 +239,7 @@ fn only_who_may_pass_is_told_to_continue() {
 }
 
 #[test]
-fn of_eleven_at_once_ten_pass_and_one_is_told_to_wait() {
+fn of_eleven_at_once_ten_pass_and_one_has_to_wait() {
     serve(async |server| {
         let mut callers = Vec::new();
         for _ in 0..11 {
@@ -259,11 +261,12 @@ fn of_eleven_at_once_ten_pass_and_one_is_told_to_wait() {
     });
 }
 
-/// How long the one that is refused has to wait.
+/// The seconds that the refused request has to wait.
 fn assert_ten_of_eleven(answers: &[Response<Bytes>]) -> u64 {
     let (passed, refused): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.status() == 200);
-    let mut left: Vec<_> = passed.iter().map(|answer| told(answer, "burst").unwrap().0).collect();
+    let mut left: Vec<_> =
+        passed.iter().map(|answer| remaining(answer, "burst").unwrap().0).collect();
     left.sort_unstable();
     assert_eq!(left, Vec::from_iter(0..10));
     assert_eq!((refused.len(), &*outcome(refused[0])), (1, "rate_limited"));
@@ -299,7 +302,7 @@ fn a_thousand_bad_tokens_leave_the_quota_alone() {
 }
 
 #[test]
-fn exactly_ten_thousand_pass_in_a_day_and_the_next_day_begins_on_time() {
+fn ten_thousand_pass_in_a_day_and_the_quota_resets_on_time() {
     serve(async |server| {
         let (mut caller, request) = (server.raw().await, server.head("GET") + "\r\n");
         let mut passed = 0;
@@ -316,14 +319,14 @@ fn exactly_ten_thousand_pass_in_a_day_and_the_next_day_begins_on_time() {
         };
         assert_eq!(passed, 10_000);
         let midnight = NOON.saturating_add(Duration::from_secs(43_200));
-        let ends_in = midnight.saturating_duration_since(server.fixture.clock.now());
-        assert_eq!(Duration::from_secs(wait), ends_in);
+        let resets_in = midnight.saturating_duration_since(server.fixture.clock.now());
+        assert_eq!(Duration::from_secs(wait), resets_in);
 
         server.fixture.clock.advance(Duration::from_secs(wait - 1));
         caller.write(&request).await;
         let early = caller.answer().await;
-        let told = (&*outcome(&early), field(&early, "retry-after"));
-        assert_eq!(told, ("quota_exceeded", Some("1")));
+        let refusal = (&*outcome(&early), field(&early, "retry-after"));
+        assert_eq!(refusal, ("quota_exceeded", Some("1")));
         server.fixture.clock.advance(Duration::from_secs(1));
         caller.write(&request).await;
         let limit = r#""burst";r=9;t=2, "daily";r=9999;t=86400"#;
@@ -332,7 +335,7 @@ fn exactly_ten_thousand_pass_in_a_day_and_the_next_day_begins_on_time() {
 }
 
 #[test]
-fn a_misplaced_token_is_warned_of_by_its_id() {
+fn a_misplaced_token_is_logged_by_its_id() {
     serve(async |server| {
         let mut caller = server.http1().await;
         assert_eq!(caller.ask(server.good_request()).await.status(), 200);
@@ -348,7 +351,7 @@ fn a_misplaced_token_is_warned_of_by_its_id() {
 }
 
 #[test]
-fn an_outage_is_logged_without_the_credentials_that_met_it() {
+fn an_outage_is_logged_without_credentials() {
     serve(async |server| {
         server.fixture.store.set_fault(Fault::Error);
         let mut caller = server.http2().await;

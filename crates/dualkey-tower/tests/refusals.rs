@@ -1,5 +1,5 @@
-//! The table of answers, row by row: what a refusal says, and what it never says.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! The table of refusals, row by row: status, fields and problem.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
@@ -62,12 +62,12 @@ fn refused_by(code: &str, settings: impl FnOnce(Gate) -> Gate) -> Response<Bytes
     fixture.ask(request)
 }
 
-/// What a row of the table says beside the code.
+/// A row of the table, without its code.
 struct Row {
     status: u16,
     challenge: Option<&'static str>,
     retry_after: Option<&'static str>,
-    /// The members of the problem that not all have.
+    /// The members of the problem that only some refusals have.
     more: Value,
 }
 
@@ -81,7 +81,7 @@ fn assert_row(answer: &Response<Bytes>, code: &str, row: &Row) {
 
     let mut problem = problem(answer);
     let detail = problem.as_object_mut().unwrap().remove("detail").unwrap();
-    assert!(detail.as_str().unwrap().ends_with('.'), "{detail} is no sentence");
+    assert!(detail.as_str().unwrap().ends_with('.'), "{detail} is not a sentence");
     let kind = match row.status {
         429 => "https://iana.org/assignments/http-problem-types#quota-exceeded",
         _ => "about:blank",
@@ -97,18 +97,18 @@ fn assert_refused(code: &str, row: &Row) {
     assert_row(&refused(code), code, row);
 }
 
-const ASKS_FOR_KEY: &str = r#"ApiKey realm="api", in="header", name="X-Api-Key""#;
+const API_KEY_CHALLENGE: &str = r#"ApiKey realm="api", in="header", name="X-Api-Key""#;
 
 #[test]
 fn a_missing_api_key_is_asked_for() {
-    let challenge = Some(ASKS_FOR_KEY);
+    let challenge = Some(API_KEY_CHALLENGE);
     let row = Row { status: 401, challenge, retry_after: None, more: json!({}) };
     assert_refused("api_key_missing", &row);
 }
 
 #[test]
 fn an_unknown_api_key_is_asked_for_in_the_same_way() {
-    let challenge = Some(ASKS_FOR_KEY);
+    let challenge = Some(API_KEY_CHALLENGE);
     let row = Row { status: 401, challenge, retry_after: None, more: json!({}) };
     assert_refused("api_key_invalid", &row);
 }
@@ -121,7 +121,7 @@ fn a_missing_token_is_asked_for_without_an_error_code() {
 }
 
 #[test]
-fn a_repeated_authorization_is_an_invalid_request_and_the_problem_names_the_field() {
+fn a_repeated_authorization_is_an_invalid_request() {
     let challenge = Some(r#"Bearer realm="api", error="invalid_request""#);
     let more = json!({ "field": "Authorization" });
     assert_refused("header_repeated", &Row { status: 400, challenge, retry_after: None, more });
@@ -138,14 +138,14 @@ fn a_repeated_api_key_is_an_invalid_request_without_a_challenge() {
 }
 
 #[test]
-fn an_invalid_token_is_told_so() {
+fn an_invalid_token_gets_an_invalid_token_challenge() {
     let challenge = Some(r#"Bearer realm="api", error="invalid_token""#);
     let row = Row { status: 401, challenge, retry_after: None, more: json!({}) };
     assert_refused("token_invalid", &row);
 }
 
 #[test]
-fn a_token_that_lacks_a_scope_is_told_which_ones_the_route_requires() {
+fn a_missing_scope_gets_the_scopes_that_the_route_requires() {
     let challenge =
         Some(r#"Bearer realm="api", error="insufficient_scope", scope="reservations:read""#);
     let more = json!({ "required": ["reservations:read"] });
@@ -153,7 +153,7 @@ fn a_token_that_lacks_a_scope_is_told_which_ones_the_route_requires() {
 }
 
 #[test]
-fn all_scopes_of_a_route_are_listed_and_none_that_the_token_holds() {
+fn all_scopes_of_the_route_are_listed_and_no_others() {
     let fixture = Fixture::new();
     let names = ["reservations:write", "guests:read"];
     let requirement = fixture.registry.catalogue().require_all(names).unwrap();
@@ -164,27 +164,27 @@ fn all_scopes_of_a_route_are_listed_and_none_that_the_token_holds() {
 }
 
 #[test]
-fn a_used_up_burst_is_refused_for_the_part_of_a_second_rounded_up() {
+fn an_exhausted_burst_is_refused_for_whole_seconds() {
     let (challenge, more) = (None, json!({ "violated-policies": ["burst"] }));
     assert_refused("rate_limited", &Row { status: 429, challenge, retry_after: Some("1"), more });
 }
 
 #[test]
-fn a_used_up_day_is_refused_until_it_ends() {
+fn an_exhausted_daily_quota_is_refused_until_it_resets() {
     let (challenge, more) = (None, json!({ "violated-policies": ["daily"] }));
     let row = Row { status: 429, challenge, retry_after: Some("43200"), more };
     assert_refused("quota_exceeded", &row);
 }
 
 #[test]
-fn used_up_attempts_are_refused_even_to_a_good_token_that_is_not_in_memory() {
+fn exhausted_attempts_refuse_good_tokens_that_are_not_cached() {
     let (challenge, more) = (None, json!({ "violated-policies": ["attempts"] }));
     let row = Row { status: 429, challenge, retry_after: Some("1"), more };
     assert_refused("attempts_exceeded", &row);
 }
 
 #[test]
-fn a_store_that_does_not_answer_is_no_fault_of_the_caller() {
+fn a_store_that_does_not_answer_is_a_503() {
     let (challenge, retry_after) = (None, Some("1"));
     assert_refused("unavailable", &Row { status: 503, challenge, retry_after, more: json!({}) });
 }
@@ -220,13 +220,13 @@ fn types_are_below_the_base_except_for_the_registered_one() {
 }
 
 #[test]
-fn a_token_in_place_of_the_api_key_is_told_where_tokens_belong() {
+fn a_token_in_the_api_key_field_gets_the_right_field_named() {
     let fixture = Fixture::new();
     let mut request = fixture.request();
     set(&mut request, "x-api-key", fixture.secret());
     let answer = fixture.ask(request);
     let row =
-        Row { status: 401, challenge: Some(ASKS_FOR_KEY), retry_after: None, more: json!({}) };
+        Row { status: 401, challenge: Some(API_KEY_CHALLENGE), retry_after: None, more: json!({}) };
     assert_row(&answer, "api_key_invalid", &row);
     assert!(problem(&answer)["detail"].as_str().unwrap().contains("Authorization"));
 }
@@ -264,7 +264,7 @@ fn the_denial_is_in_the_extensions() {
 }
 
 #[test]
-fn a_rewritten_refusal_has_its_own_length_and_keeps_what_was_not_touched() {
+fn a_mapped_refusal_has_its_own_length_and_keeps_the_rest() {
     let plain = |denial: &Denial, refusal: Response<Bytes>| {
         assert_eq!(refusal.status(), denial.status());
         refusal.map(|problem| Bytes::from(format!("{}: {}", denial.code(), problem.len())))
@@ -298,7 +298,7 @@ fn grpc_gets_trailers_only() {
 }
 
 #[test]
-fn a_realm_keeps_only_what_needs_no_quoting() {
+fn a_realm_keeps_only_characters_that_need_no_escape() {
     let realm = |gate: Gate| gate.with_realm("My \"API\"\\\r\nX-Evil: caf\u{e9}\t\u{7f}!");
     for code in ["api_key_missing", "token_missing", "token_invalid", "scope_insufficient"] {
         let answer = refused_by(code, realm);
@@ -309,7 +309,7 @@ fn a_realm_keeps_only_what_needs_no_quoting() {
 }
 
 #[test]
-fn fields_of_other_names_are_named_in_challenge_and_problem() {
+fn configured_field_names_are_in_challenge_and_problem() {
     let fixture = Fixture::new();
     let names =
         HeaderNames { api_key: "partner".parse().unwrap(), token: "x-token".parse().unwrap() };

@@ -1,6 +1,6 @@
-//! The table of routes: closed unless declared, whatever way a route got into the router.
+//! `RouteTable`: every route is closed unless it is declared, however it got into the router.
 #![cfg(feature = "axum")]
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
@@ -20,18 +20,18 @@ async fn guest(Path(id): Path<String>, grant: Grant) -> String {
     format!("guest {id} of {}", grant.organization)
 }
 
-/// Everything that gets to the service: by its own path, or nested into another.
+/// The routes under test, which are served at their own paths or nested below others.
 fn routes() -> Router {
     Router::new()
         .route("/healthz", get(async || "healthy"))
         .route("/guests/{id}", get(guest).post(guest).delete(guest))
-        .route("/forgotten", any(async || "nobody gets to see this"))
+        .route("/forgotten", any(async || "this handler is never called"))
 }
 
-/// Opens `/healthz`, asks for a scope to read guests and for any token to delete them.
+/// `/healthz` is public, reading guests requires a scope, and deleting them any good token.
 fn table(fixture: &Fixture, prefix: &str) -> RouteTable {
     let at = |path: &str| format!("{prefix}{path}");
-    RouteTable::new(fixture.gate.clone())
+    RouteTable::for_matched_paths(fixture.gate.clone())
         .public(Method::GET, &at("/healthz"))
         .require(Method::GET, &at("/guests/{id}"), fixture.reads())
         .require(Method::DELETE, &at("/guests/{id}"), Requirement::NONE)
@@ -57,7 +57,7 @@ fn assert_closed(answer: &Response<Bytes>) {
 }
 
 #[test]
-fn a_declared_route_serves_whoever_meets_its_requirement() {
+fn a_declared_route_serves_requests_that_meet_its_requirement() {
     let fixture = Fixture::new();
     let app = routes().route_layer(table(&fixture, ""));
     let answer = send(&app, good(&fixture, Method::GET, "/guests/7"));
@@ -75,10 +75,10 @@ fn a_declared_route_serves_whoever_meets_its_requirement() {
 }
 
 #[test]
-fn an_open_route_reads_no_header() {
+fn a_public_route_reads_no_credentials() {
     let fixture = Fixture::new();
     let app = routes().route_layer(table(&fixture, ""));
-    let asked = fixture.asked();
+    let lookups = fixture.lookups();
     let mut odd = bare(Method::GET, "/healthz");
     odd.headers_mut().append(AUTHORIZATION, "Bearer a, b".parse().unwrap());
     odd.headers_mut().append(AUTHORIZATION, "Bearer".parse().unwrap());
@@ -87,18 +87,18 @@ fn an_open_route_reads_no_header() {
         assert_eq!((answer.status().as_u16(), &*outcome(&answer)), (200, "healthy"));
         assert_eq!(rate_limit(&answer), [None, None]);
     }
-    assert_eq!(fixture.asked(), asked);
+    assert_eq!(fixture.lookups(), lookups);
 }
 
 #[test]
-fn a_route_that_nobody_declared_is_closed_to_good_tokens_too() {
+fn an_undeclared_route_is_closed_to_good_tokens_too() {
     let fixture = Fixture::new();
     let app = routes().route_layer(table(&fixture, ""));
     assert_closed(&send(&app, good(&fixture, Method::GET, "/forgotten")));
     assert_eq!(outcome(&send(&app, bare(Method::GET, "/forgotten"))), "api_key_missing");
 }
 
-/// A scope is at least one character (RFC 6749 §3.3): where none would do, none is named.
+/// A scope has at least one character (RFC 6749 §3.3), so a closed route names none.
 #[test]
 fn the_challenge_of_a_closed_route_names_no_scope() {
     let fixture = Fixture::new();
@@ -109,20 +109,20 @@ fn the_challenge_of_a_closed_route_names_no_scope() {
 }
 
 #[test]
-fn the_log_says_which_route_nobody_declared_as_it_is_written_in_the_router() {
+fn the_log_names_an_undeclared_route_as_the_router_does() {
     let fixture = Fixture::new();
-    let app = routes().route_layer(RouteTable::new(fixture.gate.clone()));
+    let app = routes().route_layer(RouteTable::for_matched_paths(fixture.gate.clone()));
     let (log, _guard) = Log::start();
-    send(&app, good(&fixture, Method::GET, "/guests/personal-data?of=somebody"));
-    let line = log.line("nobody declared what this route requires");
+    send(&app, good(&fixture, Method::GET, "/guests/personal-data?of=ada"));
+    let line = log.line("no requirement is declared for this route");
     assert!(line.contains("WARN") && line.contains("/guests/{id}"), "{line}");
-    assert!(!line.contains("personal-data") && !line.contains("somebody"), "{line}");
+    assert!(!line.contains("personal-data") && !line.contains("ada"), "{line}");
 }
 
 #[test]
-fn a_table_of_nothing_closes_everything() {
+fn an_empty_table_closes_everything() {
     let fixture = Fixture::new();
-    let app = routes().route_layer(RouteTable::new(fixture.gate.clone()));
+    let app = routes().route_layer(RouteTable::for_matched_paths(fixture.gate.clone()));
     for path in ["/healthz", "/guests/7", "/forgotten"] {
         assert_closed(&send(&app, good(&fixture, Method::GET, path)));
     }
@@ -136,7 +136,7 @@ fn assert_allows(answer: &Response<Bytes>, methods: &str) {
 }
 
 #[test]
-fn a_declaration_opens_one_method_and_others_are_told_which() {
+fn a_declaration_opens_one_method_and_others_get_allow() {
     let fixture = Fixture::new();
     let app = routes().route_layer(table(&fixture, ""));
     assert_eq!(send(&app, good(&fixture, Method::DELETE, "/guests/7")).status(), 200);
@@ -152,7 +152,8 @@ fn a_declaration_opens_one_method_and_others_are_told_which() {
 #[test]
 fn a_handler_of_any_method_serves_the_declared_ones() {
     let fixture = Fixture::new();
-    let open = RouteTable::new(fixture.gate.clone()).public(Method::PUT, "/forgotten");
+    let open =
+        RouteTable::for_matched_paths(fixture.gate.clone()).public(Method::PUT, "/forgotten");
     let app = routes().route_layer(open);
     assert_eq!(send(&app, bare(Method::PUT, "/forgotten")).status(), 200);
     for method in [Method::GET, Method::HEAD, Method::POST, Method::TRACE] {
@@ -161,9 +162,9 @@ fn a_handler_of_any_method_serves_the_declared_ones() {
 }
 
 #[test]
-fn a_method_that_is_declared_and_has_no_handler_is_answered_by_the_router() {
+fn a_declared_method_without_a_handler_is_left_to_the_router() {
     let fixture = Fixture::new();
-    let table = RouteTable::new(fixture.gate.clone())
+    let table = RouteTable::for_matched_paths(fixture.gate.clone())
         .require(Method::GET, "/guests/{id}", fixture.reads())
         .require(Method::PUT, "/guests/{id}", fixture.reads());
     let app = routes().route_layer(table);
@@ -172,7 +173,7 @@ fn a_method_that_is_declared_and_has_no_handler_is_answered_by_the_router() {
         (answer.status().as_u16(), field(&answer, "allow")),
         (405, Some("GET,HEAD,POST,DELETE"))
     );
-    assert!(rate_limit(&answer)[1].is_some(), "it was charged");
+    assert!(rate_limit(&answer)[1].is_some(), "the request was charged");
 }
 
 #[test]
@@ -193,11 +194,9 @@ fn the_declaration_of_get_covers_head_unless_head_has_its_own() {
     assert_eq!((refused.status().as_u16(), &**refused.body()), (401, &b""[..]));
     assert_eq!(refused.headers(), send(&app, bare(Method::GET, "/guests/7")).headers());
 
-    let table = RouteTable::new(fixture.gate.clone()).public(Method::HEAD, "/guests/{id}").require(
-        Method::GET,
-        "/guests/{id}",
-        fixture.reads(),
-    );
+    let table = RouteTable::for_matched_paths(fixture.gate.clone())
+        .public(Method::HEAD, "/guests/{id}")
+        .require(Method::GET, "/guests/{id}", fixture.reads());
     let app = Router::new().route("/guests/{id}", get(async || "a guest")).route_layer(table);
     assert_eq!(send(&app, bare(Method::HEAD, "/guests/7")).status(), 200);
     assert_eq!(send(&app, bare(Method::GET, "/guests/7")).status(), 401);
@@ -206,16 +205,17 @@ fn the_declaration_of_get_covers_head_unless_head_has_its_own() {
 #[test]
 fn head_does_not_open_get() {
     let fixture = Fixture::new();
-    let table = RouteTable::new(fixture.gate.clone()).public(Method::HEAD, "/forgotten");
+    let table =
+        RouteTable::for_matched_paths(fixture.gate.clone()).public(Method::HEAD, "/forgotten");
     let app = routes().route_layer(table);
     assert_eq!(send(&app, bare(Method::HEAD, "/forgotten")).status(), 200);
     assert_allows(&send(&app, good(&fixture, Method::GET, "/forgotten")), "HEAD");
 }
 
 #[test]
-fn a_route_is_known_by_the_path_in_the_router_and_not_by_that_of_the_request() {
+fn routes_are_looked_up_by_the_path_in_the_router() {
     let fixture = Fixture::new();
-    let table = RouteTable::new(fixture.gate.clone())
+    let table = RouteTable::for_matched_paths(fixture.gate.clone())
         .public(Method::GET, "/guests/{guest}")
         .public(Method::GET, "/guests/7");
     let app = routes().route_layer(table);
@@ -241,7 +241,7 @@ fn path_parameters_reach_the_handler_and_change_nothing() {
 }
 
 #[track_caller]
-fn assert_works_below(prefix: &str, fixture: &Fixture, app: &Router) {
+fn assert_served_below(prefix: &str, fixture: &Fixture, app: &Router) {
     let at = |path: &str| format!("{prefix}{path}");
     let answer = send(app, good(fixture, Method::GET, &at("/guests/7")));
     assert_eq!(outcome(&answer), "guest 7 of acme");
@@ -251,22 +251,23 @@ fn assert_works_below(prefix: &str, fixture: &Fixture, app: &Router) {
 }
 
 #[test]
-fn nested_and_merged_routes_are_known_by_their_whole_path() {
+fn nested_and_merged_routes_are_looked_up_by_their_whole_path() {
     let fixture = Fixture::new();
     let nested = Router::new().nest("/v1", routes()).route_layer(table(&fixture, "/v1"));
-    assert_works_below("/v1", &fixture, &nested);
+    assert_served_below("/v1", &fixture, &nested);
     let own_table = Router::new().nest("/v1", routes().route_layer(table(&fixture, "/v1")));
-    assert_works_below("/v1", &fixture, &own_table);
+    assert_served_below("/v1", &fixture, &own_table);
     let deep = Router::new().nest("/a/{b}", Router::new().nest("/c", routes()));
-    let app = deep
-        .route_layer(RouteTable::new(fixture.gate.clone()).public(Method::GET, "/a/{b}/c/healthz"));
+    let app = deep.route_layer(
+        RouteTable::for_matched_paths(fixture.gate.clone()).public(Method::GET, "/a/{b}/c/healthz"),
+    );
     assert_eq!(send(&app, bare(Method::GET, "/a/x/c/healthz")).status(), 200);
     let merged = Router::new().merge(routes()).route_layer(table(&fixture, ""));
-    assert_works_below("", &fixture, &merged);
+    assert_served_below("", &fixture, &merged);
 }
 
 #[test]
-fn a_table_with_the_paths_of_before_nesting_opens_nothing() {
+fn a_table_with_the_paths_before_nesting_opens_nothing() {
     let fixture = Fixture::new();
     let app = Router::new().nest("/v1", routes().route_layer(table(&fixture, "")));
     for path in ["/v1/healthz", "/v1/guests/7"] {
@@ -275,18 +276,18 @@ fn a_table_with_the_paths_of_before_nesting_opens_nothing() {
 }
 
 #[test]
-fn a_nested_service_is_closed_as_a_whole_unless_it_has_a_table_of_its_own() {
+fn a_nested_service_is_closed_unless_it_has_its_own_table() {
     let fixture = Fixture::new();
     let app = Router::new().nest_service("/v1", routes()).route_layer(table(&fixture, "/v1"));
     for path in ["/v1/healthz", "/v1/guests/7", "/v1/anything"] {
         assert_closed(&send(&app, good(&fixture, Method::GET, path)));
     }
     let inner = routes().route_layer(table(&fixture, "/v1"));
-    assert_works_below("/v1", &fixture, &Router::new().nest_service("/v1", inner));
+    assert_served_below("/v1", &fixture, &Router::new().nest_service("/v1", inner));
 }
 
 #[test]
-fn routes_added_after_the_table_are_not_covered_and_their_handlers_say_so() {
+fn a_handler_outside_of_the_table_fails_and_is_logged() {
     let fixture = Fixture::new();
     let app = routes().route_layer(table(&fixture, "")).route("/late", delete(late));
     let (log, _guard) = Log::start();
@@ -301,9 +302,9 @@ fn routes_added_after_the_table_are_not_covered_and_their_handlers_say_so() {
 async fn late(_: Grant) {}
 
 #[test]
-fn a_handler_on_an_open_route_gets_no_grant() {
+fn a_handler_on_a_public_route_gets_no_grant() {
     let fixture = Fixture::new();
-    let table = RouteTable::new(fixture.gate.clone()).public(Method::DELETE, "/late");
+    let table = RouteTable::for_matched_paths(fixture.gate.clone()).public(Method::DELETE, "/late");
     let app = Router::new().route("/late", delete(late)).route_layer(table);
     assert_eq!(send(&app, good(&fixture, Method::DELETE, "/late")).status(), 500);
 }

@@ -1,5 +1,5 @@
-//! What no answer tells: why a credential is refused, and the credential itself.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+//! No response reveals why a credential is invalid, or the credential itself.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
@@ -14,7 +14,7 @@ use support::*;
 use tower::{Layer as _, Service as _, service_fn};
 
 #[test]
-fn unknown_revoked_expired_and_malformed_tokens_get_the_same_answer() {
+fn all_kinds_of_invalid_tokens_get_the_same_response() {
     let fixture = Fixture::new();
     let soon = NOON.saturating_add(Duration::from_secs(1));
     let kinds =
@@ -41,7 +41,7 @@ fn unknown_revoked_expired_and_malformed_tokens_get_the_same_answer() {
 }
 
 #[test]
-fn unknown_unreadable_and_disabled_api_keys_get_the_same_answer() {
+fn all_kinds_of_invalid_api_keys_get_the_same_response() {
     let fixture = Fixture::new();
     fixture.pass(1);
     fixture.disable();
@@ -55,7 +55,7 @@ fn unknown_unreadable_and_disabled_api_keys_get_the_same_answer() {
 }
 
 #[test]
-fn nothing_that_can_be_shown_shows_a_credential() {
+fn no_debug_output_shows_a_credential() {
     let fixture = Fixture::new();
     fixture.store.set_fault(Fault::Delay);
     let layer = fixture.gate.require(fixture.reads());
@@ -71,7 +71,7 @@ fn nothing_that_can_be_shown_shows_a_credential() {
     );
 }
 
-/// Texts that a caller may send as a key or a token, some of which JSON or a field would quote.
+/// Texts that a caller may send as a key or a token. JSON or a field would escape some of them.
 fn credentials() -> impl Strategy<Value = String> {
     let anything = "[!-~]{12,128}";
     prop_oneof![anything, "[A-Za-z0-9]{16}", r#"[\\"<>&'=]{12,20}"#, "gw_[A-Za-z0-9]{48}"]
@@ -100,13 +100,13 @@ proptest! {
         prop_assert!(!answer.status().is_success());
         let (_, fields, body) = seen(&answer);
         let mut texts: Vec<_> = fields.into_iter().flat_map(|(name, value)| [name, value]).collect();
-        // With and without what JSON escapes.
+        // The members of the problem, with and without JSON's escapes.
         let members = problem(&answer).as_object().unwrap().clone().into_values();
         texts.extend(members.filter_map(|member| member.as_str().map(str::to_owned)));
         texts.push(body);
         for credential in [&key, &token, fixture.partner.api_key.as_str()] {
-            let told = texts.iter().any(|text| text.contains(credential));
-            prop_assert!(!told, "{credential} is in {texts:?}");
+            let is_repeated = texts.iter().any(|text| text.contains(credential));
+            prop_assert!(!is_repeated, "{credential} is in {texts:?}");
         }
     }
 }

@@ -25,12 +25,13 @@ pub use dualkey_token::{
     Digester, InvalidHint, InvalidPepper, InvalidPrefix, ParseTokenError, ParseTokenErrorKind,
     Pepper, PlainToken, Prefix, TokenDigest, TokenHint,
 };
+#[cfg(feature = "axum")]
+pub use dualkey_tower::GuardedRouter;
 #[cfg(feature = "tower")]
 pub use dualkey_tower::{
     Gate, GrpcRefusals, Guard, GuardBody, GuardFuture, GuardLayer, MapRefusal, RateLimitFields,
+    RouteGuard, RouteTable,
 };
-#[cfg(feature = "axum")]
-pub use dualkey_tower::{RouteGuard, RouteTable};
 #[cfg(feature = "axum")]
 pub use dualkey_verify::MissingGrant;
 pub use dualkey_verify::{

@@ -6,19 +6,21 @@ use std::net::SocketAddr;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use dualkey::{
-    Catalogue, Gate, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix, Registry,
-    RegistryError, Verifier,
+    Catalogue, Gate, IssuedToken, NewPartner, NewToken, Partner, Prefix, Registry, RegistryError,
+    Verifier,
 };
 use dualkey_actix::{Granted, Guard};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let registry = registry()?;
-    let (partner, issued) = let_in(&registry).await?;
+    let (partner, issued) = seed_demo(&registry).await?;
     let (address, server) = bind(registry)?;
 
     let (key, token) = (partner.api_key, issued.secret.expose_secret());
-    println!("This token may read guests, and no reservations. Try both until Ctrl-C:\n");
+    println!(
+        "This token may read guests, but not reservations. Try both; Ctrl-C ends the server.\n"
+    );
     for path in ["/guests", "/reservations"] {
         println!("curl -i http://{address}{path} \\");
         println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}'\n");
@@ -26,6 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(server.await?)
 }
 
+/// Partners and tokens in memory, with the scopes that a token can have.
 fn registry() -> Result<Registry, Box<dyn Error>> {
     let catalogue = Catalogue::builder()
         .scope("guests:read", "Guests - Read")
@@ -34,20 +37,14 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
     Ok(Registry::in_memory(catalogue, Prefix::new("demo")))
 }
 
-/// A partner with the default limits, and an organization's token for it to present.
-async fn let_in(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
-    let partner =
-        NewPartner { name: "Zapier".to_owned(), policy: LimitPolicy::default(), api_key: None };
-    let token = NewToken {
-        organization: "acme".into(),
-        name: "Zapier - production".to_owned(),
-        scopes: vec!["guests:read".to_owned()],
-        expires_at: None,
-    };
-    Ok((registry.register_partner(partner).await?, registry.issue_token(token).await?))
+/// Registers a partner with the default limits, and issues an organization's token for it to present.
+async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
+    let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);
+    Ok((partner, registry.issue_token(token).await?))
 }
 
-/// All workers share the gate, so a partner's limits hold for the server as a whole.
+/// Binds the server. Its workers share one gate, so that a partner's limits hold for the whole server.
 fn bind(registry: Registry) -> Result<(SocketAddr, Server), Box<dyn Error>> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;

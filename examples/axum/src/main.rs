@@ -3,11 +3,10 @@
 use std::error::Error;
 
 use axum::http::Method;
-use axum::routing::get;
 use axum::{Json, Router};
 use dualkey::{
-    Catalogue, Gate, Grant, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner, Prefix,
-    Registry, RegistryError, RouteTable, UnknownScopes, Verifier,
+    Catalogue, Gate, Grant, GuardedRouter, IssuedToken, NewPartner, NewToken, Partner, Prefix,
+    Registry, RegistryError, UnknownScopes, Verifier,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,12 +14,14 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let registry = registry()?;
-    let (partner, issued) = let_in(&registry).await?;
+    let (partner, issued) = seed_demo(&registry).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
 
     let address = listener.local_addr()?;
     let (key, token) = (partner.api_key, issued.secret.expose_secret());
-    println!("This token may read guests, and no reservations. Try both until Ctrl-C:\n");
+    println!(
+        "This token may read guests, but not reservations. Try both; Ctrl-C ends the server.\n"
+    );
     for path in ["/guests", "/reservations"] {
         println!("curl -i http://{address}{path} \\");
         println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}'\n");
@@ -30,6 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Partners and tokens in memory, with the scopes that a token can have.
 fn registry() -> Result<Registry, Box<dyn Error>> {
     let catalogue = Catalogue::builder()
         .scope("guests:read", "Guests - Read")
@@ -38,31 +40,22 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
     Ok(Registry::in_memory(catalogue, Prefix::new("demo")))
 }
 
-/// A partner with the default limits, and an organization's token for it to present.
-async fn let_in(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
-    let partner =
-        NewPartner { name: "Zapier".to_owned(), policy: LimitPolicy::default(), api_key: None };
-    let token = NewToken {
-        organization: "acme".into(),
-        name: "Zapier - production".to_owned(),
-        scopes: vec!["guests:read".to_owned()],
-        expires_at: None,
-    };
-    Ok((registry.register_partner(partner).await?, registry.issue_token(token).await?))
+/// Registers a partner with the default limits, and issues an organization's token for it to present.
+async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
+    let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);
+    Ok((partner, registry.issue_token(token).await?))
 }
 
-/// What a route requires stands in the table; a route that is not there is closed.
+/// Each route with the scope that it requires. A path that is not declared here is refused.
 fn app(registry: Registry) -> Result<Router, UnknownScopes> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;
 
-    let table = RouteTable::new(Gate::new(Verifier::new(registry)))
-        .require(Method::GET, "/guests", guests_read)
-        .require(Method::GET, "/reservations", reservations_read);
-    Ok(Router::new()
-        .route("/guests", get(guests))
-        .route("/reservations", get(reservations))
-        .route_layer(table))
+    Ok(GuardedRouter::new(Gate::new(Verifier::new(registry)))
+        .require(Method::GET, "/guests", guests_read, guests)
+        .require(Method::GET, "/reservations", reservations_read, reservations)
+        .into_router())
 }
 
 async fn guests(grant: Grant) -> Json<Value> {

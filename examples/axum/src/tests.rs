@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-/// What the server says to a request with these header lines.
+/// The response to a GET with these header lines, as text.
 async fn get(address: SocketAddr, path: &str, credentials: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
@@ -16,10 +16,10 @@ async fn get(address: SocketAddr, path: &str, credentials: &str) -> String {
     answer
 }
 
-/// The server, and credentials that may read guests.
+/// Starts the server. Returns its address, and header lines that may read guests.
 async fn serve() -> (SocketAddr, String) {
     let registry = registry().unwrap();
-    let (partner, issued) = let_in(&registry).await.unwrap();
+    let (partner, issued) = seed_demo(&registry).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app(registry).unwrap()).await });
@@ -28,7 +28,7 @@ async fn serve() -> (SocketAddr, String) {
 }
 
 #[tokio::test]
-async fn the_route_that_the_token_is_for_answers() {
+async fn the_route_of_the_tokens_scope_is_served() {
     let (address, credentials) = serve().await;
     let answer = get(address, "/guests", &credentials).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -37,7 +37,7 @@ async fn the_route_that_the_token_is_for_answers() {
 }
 
 #[tokio::test]
-async fn the_other_route_says_which_scope_it_requires() {
+async fn the_other_route_names_the_scope_that_it_requires() {
     let (address, credentials) = serve().await;
     let answer = get(address, "/reservations", &credentials).await;
     assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
@@ -46,7 +46,7 @@ async fn the_other_route_says_which_scope_it_requires() {
 }
 
 #[tokio::test]
-async fn no_route_answers_without_credentials() {
+async fn no_route_is_served_without_credentials() {
     let (address, _) = serve().await;
     for path in ["/guests", "/reservations"] {
         let answer = get(address, path, "").await;

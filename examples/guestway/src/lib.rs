@@ -1,5 +1,5 @@
-//! The Guestway Open API, rebuilt on [`dualkey`]: what a program with two headers, a catalogue of
-//! scopes and a table of endpoints looks like.
+//! The Guestway Open API, rebuilt on [`dualkey`]: a program with two headers, a catalogue of scopes and a
+//! table of endpoints.
 //!
 //! ```
 //! use guestway::{PREFIX, catalogue, router};
@@ -11,7 +11,7 @@
 //! # Ok::<(), dualkey::UnknownScopes>(())
 //! ```
 //!
-//! `endpoints.rs` is the table of endpoints with what each requires, `catalogue.rs` the scopes.
+//! `endpoints.rs` declares each endpoint with the scope that it requires, `catalogue.rs` the scopes.
 
 mod body;
 mod catalogue;

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::error::Error;
 
 use dualkey::{
-    Catalogue, Gate, Grant, GuardLayer, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner,
-    Prefix, Registry, Verifier,
+    Catalogue, Gate, Grant, GuardLayer, IssuedToken, NewPartner, NewToken, Partner, Prefix,
+    Registry, RegistryError, Verifier,
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -23,30 +23,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let address = listener.local_addr()?;
     let (key, token) = (partner.api_key, issued.secret.expose_secret());
-    println!("Try this until Ctrl-C, or change a letter of it:\n");
+    println!("Try this, or change a letter of it; Ctrl-C ends the server.\n");
     println!("curl -i http://{address}/ \\");
     println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}'");
     Ok(serve(listener, layer).await?)
 }
 
-/// A layer that requires a scope, and credentials that it lets pass.
+/// A layer that requires a scope, and credentials that meet it.
 async fn guard() -> Result<(GuardLayer, Partner, IssuedToken), Box<dyn Error>> {
     let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
     let guests_read = catalogue.require_all(["guests:read"])?;
     let registry = Registry::in_memory(catalogue, Prefix::new("demo"));
-    let partner =
-        NewPartner { name: "Zapier".to_owned(), policy: LimitPolicy::default(), api_key: None };
-    let token = NewToken {
-        organization: "acme".into(),
-        name: "Zapier - production".to_owned(),
-        scopes: vec!["guests:read".to_owned()],
-        expires_at: None,
-    };
-    let partner = registry.register_partner(partner).await?;
-    let issued = registry.issue_token(token).await?;
+    let (partner, issued) = seed_demo(&registry).await?;
     Ok((Gate::new(Verifier::new(registry)).require(guests_read), partner, issued))
 }
 
+/// Registers a partner with the default limits, and issues an organization's token for it to present.
+async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
+    let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);
+    Ok((partner, registry.issue_token(token).await?))
+}
+
+/// Serves each connection with the version of HTTP that the client speaks.
 async fn serve(listener: TcpListener, layer: GuardLayer) -> std::io::Result<()> {
     let service = TowerToHyperService::new(layer.layer(service_fn(guests)));
     loop {
@@ -62,7 +61,7 @@ async fn serve(listener: TcpListener, layer: GuardLayer) -> std::io::Result<()> 
 }
 
 async fn guests(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let grant: &Grant = request.extensions().get().expect("the layer lets nobody else pass");
+    let grant: &Grant = request.extensions().get().expect("requests pass the layer with a grant");
     Ok(Response::new(format!("guests of {}\n", grant.organization).into()))
 }
 

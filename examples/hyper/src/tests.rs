@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-/// A connection to the server, and a request that passes.
+/// A connection to the server, and a request with good credentials.
 async fn served() -> (TokioIo<TcpStream>, Request<Empty<Bytes>>) {
     let (layer, partner, issued) = guard().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -44,7 +44,7 @@ async fn read(answer: Response<Incoming>) -> Response<String> {
 }
 
 #[tokio::test]
-async fn a_request_that_passes_is_answered_over_http_1() {
+async fn a_good_request_is_served_over_http_1() {
     let (stream, request) = served().await;
     let answer = over_http_1(stream, request).await;
     assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_11));
@@ -54,7 +54,7 @@ async fn a_request_that_passes_is_answered_over_http_1() {
 }
 
 #[tokio::test]
-async fn a_request_that_passes_is_answered_over_http_2() {
+async fn a_good_request_is_served_over_http_2() {
     let (stream, request) = served().await;
     let answer = over_http_2(stream, request).await;
     assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
@@ -62,7 +62,7 @@ async fn a_request_that_passes_is_answered_over_http_2() {
 }
 
 #[tokio::test]
-async fn a_token_that_lacks_a_letter_is_refused() {
+async fn a_token_without_its_last_letter_is_refused() {
     let (stream, mut request) = served().await;
     let token = request.headers()["authorization"].to_str().unwrap();
     let token = token[..token.len() - 1].parse().unwrap();

@@ -1,11 +1,12 @@
-//! A gRPC server whose callers learn refusals as gRPC statuses.
+//! A gRPC server in which each RPC requires a scope of its own. Refusals are gRPC statuses.
 
 use std::error::Error;
 
 use dualkey::{
-    Catalogue, Gate, Grant, GrpcRefusals, IssuedToken, LimitPolicy, NewPartner, NewToken, Partner,
-    Prefix, Registry, RegistryError, Requirement, Verifier,
+    Catalogue, CatalogueError, Gate, Grant, GrpcRefusals, IssuedToken, NewPartner, NewToken,
+    Partner, Prefix, Registry, RegistryError, RouteTable, UnknownScopes, Verifier,
 };
+use http::Method;
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -13,57 +14,71 @@ use tonic::{Request, Response, Status};
 
 use generated::guests_server::{Guests, GuestsServer};
 
-#[expect(unreachable_pub, reason = "code for many places, included in one")]
+#[expect(unreachable_pub, reason = "generated code, private here")]
 mod generated {
     tonic::include_proto!("example.Guests");
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
-    let guests_read = catalogue.require_all(["guests:read"])?;
-    let registry = Registry::in_memory(catalogue, Prefix::new("demo"));
-    let (partner, issued) = let_in(&registry).await?;
+    let registry = Registry::in_memory(catalogue()?, Prefix::new("demo"));
+    let (partner, issued) = seed_demo(&registry).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
 
     let address = listener.local_addr()?;
     let (key, token) = (partner.api_key, issued.secret.expose_secret());
-    println!("Try this until Ctrl-C; five zero bytes are an empty message.\n");
+    println!("Try this; Ctrl-C ends the server. Five zero bytes are an empty message.");
+    println!("The token may call List, but not Add.\n");
     println!("printf '\\0\\0\\0\\0\\0' | curl -si --http2-prior-knowledge --output - \\");
     println!("  --data-binary @- -H 'Content-Type: application/grpc' -H 'TE: trailers' \\");
     println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}' \\");
     println!("  http://{address}/example.Guests/List");
-    Ok(serve(listener, registry, guests_read).await?)
+    serve(listener, registry).await
 }
 
-/// A partner with the default limits, and an organization's token for it to present.
-async fn let_in(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
-    let partner =
-        NewPartner { name: "Zapier".to_owned(), policy: LimitPolicy::default(), api_key: None };
-    let token = NewToken {
-        organization: "acme".into(),
-        name: "Zapier - production".to_owned(),
-        scopes: vec!["guests:read".to_owned()],
-        expires_at: None,
-    };
-    Ok((registry.register_partner(partner).await?, registry.issue_token(token).await?))
+/// The scopes that a token can have.
+fn catalogue() -> Result<Catalogue, CatalogueError> {
+    Catalogue::builder()
+        .scope("guests:read", "Guests - Read")
+        .scope("guests:edit", "Guests - Edit")
+        .build()
 }
 
-async fn serve(
-    listener: TcpListener,
-    registry: Registry,
-    requirement: Requirement,
-) -> Result<(), tonic::transport::Error> {
+/// Registers a partner with the default limits, and issues an organization's token for it to present.
+async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
+    let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);
+    Ok((partner, registry.issue_token(token).await?))
+}
+
+/// Each RPC with the scope that it requires. An RPC that is not declared here is refused.
+fn table(registry: Registry) -> Result<RouteTable, UnknownScopes> {
+    let guests_read = registry.catalogue().require_all(["guests:read"])?;
+    let guests_edit = registry.catalogue().require_all(["guests:edit"])?;
+
     let gate = Gate::new(Verifier::new(registry)).with_refusal_mapper(GrpcRefusals);
-    Server::builder()
-        .layer(gate.require(requirement))
+    let table = RouteTable::new(gate)
+        .require(Method::POST, "/example.Guests/List", guests_read)
+        .require(Method::POST, "/example.Guests/Add", guests_edit);
+    Ok(table)
+}
+
+async fn serve(listener: TcpListener, registry: Registry) -> Result<(), Box<dyn Error>> {
+    let server = Server::builder()
+        .layer(table(registry)?)
         .add_service(GuestsServer::new(Hotel))
-        .serve_with_incoming(TcpIncoming::from(listener))
-        .await
+        .serve_with_incoming(TcpIncoming::from(listener));
+    Ok(server.await?)
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct ListRequest {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct AddRequest {
+    #[prost(string, tag = "1")]
+    name: String,
+}
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct GuestList {
@@ -78,10 +93,20 @@ struct Hotel;
 #[tonic::async_trait]
 impl Guests for Hotel {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<GuestList>, Status> {
-        let grant: &Grant = request.extensions().get().expect("the layer lets nobody else pass");
-        let organization = grant.organization.to_string();
+        let organization = organization(&request);
         Ok(Response::new(GuestList { organization, names: vec!["Ada".to_owned()] }))
     }
+
+    async fn add(&self, request: Request<AddRequest>) -> Result<Response<GuestList>, Status> {
+        let organization = organization(&request);
+        let names = vec!["Ada".to_owned(), request.into_inner().name];
+        Ok(Response::new(GuestList { organization, names }))
+    }
+}
+
+fn organization<T>(request: &Request<T>) -> String {
+    let grant: &Grant = request.extensions().get().expect("requests pass the layer with a grant");
+    grant.organization.to_string()
 }
 
 #[cfg(test)]

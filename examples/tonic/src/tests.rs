@@ -1,8 +1,13 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+<<<<<<< HEAD
 use dualkey::{FakeClock, MemoryStore, Rate, Store, Timestamp};
 use dualkey_testing::{Fault, FaultyStore};
+=======
+use dualkey::{FakeClock, LimitPolicy, MemoryStore, Rate, Store, Timestamp};
+use dualkey_store::{Fault, FaultyStore};
+>>>>>>> h-tower
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -10,35 +15,28 @@ use tonic::transport::Channel;
 use super::generated::guests_client::GuestsClient;
 use super::*;
 
-/// A server on a clock that stands still, a client, and credentials that it lets pass.
+/// A server whose clock does not move, and a client.
 struct World {
     client: GuestsClient<Channel>,
     registry: Registry,
 }
 
 impl World {
-    async fn new(store: impl Store + 'static, requirement: &str) -> Self {
-        let catalogue = Catalogue::builder()
-            .scope("guests:read", "Guests - Read")
-            .scope("guests:edit", "Guests - Edit")
-            .build()
-            .unwrap();
-        let requirement = catalogue.require_all([requirement]).unwrap();
+    async fn new(store: impl Store + 'static) -> Self {
         let clock = Arc::new(FakeClock::new(Timestamp::from_secs(1_700_000_000)));
-        let registry = Registry::new(catalogue, Prefix::new("demo"), Arc::new(store), clock);
+        let registry =
+            Registry::new(catalogue().unwrap(), Prefix::new("demo"), Arc::new(store), clock);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, registry.clone(), requirement));
+        let serving = registry.clone();
+        tokio::spawn(async move { serve(listener, serving).await.expect("serving") });
         let client = GuestsClient::connect(format!("http://{address}")).await.unwrap();
         Self { client, registry }
     }
 
     async fn list(&mut self, fields: &[(&'static str, &str)]) -> Result<GuestList, Status> {
-        let mut request = Request::new(ListRequest {});
-        for (name, value) in fields {
-            request.metadata_mut().append(*name, MetadataValue::try_from(*value).unwrap());
-        }
+        let request = with_fields(ListRequest {}, fields);
         self.client.list(request).await.map(Response::into_inner)
     }
 
@@ -47,30 +45,45 @@ impl World {
     }
 }
 
-/// What a refusal says: its code, and the name of the denial.
+fn with_fields<T>(message: T, fields: &[(&'static str, &str)]) -> Request<T> {
+    let mut request = Request::new(message);
+    for (name, value) in fields {
+        request.metadata_mut().append(*name, MetadataValue::try_from(*value).unwrap());
+    }
+    request
+}
+
+/// The status of a refusal, and the code of its denial.
 fn refusal(answer: Result<GuestList, Status>) -> (Code, String) {
     let status = answer.expect_err("refused");
     (status.code(), status.message().to_owned())
 }
 
 #[tokio::test]
+<<<<<<< HEAD
 async fn a_call_that_passes_is_answered() {
     let mut world = World::new(MemoryStore::new(), "guests:read").await;
     let (partner, issued) = let_in(&world.registry).await.unwrap();
     let answer =
         world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
+=======
+async fn a_good_call_is_served() {
+    let mut world = World::new(MemoryStore::new()).await;
+    let (partner, issued) = seed_demo(&world.registry).await.unwrap();
+    let answer = world.list_with(&partner.api_key, issued.secret.expose_secret()).await.unwrap();
+>>>>>>> h-tower
     assert_eq!((&*answer.organization, &*answer.names), ("acme", &["Ada".to_owned()][..]));
 }
 
 #[tokio::test]
 async fn bad_credentials_are_status_16() {
-    let mut world = World::new(MemoryStore::new(), "guests:read").await;
-    let (partner, issued) = let_in(&world.registry).await.unwrap();
+    let mut world = World::new(MemoryStore::new()).await;
+    let (partner, issued) = seed_demo(&world.registry).await.unwrap();
     let (key, token) = (partner.api_key.as_str(), issued.secret.expose_secret());
     let unauthenticated = |code: &str| (Code::Unauthenticated, code.to_owned());
 
     assert_eq!(refusal(world.list(&[]).await), unauthenticated("api_key_missing"));
-    let unknown = world.list_with("nobody-has-this", token).await;
+    let unknown = world.list_with("no-such-partner", token).await;
     assert_eq!(refusal(unknown), unauthenticated("api_key_invalid"));
     let without_token = world.list(&[("x-api-key", key)]).await;
     assert_eq!(refusal(without_token), unauthenticated("token_missing"));
@@ -80,28 +93,59 @@ async fn bad_credentials_are_status_16() {
 
 #[tokio::test]
 async fn a_repeated_credential_is_status_16() {
-    let mut world = World::new(MemoryStore::new(), "guests:read").await;
-    let (partner, _) = let_in(&world.registry).await.unwrap();
+    let mut world = World::new(MemoryStore::new()).await;
+    let (partner, _) = seed_demo(&world.registry).await.unwrap();
     let twice = [("x-api-key", partner.api_key.as_str()); 2];
     let code = (Code::Unauthenticated, "header_repeated".to_owned());
     assert_eq!(refusal(world.list(&twice).await), code);
 }
 
 #[tokio::test]
+async fn each_rpc_requires_its_own_scope() {
+    let mut world = World::new(MemoryStore::new()).await;
+    let (partner, _) = seed_demo(&world.registry).await.unwrap();
+    let editor = NewToken::new("acme", "editor", ["guests:edit"]);
+    let editor = world.registry.issue_token(editor).await.unwrap();
+    let (key, token) = (partner.api_key.as_str(), editor.secret.expose_secret());
+    let bearer = format!("Bearer {token}");
+    let fields = [("x-api-key", key), ("authorization", bearer.as_str())];
+    let add = with_fields(AddRequest { name: "Grace".to_owned() }, &fields);
+    let added = world.client.add(add).await.unwrap().into_inner();
+    assert_eq!(added.names, ["Ada", "Grace"]);
+    let denied = (Code::PermissionDenied, "scope_insufficient".to_owned());
+    assert_eq!(refusal(world.list(&fields).await), denied);
+}
+
+#[tokio::test]
 async fn a_missing_scope_is_status_7() {
+<<<<<<< HEAD
     let mut world = World::new(MemoryStore::new(), "guests:edit").await;
     let (partner, issued) = let_in(&world.registry).await.unwrap();
     let answer = world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await;
+=======
+    let mut world = World::new(MemoryStore::new()).await;
+    let (partner, issued) = seed_demo(&world.registry).await.unwrap();
+    let (key, token) = (partner.api_key.as_str(), issued.secret.expose_secret());
+    let bearer = format!("Bearer {token}");
+    let fields = [("x-api-key", key), ("authorization", bearer.as_str())];
+    let add = with_fields(AddRequest { name: "Grace".to_owned() }, &fields);
+    let answer = world.client.add(add).await.map(Response::into_inner);
+>>>>>>> h-tower
     assert_eq!(refusal(answer), (Code::PermissionDenied, "scope_insufficient".to_owned()));
 }
 
 #[tokio::test]
-async fn used_up_limits_are_status_8_with_the_time_to_wait() {
-    let mut world = World::new(MemoryStore::new(), "guests:read").await;
-    let (_, issued) = let_in(&world.registry).await.unwrap();
+async fn exhausted_limits_are_status_8_with_retry_after() {
+    let mut world = World::new(MemoryStore::new()).await;
+    let (_, issued) = seed_demo(&world.registry).await.unwrap();
     let one_a_minute = LimitPolicy::new(Rate::per_minute(NonZeroU32::MIN), NonZeroU32::MIN);
+<<<<<<< HEAD
     let api_key = Some("one-a-minute".parse().unwrap());
     let slow = NewPartner { name: "Slow".to_owned(), policy: one_a_minute, api_key };
+=======
+    let mut slow = NewPartner::new("Slow");
+    slow.policy = one_a_minute;
+>>>>>>> h-tower
     let slow = world.registry.register_partner(slow).await.unwrap();
 
     let token = issued.secret.expose_secret();
@@ -113,7 +157,7 @@ async fn used_up_limits_are_status_8_with_the_time_to_wait() {
 
 #[tokio::test]
 async fn a_store_that_is_down_is_status_14() {
-    let mut world = World::new(FaultyStore::with_fault(Fault::Error), "guests:read").await;
+    let mut world = World::new(FaultyStore::with_fault(Fault::Error)).await;
     let answer = world.list_with("partner-key-1", "demo_1").await;
     assert_eq!(refusal(answer), (Code::Unavailable, "unavailable".to_owned()));
 }

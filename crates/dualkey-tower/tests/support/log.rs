@@ -5,12 +5,12 @@ use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// All that a thread logs, in words.
+/// Everything that a thread logs, as text.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Starts to write down what this thread logs, until the guard is dropped.
+    /// Records what this thread logs, until the guard is dropped.
     pub(crate) fn start() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
@@ -27,11 +27,11 @@ impl Log {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
-    /// The only line that holds this.
-    pub(crate) fn line(&self, with: &str) -> String {
+    /// The only line that contains this text.
+    pub(crate) fn line(&self, needle: &str) -> String {
         let text = self.text();
-        let lines: Vec<_> = text.lines().filter(|line| line.contains(with)).collect();
-        assert_eq!(lines.len(), 1, "lines with {with:?} in {text}");
+        let lines: Vec<_> = text.lines().filter(|line| line.contains(needle)).collect();
+        assert_eq!(lines.len(), 1, "lines with {needle:?} in {text}");
         lines[0].to_owned()
     }
 }

@@ -1,7 +1,8 @@
-//! A gate whose store and clock are in the test's hand, and what knocks at it.
-#![allow(dead_code, unused_imports, reason = "no file of tests uses all of it")]
+//! A gate with a store and a clock that the test controls, and requests for it.
+#![allow(dead_code, unused_imports, reason = "no test file uses all of it")]
 
 mod log;
+pub(crate) mod server;
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -57,9 +58,9 @@ impl Fixture {
             .unwrap();
         let registry =
             Registry::new(catalogue, PREFIX, Arc::clone(&store) as _, Arc::new(clock.clone()));
-        let (name, api_key) = ("Zapier".to_owned(), Some("partner-key-1".parse().unwrap()));
-        let partner =
-            block_on(registry.register_partner(NewPartner { name, policy, api_key })).unwrap();
+        let api_key = "partner-key-1".parse().unwrap();
+        let partner = NewPartner::new("Zapier").with_policy(policy).with_api_key(api_key);
+        let partner = block_on(registry.register_partner(partner)).unwrap();
         let token = issue(&registry, "reservations:read", None);
         let gate = Gate::new(Verifier::new(registry.clone()));
         Self { clock, store, registry, partner, token, gate }
@@ -81,8 +82,8 @@ impl Fixture {
         self.store.changes().publish(&Change::All);
     }
 
-    /// How often the store was asked for something.
-    pub(crate) fn asked(&self) -> usize {
+    /// The number of lookups in the store.
+    pub(crate) fn lookups(&self) -> usize {
         self.store.partner_lookups() + self.store.token_lookups()
     }
 
@@ -94,7 +95,7 @@ impl Fixture {
         self.registry.catalogue().require_all(["reservations:read"]).unwrap()
     }
 
-    /// A request with both credentials in order.
+    /// A request with good credentials.
     pub(crate) fn request(&self) -> Request<Body> {
         self.request_with(self.secret())
     }
@@ -108,12 +109,12 @@ impl Fixture {
             .unwrap()
     }
 
-    /// The answer to a request that wants to read.
+    /// The response to a request for a route that requires `reservations:read`.
     pub(crate) fn ask(&self, request: Request<Body>) -> Response<Bytes> {
         ask(&self.gate.require(self.reads()), request)
     }
 
-    /// The answer to so many requests in order, all of which pass.
+    /// Sends this many good requests, all of which pass, and returns the last response.
     pub(crate) fn pass(&self, times: u32) -> Response<Bytes> {
         let mut answer = self.ask(self.request());
         assert_eq!(answer.status(), 200);
@@ -124,7 +125,7 @@ impl Fixture {
         answer
     }
 
-    /// Presents so many well-formed tokens that were never issued.
+    /// Sends this many well-formed tokens that were never issued.
     pub(crate) fn guess(&self, times: u32) {
         for _ in 0..times {
             assert_eq!(self.ask(self.request_with(&unknown_token())).status(), 401);
@@ -133,12 +134,8 @@ impl Fixture {
 }
 
 fn issue(registry: &Registry, scope: &str, expires_at: Option<Timestamp>) -> IssuedToken {
-    let token = NewToken {
-        organization: "acme".into(),
-        name: "production".into(),
-        scopes: vec![scope.to_owned()],
-        expires_at,
-    };
+    let mut token = NewToken::new("acme", "production", [scope]);
+    token.expires_at = expires_at;
     block_on(registry.issue_token(token)).unwrap()
 }
 
@@ -155,7 +152,7 @@ pub(crate) fn unknown_token() -> String {
     PlainToken::mint(&PREFIX).expose_secret().to_owned()
 }
 
-/// The answer of a guarded service that says hello.
+/// The response of a guarded service, whose own body is `hello`.
 pub(crate) fn ask(layer: &GuardLayer, request: Request<Body>) -> Response<Bytes> {
     let hello = service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::from("hello")))
@@ -163,7 +160,7 @@ pub(crate) fn ask(layer: &GuardLayer, request: Request<Body>) -> Response<Bytes>
     whole(block_on(layer.layer(hello).oneshot(request)).unwrap())
 }
 
-/// The answer with its whole body.
+/// The response with its whole body.
 pub(crate) fn whole<B>(answer: Response<B>) -> Response<Bytes>
 where
     B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
@@ -172,7 +169,7 @@ where
     Response::from_parts(head, block_on(body.collect()).unwrap().to_bytes())
 }
 
-/// All that a caller sees.
+/// Status, fields and body: everything that a caller sees.
 pub(crate) fn seen(answer: &Response<Bytes>) -> (u16, Vec<(String, String)>, String) {
     let value = |value: &HeaderValue| value.to_str().unwrap().to_owned();
     let fields = answer.headers().iter().map(|(name, text)| (name.to_string(), value(text)));
@@ -180,11 +177,11 @@ pub(crate) fn seen(answer: &Response<Bytes>) -> (u16, Vec<(String, String)>, Str
     (answer.status().as_u16(), fields.collect(), body)
 }
 
-/// The value of a field that is there at most once.
+/// The value of a field that occurs at most once.
 pub(crate) fn field<'a, B>(answer: &'a Response<B>, name: &str) -> Option<&'a str> {
     let mut values = answer.headers().get_all(name).iter();
     let value = values.next().map(|value| value.to_str().unwrap());
-    assert_eq!(values.next(), None, "{name} is there more than once");
+    assert_eq!(values.next(), None, "{name} occurs more than once");
     value
 }
 
@@ -193,12 +190,12 @@ pub(crate) fn rate_limit<B>(answer: &Response<B>) -> [Option<&str>; 2] {
     ["ratelimit-policy", "ratelimit"].map(|name| field(answer, name))
 }
 
-/// The numbers of an item of `RateLimit`: what remains, and in which time.
-pub(crate) fn told(answer: &Response<Bytes>, policy: &str) -> Option<(u64, u64)> {
+/// The numbers of an item of `RateLimit`: the permits remaining, and the effective window.
+pub(crate) fn remaining(answer: &Response<Bytes>, policy: &str) -> Option<(u64, u64)> {
     let start = format!(r#""{policy}";r="#);
     let item = rate_limit(answer)[1]?.split(", ").find_map(|item| item.strip_prefix(&*start))?;
-    let (remaining, effective) = item.split_once(";t=").unwrap();
-    Some((remaining.parse().unwrap(), effective.parse().unwrap()))
+    let (permits, window) = item.split_once(";t=").unwrap();
+    Some((permits.parse().unwrap(), window.parse().unwrap()))
 }
 
 pub(crate) fn problem(answer: &Response<Bytes>) -> Value {
@@ -206,7 +203,7 @@ pub(crate) fn problem(answer: &Response<Bytes>) -> Value {
     serde_json::from_slice(answer.body()).unwrap()
 }
 
-/// The code of a refusal, or the body of a service that says hello.
+/// The code of a refusal, or the body of a response of the service.
 pub(crate) fn outcome(answer: &Response<Bytes>) -> String {
     match serde_json::from_slice::<Value>(answer.body()) {
         Ok(problem) => problem["code"].as_str().unwrap().to_owned(),

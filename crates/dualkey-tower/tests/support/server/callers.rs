@@ -35,7 +35,7 @@ impl Server {
         Http2(requests)
     }
 
-    /// The request of the fixture with other headers, in the form that goes over the wire.
+    /// The request of the fixture with other headers and an absolute URI.
     pub(crate) fn request(&self, headers: HeaderMap) -> Request<Body> {
         let mut request = self.fixture.request();
         *request.uri_mut() = format!("http://{}/reservations", self.address).parse().unwrap();
@@ -48,7 +48,7 @@ impl Server {
     }
 }
 
-/// Speaks HTTP/1.1 as it should be.
+/// A client of HTTP/1.1.
 pub(crate) struct Http1(http1::SendRequest<Body>);
 
 impl Http1 {
@@ -60,7 +60,7 @@ impl Http1 {
     }
 }
 
-/// Speaks HTTP/2.
+/// A client of HTTP/2.
 #[derive(Clone)]
 pub(crate) struct Http2(http2::SendRequest<Body>);
 
@@ -76,7 +76,7 @@ async fn whole(answer: Response<hyper::body::Incoming>) -> Response<Bytes> {
     Response::from_parts(head, body.collect().await.unwrap().to_bytes())
 }
 
-/// Writes bytes, and reads answers of HTTP/1.1.
+/// A client that writes any bytes, and reads responses of HTTP/1.1.
 pub(crate) struct Raw(BufReader<TcpStream>);
 
 impl Raw {
@@ -84,7 +84,7 @@ impl Raw {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// The next answer, without its date.
+    /// The next response, without its date.
     pub(crate) async fn answer(&mut self) -> Response<Bytes> {
         let head = self.head().await;
         let length = head.headers().get("content-length");
@@ -94,10 +94,10 @@ impl Raw {
         head.map(|()| body.into())
     }
 
-    /// The head of the next answer, without its date.
+    /// The head of the next response, without its date.
     pub(crate) async fn head(&mut self) -> Response<()> {
         let status = self.line().await;
-        let status = status.strip_prefix("HTTP/1.1 ").expect("an answer of HTTP/1.1");
+        let status = status.strip_prefix("HTTP/1.1 ").expect("a response of HTTP/1.1");
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_bytes(&status.as_bytes()[..3]).unwrap();
         loop {
@@ -119,7 +119,7 @@ impl Raw {
         line.strip_suffix("\r\n").expect("a whole line").to_owned()
     }
 
-    /// What else comes before the server closes the connection, once there are no more requests.
+    /// Closes the sending side, and reads until the server closes the connection.
     pub(crate) async fn rest(mut self) -> String {
         self.0.get_mut().shutdown().await.unwrap();
         let mut rest = String::new();

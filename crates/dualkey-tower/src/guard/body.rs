@@ -7,7 +7,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a guarded service's answer: its own, or that of a refusal.
+    /// The body of a guarded service's response: its own, or that of a refusal.
     #[derive(Debug)]
     pub struct GuardBody<B> {
         #[pin]
@@ -34,7 +34,7 @@ impl<B> GuardBody<B> {
     }
 }
 
-/// Empty, as tonic asks of the bodies of its servers.
+/// An empty body. Tonic requires the response bodies of its layers to have a default.
 impl<B> Default for GuardBody<B> {
     fn default() -> Self {
         Self::of_refusal(Bytes::new())

@@ -1,9 +1,9 @@
 use dualkey_verify::{CredentialField, Denial, HeaderNames};
 use serde::Serialize;
 
-use crate::challenge::spelled;
+use super::challenge::title_case;
 
-/// The problem of a denial (RFC 9457 §3), with our member `code`.
+/// The problem details of a denial (RFC 9457 §3), with `code` as an extension member.
 #[derive(Serialize)]
 pub(crate) struct Problem<'a> {
     #[serde(rename = "type")]
@@ -16,12 +16,12 @@ pub(crate) struct Problem<'a> {
     field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Vec<&'a str>>,
-    /// Of the registered problem type `quota-exceeded`.
+    /// A member of the registered problem type `quota-exceeded`.
     #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
     violated: Option<[&'a str; 1]>,
 }
 
-/// The base that gives no more than the status says (RFC 9457 §4.2.1).
+/// The type that adds nothing to the status (RFC 9457 §4.2.1).
 pub(crate) const BLANK: &str = "about:blank";
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
@@ -35,8 +35,8 @@ impl<'a> Problem<'a> {
             None => format!("{base}#{}", denial.code()),
         };
         let field = match denial {
-            Denial::HeaderRepeated(CredentialField::ApiKey) => Some(spelled(&names.api_key)),
-            Denial::HeaderRepeated(CredentialField::Token) => Some(spelled(&names.token)),
+            Denial::HeaderRepeated(CredentialField::ApiKey) => Some(title_case(&names.api_key)),
+            Denial::HeaderRepeated(CredentialField::Token) => Some(title_case(&names.token)),
             _ => None,
         };
         let required = match denial {

@@ -4,20 +4,22 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::{GuardBody, GuardFuture, GuardLayer};
+use super::body::GuardBody;
+use super::future::GuardFuture;
+use super::rule::GuardRule;
 
-/// A service that is called only with requests that may pass: see
+/// A service that only gets the requests that meet a requirement: see
 /// [`Gate::require`](crate::Gate::require).
 #[derive(Clone, Debug)]
 pub struct Guard<S> {
     inner: S,
-    /// Axum clones a service for each request: one count of references is cheaper than three.
-    layer: Arc<GuardLayer>,
+    /// Shared, because axum clones a service for each request: one reference count instead of three.
+    rule: Arc<GuardRule>,
 }
 
 impl<S> Guard<S> {
-    pub(crate) const fn new(inner: S, layer: Arc<GuardLayer>) -> Self {
-        Self { inner, layer }
+    pub(crate) const fn new(inner: S, rule: Arc<GuardRule>) -> Self {
+        Self { inner, rule }
     }
 }
 
@@ -34,7 +36,6 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let GuardLayer { gate, requirement, cost } = &*self.layer;
-        GuardFuture::guarded(&mut self.inner, gate, request, requirement, *cost)
+        GuardFuture::guarded(&mut self.inner, &self.rule, request)
     }
 }

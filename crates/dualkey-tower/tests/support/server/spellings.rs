@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Server;
 
-/// Lines of the two fields, and what is answered to them: a code, or `hello`.
+/// Lines of the two fields, and the outcome of a request with them: a code, or `hello`.
 pub(crate) struct Spelling {
     pub(crate) api_keys: Vec<Vec<u8>>,
     pub(crate) authorizations: Vec<Vec<u8>>,
@@ -11,24 +11,24 @@ pub(crate) struct Spelling {
 
 type Row = (&'static [&'static [u8]], &'static str);
 
-/// Lines of `Authorization` beside a good partner key. `{token}` is a good token, `{TOKEN}` is it in
-/// capitals, and `{toke}` is it without its end.
+/// Lines of `Authorization` beside a good partner key. `{token}` is a good token, `{TOKEN}` is the same
+/// in upper case, and `{toke}` is the same without its last character.
 const AUTHORIZATIONS: &[Row] = &[
-    // The scheme in any capitals, one or more spaces, and white space around the whole.
+    // The scheme in any case, one or more spaces, and white space around the value.
     (&[b"Bearer {token}"], "hello"),
     (&[b"bearer {token}"], "hello"),
     (&[b"BEARER {token}"], "hello"),
     (&[b"bEaReR {token}"], "hello"),
     (&[b"Bearer    {token}"], "hello"),
     (&[b" \tBearer {token}\t "], "hello"),
-    // Nothing, or nothing behind the scheme.
+    // No value, or nothing behind the scheme.
     (&[], "token_missing"),
     (&[b""], "token_missing"),
     (&[b" \t "], "token_missing"),
     (&[b"Bearer"], "token_missing"),
     (&[b"bearer   "], "token_missing"),
     (&[b"Bearer\t"], "token_missing"),
-    // No scheme, or another one, however near.
+    // No scheme, or another one, however similar.
     (&[b"{token}"], "token_missing"),
     (&[b"Basic {token}"], "token_missing"),
     (&[b"Basic YWxhZGRpbjpvcGVuc2VzYW1l"], "token_missing"),
@@ -66,7 +66,7 @@ const AUTHORIZATIONS: &[Row] = &[
     (&[b"Bearer a,{token}"], "token_invalid"),
     (&[b"Bearer {token}, Bearer {token}"], "token_invalid"),
     (&[b"Bearer Bearer {token}"], "token_invalid"),
-    // What is around it or in it makes it another token, or none.
+    // Characters around the token or in it.
     (&[b"Bearer \"{token}\""], "token_invalid"),
     (&[b"Bearer <{token}>"], "token_invalid"),
     (&[b"Bearer token=\"{token}\""], "token_invalid"),
@@ -82,7 +82,7 @@ const AUTHORIZATIONS: &[Row] = &[
     (&[b"Bearer %67w_{toke}"], "token_invalid"),
     (&[b"Bearer {token}\xc2\xb8"], "token_invalid"),
     (&[b"Bearer {token}?access_token={token}"], "token_invalid"),
-    // Of the right alphabet, and of no format that is known here; or of none.
+    // Tokens of another format, in the alphabet of token68 or not.
     (&[b"Bearer a"], "token_invalid"),
     (&[b"Bearer gw_"], "token_invalid"),
     (&[b"Bearer ="], "token_invalid"),
@@ -91,7 +91,7 @@ const AUTHORIZATIONS: &[Row] = &[
     (&[b"Bearer hello!"], "token_invalid"),
     (&[b"Bearer me@example.com"], "token_invalid"),
     (&[b"Bearer {key}"], "token_invalid"),
-    // More than one line, even where only one of them says anything.
+    // More than one line, even where only one has a value.
     (&[b"Bearer {token}", b"Bearer {token}"], "header_repeated"),
     (&[b"Bearer {token}", b"Bearer a"], "header_repeated"),
     (&[b"Bearer a", b"Bearer {token}"], "header_repeated"),
@@ -101,7 +101,7 @@ const AUTHORIZATIONS: &[Row] = &[
     (&[b"Bearer {token}", b""], "header_repeated"),
 ];
 
-/// Lines of `X-Api-Key` beside a good token. `{KEY}` is a good key in capitals.
+/// Lines of `X-Api-Key` beside a good token. `{KEY}` is a good key in upper case.
 const API_KEYS: &[Row] = &[
     (&[b"{key}"], "hello"),
     (&[b" \t{key}\t "], "hello"),
@@ -128,7 +128,7 @@ const API_KEYS: &[Row] = &[
     (&[b"{key}", b""], "header_repeated"),
 ];
 
-/// Values at and beyond the lengths that are read.
+/// Values at the maximum length, and beyond it.
 fn long(server: &Server) -> Vec<(Vec<u8>, &'static str)> {
     let token = server.fixture.secret();
     let spaces = |length: usize| format!("Bearer{}{token}", " ".repeat(length - 6 - token.len()));
@@ -167,14 +167,14 @@ pub(crate) fn spellings(server: &Server) -> Vec<Spelling> {
 
 fn filled(server: &Server, line: &[u8]) -> Vec<u8> {
     let (key, token) = (server.fixture.partner.api_key.as_str(), server.fixture.secret());
-    let (capital_key, capital_token) = (key.to_uppercase(), token.to_uppercase());
-    // A byte is the character of the same number, so that bytes come through.
+    let (upper_key, upper_token) = (key.to_uppercase(), token.to_uppercase());
+    // As in Latin-1, each byte is the character of the same number, so that all bytes survive.
     let mut text: String = line.iter().copied().map(char::from).collect();
     let values = [
         ("{key}", key),
-        ("{KEY}", &capital_key),
+        ("{KEY}", &upper_key),
         ("{token}", token),
-        ("{TOKEN}", &capital_token),
+        ("{TOKEN}", &upper_token),
         ("{toke}", &token[..token.len() - 1]),
     ];
     for (name, value) in values {
@@ -184,7 +184,7 @@ fn filled(server: &Server, line: &[u8]) -> Vec<u8> {
 }
 
 impl Spelling {
-    /// As a request writes it in HTTP/1.1.
+    /// The head of a request of HTTP/1.1.
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut head = b"GET /reservations HTTP/1.1\r\nHost: here\r\n".to_vec();
         let fields = [("X-Api-Key", &self.api_keys), ("Authorization", &self.authorizations)];
@@ -212,7 +212,7 @@ impl Spelling {
         headers
     }
 
-    /// For a failure, to be read.
+    /// The start of the head, for the text of a failed assertion.
     pub(crate) fn shown(&self) -> String {
         String::from_utf8_lossy(&self.head()).chars().take(300).collect()
     }

@@ -1,4 +1,4 @@
-//! An axum server on a socket behind a gate, and callers that write what they like.
+//! An axum server on a socket behind a gate, and clients that can send any bytes.
 
 mod callers;
 mod spellings;
@@ -14,7 +14,7 @@ use dualkey_token::TokenDigest;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use crate::support::{Fixture, Log};
+use super::{Fixture, Log};
 
 pub(crate) use spellings::spellings;
 
@@ -25,8 +25,8 @@ pub(crate) struct Server {
     secrets: RefCell<Vec<String>>,
 }
 
-/// Runs a test against a server on the same thread, which logs all that there is. Whatever the test
-/// does, no secret gets into the log.
+/// Runs a test against a server on the same thread, with every log level on. In the end, no secret of
+/// the test may be in the log.
 pub(crate) fn serve(test: impl AsyncFnOnce(&Server)) {
     let (log, _guard) = Log::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -38,7 +38,7 @@ pub(crate) fn serve(test: impl AsyncFnOnce(&Server)) {
         tokio::spawn(async { axum::serve(listener, app).await });
         let secrets = RefCell::new(vec![fixture.secret().to_owned()]);
         let server = Server { fixture, address, log, secrets };
-        timeout(Duration::from_secs(120), test(&server)).await.expect("it takes too long");
+        timeout(Duration::from_secs(120), test(&server)).await.expect("the test takes too long");
         server.assert_no_secret_in_log();
     });
 }
@@ -50,17 +50,17 @@ fn app(fixture: &Fixture) -> Router {
 }
 
 impl Server {
-    /// From now on this may not be in the log either.
+    /// Adds a token that may not be in the log.
     pub(crate) fn keep_secret(&self, token: &str) {
         self.secrets.borrow_mut().push(token.to_owned());
     }
 
-    /// Lets the partner's bucket and its allowance for failures fill.
+    /// Advances the clock until the partner's bucket and its failure allowance are full.
     pub(crate) fn wait(&self) {
         self.fixture.clock.advance(Duration::from_secs(2));
     }
 
-    /// The head of a request with both credentials in order, up to the line that ends it.
+    /// The head of a request with good credentials, without the empty line at its end.
     pub(crate) fn head(&self, method: &str) -> String {
         let (key, token) = (&self.fixture.partner.api_key, self.fixture.secret());
         format!(

@@ -1,7 +1,7 @@
-//! A guard of actix and the tower layer side by side, on one registry and one clock: what one answers,
-//! the other must.
-#![allow(dead_code, unused_imports, reason = "no file of tests uses all of it")]
-#![allow(clippy::unwrap_used, reason = "these are tests too")]
+//! The actix guard and the tower layer side by side, on one registry and one clock: their responses must
+//! be the same.
+#![allow(dead_code, unused_imports, reason = "no test file uses all of it")]
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(crate) const KEY: &str = "partner-key-1";
 /// Noon.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_699_963_200);
 
-/// The name and the value of a field.
+/// Name and value of a field.
 pub(crate) type Field<'a> = (&'a str, &'a str);
 
 pub(crate) struct World {
@@ -32,11 +32,11 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
 }
 
-/// An answer, whichever framework gave it.
+/// A response of either framework.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// By name. Without those that tell of the connection, and the date.
+    /// Sorted by name, without `Connection` and `Date`.
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: String,
 }
@@ -68,25 +68,19 @@ impl World {
     }
 
     pub(crate) async fn partner(&self, policy: LimitPolicy) {
-        let partner =
-            NewPartner { name: "One".into(), policy, api_key: Some(KEY.parse().unwrap()) };
+        let partner = NewPartner::new("One").with_policy(policy).with_api_key(KEY.parse().unwrap());
         self.registry.register_partner(partner).await.unwrap();
     }
 
-    /// The text of a token that may read guests.
+    /// The plain text of a new token that may read guests.
     pub(crate) async fn token(&self) -> String {
-        let token = NewToken {
-            organization: "acme".into(),
-            name: "token".into(),
-            scopes: vec!["guests:read".into()],
-            expires_at: None,
-        };
+        let token = NewToken::new("acme", "token", ["guests:read"]);
         let issued = self.registry.issue_token(token).await.unwrap();
         issued.secret.expose_secret().to_owned()
     }
 
-    /// Sends these requests to both, one after the other; the last answer, if each is the same to the
-    /// byte.
+    /// Sends these requests to both frameworks in order, compares each pair of responses byte for byte,
+    /// and returns the last.
     pub(crate) async fn last_refusal(&self, scope: &str, requests: &[&[Field<'_>]]) -> Answer {
         self.last_refusal_of(|_| self.gate(), scope, requests).await
     }
@@ -138,7 +132,7 @@ impl Answer {
     }
 }
 
-/// A server of actix behind this guard: `/guests`, whose handler asks for its grant.
+/// Starts an actix server whose only resource, `/guests`, is behind this guard.
 pub(crate) fn serve(guard: Guard) -> SocketAddr {
     let app = move || {
         let guests = async |Granted(grant): Granted| format!("guests of {}", grant.organization);
@@ -150,7 +144,7 @@ pub(crate) fn serve(guard: Guard) -> SocketAddr {
     address
 }
 
-/// What the server says to a request with these fields.
+/// The response to a request with these fields.
 pub(crate) async fn ask_over_socket(
     address: SocketAddr,
     method: &str,
@@ -170,8 +164,8 @@ pub(crate) async fn ask_over_socket(
     let (status, fields) = head.split_once("\r\n").unwrap();
     let status = status.split(' ').nth(1).unwrap().parse().unwrap();
     let fields = fields.lines().map(|line| line.split_once(": ").unwrap());
-    let told = fields.filter(|(name, _)| !["connection", "date"].contains(name));
-    Answer { status, fields: sorted(told), body: body.to_owned() }
+    let kept = fields.filter(|(name, _)| !["connection", "date"].contains(name));
+    Answer { status, fields: sorted(kept), body: body.to_owned() }
 }
 
 fn http_request(fields: &[Field<'_>]) -> http::Request<()> {
@@ -185,9 +179,9 @@ where
 {
     let (head, body) = answer.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let told = head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+    let fields = head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
     let body = String::from_utf8(body.into()).unwrap();
-    Answer { status: head.status.as_u16(), fields: sorted(told), body }
+    Answer { status: head.status.as_u16(), fields: sorted(fields), body }
 }
 
 fn sorted<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
@@ -201,12 +195,12 @@ pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-/// A well-formed token that nobody issued.
-pub(crate) fn stranger() -> String {
+/// A well-formed token that was never issued.
+pub(crate) fn unknown_token() -> String {
     PlainToken::mint(&Prefix::new("gw")).expose_secret().to_owned()
 }
 
-/// One a minute, bursts of so many, and so many a day.
+/// One permit a minute, with this burst and this daily quota.
 pub(crate) fn policy(burst: u32, daily: u32) -> LimitPolicy {
     let number = |n| NonZeroU32::new(n).unwrap();
     let policy = LimitPolicy::new(Rate::per_minute(number(1)), number(burst));

@@ -1,0 +1,77 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use dualkey_scope::Requirement;
+use tower_layer::Layer;
+
+use super::rule::GuardRule;
+use super::service::Guard;
+use crate::gate::Gate;
+
+/// A layer that puts a service behind one requirement: see [`Gate::require`].
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    rule: GuardRule,
+}
+
+impl GuardLayer {
+    /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
+    /// quota of a partner is cut to the smaller of the two.
+    ///
+    /// ```
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Gate, Verifier};
+    /// use std::num::NonZeroU32;
+    ///
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// # let gate = Gate::new(Verifier::new(registry));
+    /// const EXPORT: NonZeroU32 = NonZeroU32::new(5).unwrap();
+    /// let export = gate.require(Requirement::NONE).with_cost(EXPORT);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
+        self.rule.cost = permits;
+        self
+    }
+}
+
+impl Gate {
+    /// A layer that passes on the requests that meet this requirement, and refuses the others.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Gate, Verifier};
+    /// # use http::{Request, Response};
+    /// # use http_body_util::Full;
+    /// use tower::{Layer as _, ServiceExt as _, service_fn};
+    ///
+    /// # pollster::block_on(async {
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// # let gate = Gate::new(Verifier::new(registry));
+    /// let hello = service_fn(async |_: Request<Full<Bytes>>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
+    /// });
+    /// let guarded = gate.require(Requirement::NONE).layer(hello);
+    /// assert_eq!(guarded.oneshot(Request::default()).await?.status(), 401);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn require(&self, requirement: Requirement) -> GuardLayer {
+        GuardLayer { rule: GuardRule::new(self.clone(), requirement) }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard::new(inner, Arc::new(self.rule.clone()))
+    }
+}

@@ -1,0 +1,266 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::ready;
+use std::num::NonZeroU32;
+
+use axum::Router;
+use axum::body::Body;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use dualkey_scope::Requirement;
+use http::{Method, StatusCode};
+
+use crate::gate::Gate;
+use crate::guard::GuardLayer;
+use crate::response::method_not_allowed;
+
+/// An axum router in which route, requirement and handler are declared together, once.
+///
+/// Only what is declared is open. A path that is not declared is answered with 401 without good
+/// credentials, and with 403 with them. Another method of a declared path is answered with 405 and `Allow`
+/// (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+///
+/// ```
+/// use axum::body::Body;
+/// use dualkey_scope::Catalogue;
+/// use dualkey_store::Registry;
+/// use dualkey_token::Prefix;
+/// use dualkey_tower::{Gate, Grant, GuardedRouter, Verifier};
+/// use http::{Method, Request};
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// let guests_read = catalogue.require_all(["guests:read"])?;
+/// let gate = Gate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))));
+///
+/// let app = GuardedRouter::new(gate)
+///     .public(Method::GET, "/healthz", async || "ok")
+///     .require(Method::GET, "/guests", guests_read, async |grant: Grant| {
+///         format!("guests of {}", grant.organization)
+///     })
+///     .into_router();
+///
+/// let get = |path| Request::get(path).body(Body::empty());
+/// assert_eq!(app.clone().oneshot(get("/healthz")?).await?.status(), 200);
+/// assert_eq!(app.clone().oneshot(get("/guests")?).await?.status(), 401);
+/// assert_eq!(app.oneshot(get("/undeclared")?).await?.status(), 401);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "routes are served once `into_router` is called"]
+pub struct GuardedRouter<S = ()> {
+    gate: Gate,
+    routes: Vec<Route<S>>,
+    /// Whether the last call declared the last route, so that a cost can follow.
+    takes_cost: bool,
+}
+
+struct Route<S> {
+    method: Method,
+    path: String,
+    /// None: the route is public.
+    guard: Option<GuardLayer>,
+    handler: MethodRouter<S>,
+}
+
+impl<S> GuardedRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    /// A router without routes, which refuses every request.
+    pub const fn new(gate: Gate) -> Self {
+        Self { gate, routes: Vec::new(), takes_cost: false }
+    }
+
+    /// Declares a route that is open to every request. Its credentials are not read.
+    ///
+    /// # Panics
+    ///
+    /// If the route is declared twice, if its path does not begin with a slash, or if axum has no
+    /// [`MethodFilter`] for the method.
+    pub fn public<H, T>(self, method: Method, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.declare(Route {
+            path: path.to_owned(),
+            guard: None,
+            handler: only(&method, handler),
+            method,
+        })
+    }
+
+    /// Declares a route that is open to requests that meet this requirement.
+    ///
+    /// # Panics
+    ///
+    /// As [`public`](Self::public).
+    pub fn require<H, T>(
+        self,
+        method: Method,
+        path: &str,
+        requirement: Requirement,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let guard = Some(self.gate.require(requirement));
+        self.declare(Route {
+            path: path.to_owned(),
+            guard,
+            handler: only(&method, handler),
+            method,
+        })
+    }
+
+    /// Charges this many permits for each request to the route declared last. Default: one.
+    ///
+    /// ```
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Gate, GuardedRouter, Verifier};
+    /// # use http::Method;
+    /// use std::num::NonZeroU32;
+    ///
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// # let gate = Gate::new(Verifier::new(registry));
+    /// const EXPORT: NonZeroU32 = NonZeroU32::new(5).unwrap();
+    /// let router: GuardedRouter = GuardedRouter::new(gate)
+    ///     .require(Method::GET, "/guests", Requirement::NONE, async || "costs 1")
+    ///     .require(Method::GET, "/export", Requirement::NONE, async || "costs 5")
+    ///     .with_cost(EXPORT);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Unless the call before was [`require`](Self::require): a public route is not charged, and routes
+    /// that were merged or nested have their costs.
+    pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
+        let last = self.routes.last_mut().filter(|_| self.takes_cost);
+        let guard = last.and_then(|route| route.guard.as_mut());
+        let guard = guard.expect("a cost follows the declaration of a route with a requirement");
+        *guard = guard.clone().with_cost(permits);
+        self
+    }
+
+    /// Adds the routes of another router, with their requirements, their costs and their gate.
+    ///
+    /// ```
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    /// # use dualkey_tower::{Gate, GuardedRouter, Verifier};
+    /// # use http::Method;
+    /// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+    /// # let gate = Gate::new(Verifier::new(registry));
+    /// let guests = GuardedRouter::new(gate.clone())
+    ///     .require(Method::GET, "/guests", Requirement::NONE, async || "guests");
+    /// let app: axum::Router = GuardedRouter::new(gate)
+    ///     .public(Method::GET, "/healthz", async || "ok")
+    ///     .nest("/v1", guests) // or merge(guests), for the same paths as before
+    ///     .into_router();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If both declare the same route.
+    pub fn merge(self, other: Self) -> Self {
+        let merged = other.routes.into_iter().fold(self, Self::declare);
+        Self { takes_cost: false, ..merged }
+    }
+
+    /// Adds the routes of another router below this prefix, with their requirements, their costs and
+    /// their gate. Handlers see the whole path: the prefix is not removed from the URI, as
+    /// [`Router::nest`] does.
+    ///
+    /// # Panics
+    ///
+    /// If the prefix does not begin with a slash or is nothing else, or if a route is declared twice.
+    pub fn nest(self, prefix: &str, other: Self) -> Self {
+        assert!(prefix.starts_with('/') && prefix.len() > 1, "{prefix:?} is no prefix of a path");
+        let below = |route: Route<S>| Route { path: nested(prefix, &route.path), ..route };
+        let routes = other.routes.into_iter().map(below).collect();
+        self.merge(Self { routes, ..other })
+    }
+
+    /// The router, whose fallback is closed. A program that answers 404 to undeclared paths replaces it
+    /// with [`Router::fallback`]. Routes that are added to the router afterwards are not guarded.
+    ///
+    /// # Panics
+    ///
+    /// If axum does not accept a path, or two paths that match the same requests.
+    pub fn into_router(self) -> Router<S> {
+        let mut paths: BTreeMap<String, Vec<Route<S>>> = BTreeMap::new();
+        for route in self.routes {
+            paths.entry(route.path.clone()).or_default().push(route);
+        }
+        let router = paths.into_iter().fold(Router::new(), |router, (path, routes)| {
+            router.route(&path, method_router(routes))
+        });
+        let closed = self.gate.require(Requirement::DENY_ALL);
+        router.fallback((async || StatusCode::NOT_FOUND).layer(closed))
+    }
+
+    fn declare(mut self, route: Route<S>) -> Self {
+        let Route { method, path, .. } = &route;
+        assert!(path.starts_with('/'), "the path {path:?} does not begin with a slash");
+        let is_new = self.routes.iter().all(|it| (&it.method, &it.path) != (method, path));
+        assert!(is_new, "{method} {path} is declared twice");
+        self.routes.push(route);
+        Self { takes_cost: true, ..self }
+    }
+}
+
+fn only<H, T, S>(method: &Method, handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    match MethodFilter::try_from(method.clone()) {
+        Ok(filter) => on(filter, handler),
+        Err(_) => panic!("axum has no routes for the method {method}"),
+    }
+}
+
+/// The handlers of one path, each behind its guard.
+fn method_router<S>(routes: Vec<Route<S>>) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let declared: Vec<_> = routes.iter().map(|route| route.method.clone()).collect();
+    let guarded = routes.into_iter().map(|route| match route.guard {
+        Some(guard) => route.handler.route_layer(guard),
+        None => route.handler,
+    });
+    let refuse = move || ready(method_not_allowed(&declared).map(Body::from));
+    guarded.fold(MethodRouter::new(), MethodRouter::merge).fallback(refuse)
+}
+
+/// The path of a nested route, joined as axum's [`Router::nest`] does.
+fn nested(prefix: &str, path: &str) -> String {
+    match (prefix.strip_suffix('/'), path) {
+        (Some(prefix), _) => format!("{prefix}{path}"),
+        (None, "/") => prefix.to_owned(),
+        (None, _) => format!("{prefix}{path}"),
+    }
+}
+
+impl<S> fmt::Debug for GuardedRouter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let routes = self.routes.iter().map(|route| format!("{} {}", route.method, route.path));
+        let routes: Vec<_> = routes.collect();
+        f.debug_struct("GuardedRouter")
+            .field("gate", &self.gate)
+            .field("routes", &routes)
+            .finish_non_exhaustive()
+    }
+}

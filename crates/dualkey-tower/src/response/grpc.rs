@@ -1,0 +1,45 @@
+use bytes::Bytes;
+use dualkey_verify::Denial;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use super::map_refusal::MapRefusal;
+
+/// Maps refusals to gRPC: a response of trailers only, with status 16 (unauthenticated), 7 (permission
+/// denied), 8 (resource exhausted) or 14 (unavailable), and the denial's code as its message.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::Registry;
+/// # use dualkey_token::Prefix;
+/// # use dualkey_tower::{Denial, Gate, Verifier};
+/// use dualkey_tower::GrpcRefusals;
+///
+/// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+/// let gate = Gate::new(Verifier::new(registry)).with_refusal_mapper(GrpcRefusals);
+/// let refusal = gate.refusal_response(&Denial::TokenMissing);
+/// assert_eq!((refusal.status().as_u16(), &refusal.headers()["grpc-status"]), (200, &"16".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GrpcRefusals;
+
+impl MapRefusal for GrpcRefusals {
+    fn map_refusal(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes> {
+        const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+        const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+        let code = match denial.status() {
+            StatusCode::FORBIDDEN => "7",
+            StatusCode::TOO_MANY_REQUESTS => "8",
+            StatusCode::SERVICE_UNAVAILABLE => "14",
+            _ => "16",
+        };
+        let (mut head, _problem) = refusal.into_parts();
+        head.status = StatusCode::OK;
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        head.headers.insert(GRPC_STATUS, HeaderValue::from_static(code));
+        head.headers.insert(GRPC_MESSAGE, HeaderValue::from_static(denial.code()));
+        Response::from_parts(head, Bytes::new())
+    }
+}

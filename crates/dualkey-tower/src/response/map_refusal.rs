@@ -1,0 +1,39 @@
+use bytes::Bytes;
+use dualkey_verify::Denial;
+use http::Response;
+
+/// Turns the refusals of a [`Gate`](crate::Gate) into another form: another body, another status,
+/// another language. Closures implement it.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::Registry;
+/// # use dualkey_token::Prefix;
+/// # use dualkey_tower::{Denial, Gate, Verifier};
+/// # use http::{HeaderValue, Response};
+/// # let registry = Registry::in_memory(Catalogue::builder().build()?, Prefix::new("gw"));
+/// let gate = Gate::new(Verifier::new(registry));
+/// let gate = gate.with_refusal_mapper(|denial: &Denial, refusal: Response<Bytes>| {
+///     let mut refusal = refusal.map(|_problem| Bytes::from(denial.code()));
+///     let plain = HeaderValue::from_static("text/plain");
+///     refusal.headers_mut().insert("content-type", plain);
+///     refusal
+/// });
+/// assert_eq!(gate.refusal_response(&Denial::TokenMissing).body(), "token_missing");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait MapRefusal: Send + Sync {
+    /// The response to send in place of this refusal, which has all its fields except
+    /// `Content-Length`: that is written afterwards.
+    fn map_refusal(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes>;
+}
+
+impl<F> MapRefusal for F
+where
+    F: Fn(&Denial, Response<Bytes>) -> Response<Bytes> + Send + Sync,
+{
+    fn map_refusal(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes> {
+        self(denial, refusal)
+    }
+}

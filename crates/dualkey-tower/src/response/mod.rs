@@ -1,0 +1,21 @@
+//! The responses: refusals as problems with their fields, and the `RateLimit` fields of all that was
+//! charged.
+
+mod challenge;
+mod fields;
+mod grpc;
+mod map_refusal;
+mod method_not_allowed;
+mod problem;
+mod quota;
+mod refusal;
+mod reverse_buffer;
+mod settings;
+
+pub use fields::RateLimitFields;
+pub(crate) use fields::RateLimitState;
+pub use grpc::GrpcRefusals;
+pub use map_refusal::MapRefusal;
+pub(crate) use method_not_allowed::method_not_allowed;
+pub(crate) use refusal::{for_method, refusal_response};
+pub(crate) use settings::ResponseSettings;

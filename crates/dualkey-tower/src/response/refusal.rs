@@ -1,0 +1,56 @@
+use bytes::Bytes;
+use dualkey_verify::{Denial, HeaderNames};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Response};
+
+use super::challenge::challenge;
+use super::fields::RateLimitState;
+use super::problem::Problem;
+use super::quota::whole_seconds;
+use super::settings::ResponseSettings;
+
+/// The response to a request that was denied, with the denial in its extensions.
+pub(crate) fn refusal_response(
+    denial: &Denial,
+    settings: &ResponseSettings,
+    names: &HeaderNames,
+) -> Response<Bytes> {
+    let refusal = problem_response(denial, settings, names);
+    let mut refusal = match &settings.refusal_mapper {
+        Some(mapper) => mapper.map_refusal(denial, refusal),
+        None => refusal,
+    };
+    refusal.extensions_mut().insert(denial.clone());
+    refusal
+}
+
+fn problem_response(
+    denial: &Denial,
+    settings: &ResponseSettings,
+    names: &HeaderNames,
+) -> Response<Bytes> {
+    let problem = Problem::new(denial, &settings.problem_type_base, names);
+    let body = serde_json::to_vec(&problem).map(Bytes::from).unwrap_or_default();
+    let mut refusal = Response::new(body);
+    *refusal.status_mut() = denial.status();
+    let headers = refusal.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(challenge) = challenge(denial, &settings.realm, names) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(wait) = denial.retry_after() {
+        headers.insert(RETRY_AFTER, whole_seconds(wait).into());
+    }
+    if let Some(standing) = denial.standing() {
+        RateLimitState::new(settings.rate_limit_fields, standing).insert_into(headers);
+    }
+    refusal
+}
+
+/// The refusal with its length. HEAD gets the same fields without the body (RFC 9110 §9.3.2).
+pub(crate) fn for_method(method: &Method, mut refusal: Response<Bytes>) -> Response<Bytes> {
+    let length = refusal.body().len();
+    refusal.headers_mut().insert(CONTENT_LENGTH, length.into());
+    if method == Method::HEAD { refusal.map(|_body| Bytes::new()) } else { refusal }
+}

@@ -1,0 +1,26 @@
+use std::sync::Arc;
+
+use super::fields::RateLimitFields;
+use super::map_refusal::MapRefusal;
+use super::problem::BLANK;
+
+/// How a [`Gate`](crate::Gate) writes its responses.
+#[derive(Clone)]
+pub(crate) struct ResponseSettings {
+    /// Printable ASCII without quotes and backslashes, so that it needs no escapes in a challenge.
+    pub(crate) realm: String,
+    pub(crate) problem_type_base: String,
+    pub(crate) rate_limit_fields: RateLimitFields,
+    pub(crate) refusal_mapper: Option<Arc<dyn MapRefusal>>,
+}
+
+impl Default for ResponseSettings {
+    fn default() -> Self {
+        Self {
+            realm: "api".to_owned(),
+            problem_type_base: BLANK.to_owned(),
+            rate_limit_fields: RateLimitFields::default(),
+            refusal_mapper: None,
+        }
+    }
+}
