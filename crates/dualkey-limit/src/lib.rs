@@ -39,6 +39,8 @@
 //! quota on its first day. The price of a counter: two full quotas can be spent around midnight.
 #![warn(clippy::arithmetic_side_effects)]
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod bucket;
 mod clock;
 #[cfg(feature = "keyed")]

@@ -24,6 +24,7 @@
 //! A set and a requirement of two different catalogues never match: each catalogue that is built has
 //! an identity of its own, and its clones share it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

@@ -25,6 +25,8 @@
 //! # }).unwrap();
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod audit;
 mod change;
 #[cfg(feature = "conformance")]

@@ -29,6 +29,7 @@
 //! digest, and plain SHA-256 is right. Where the database is less trusted than the application, a
 //! [`Pepper`] turns the digest into an HMAC with a key that the database never sees.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

@@ -38,6 +38,8 @@
 //!
 //! [`tower`]: https://docs.rs/tower
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod body;
 mod challenge;
 mod fields;
