@@ -52,7 +52,7 @@ dependencies:
 advisories:
     .ci/run advisories
 
-# Dualkey-limit brings neither http nor tokio.
+# dualkey-limit brings neither http nor tokio.
 limiter-deps:
     .ci/run limiter-deps
 
