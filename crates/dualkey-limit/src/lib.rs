@@ -38,6 +38,7 @@
 //! The daily quota is a counter that restarts at midnight. A second bucket would admit nearly twice the
 //! quota on its first day. The price of a counter: two full quotas can be spent around midnight.
 #![warn(clippy::arithmetic_side_effects)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bucket;
 mod clock;

@@ -24,6 +24,7 @@
 //! A set and a requirement of two different catalogues never match: each build has a unique identity,
 //! which clones share.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

@@ -30,6 +30,7 @@
 //! is less trusted than the application, a [`Pepper`] turns the digest into an HMAC with a key that
 //! the database does not hold.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

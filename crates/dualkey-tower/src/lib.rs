@@ -51,6 +51,8 @@
 //!
 //! [`tower`]: https://docs.rs/tower
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod gate;
 mod guard;
 #[cfg(feature = "axum")]

@@ -25,6 +25,8 @@
 //! What happens to a request stands in three files: `credentials.rs` reads the headers, `verifier.rs`
 //! decides from top to bottom, `decision.rs` holds the answers.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod absent;
 #[cfg(feature = "axum")]
 mod axum;

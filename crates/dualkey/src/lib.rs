@@ -1,8 +1,9 @@
-#![cfg_attr(feature = "axum", doc = include_str!("../../../README.md"))]
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "axum"),
     doc = "Guard an API with a partner key and an organization access token."
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use dualkey_limit::{
     AtCapacity, Clock, FakeClock, InvalidPolicy, LimitPolicy, LimitState, Limiter, Meter, Outcome,

@@ -29,3 +29,8 @@ mod server;
 pub use catalogue::{PREFIX, catalogue};
 pub use endpoints::router;
 pub use server::serve;
+
+/// The program of the workspace's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,13 +1,8 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-<<<<<<< HEAD
-use dualkey::{FakeClock, MemoryStore, Rate, Store, Timestamp};
-use dualkey_testing::{Fault, FaultyStore};
-=======
 use dualkey::{FakeClock, LimitPolicy, MemoryStore, Rate, Store, Timestamp};
-use dualkey_store::{Fault, FaultyStore};
->>>>>>> h-tower
+use dualkey_testing::{Fault, FaultyStore};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -60,18 +55,10 @@ fn refusal(answer: Result<GuestList, Status>) -> (Code, String) {
 }
 
 #[tokio::test]
-<<<<<<< HEAD
-async fn a_call_that_passes_is_answered() {
-    let mut world = World::new(MemoryStore::new(), "guests:read").await;
-    let (partner, issued) = let_in(&world.registry).await.unwrap();
-    let answer =
-        world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
-=======
 async fn a_good_call_is_served() {
     let mut world = World::new(MemoryStore::new()).await;
     let (partner, issued) = seed_demo(&world.registry).await.unwrap();
-    let answer = world.list_with(&partner.api_key, issued.secret.expose_secret()).await.unwrap();
->>>>>>> h-tower
+    let answer = world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
     assert_eq!((&*answer.organization, &*answer.names), ("acme", &["Ada".to_owned()][..]));
 }
 
@@ -118,11 +105,6 @@ async fn each_rpc_requires_its_own_scope() {
 
 #[tokio::test]
 async fn a_missing_scope_is_status_7() {
-<<<<<<< HEAD
-    let mut world = World::new(MemoryStore::new(), "guests:edit").await;
-    let (partner, issued) = let_in(&world.registry).await.unwrap();
-    let answer = world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await;
-=======
     let mut world = World::new(MemoryStore::new()).await;
     let (partner, issued) = seed_demo(&world.registry).await.unwrap();
     let (key, token) = (partner.api_key.as_str(), issued.secret.expose_secret());
@@ -130,7 +112,6 @@ async fn a_missing_scope_is_status_7() {
     let fields = [("x-api-key", key), ("authorization", bearer.as_str())];
     let add = with_fields(AddRequest { name: "Grace".to_owned() }, &fields);
     let answer = world.client.add(add).await.map(Response::into_inner);
->>>>>>> h-tower
     assert_eq!(refusal(answer), (Code::PermissionDenied, "scope_insufficient".to_owned()));
 }
 
@@ -139,13 +120,7 @@ async fn exhausted_limits_are_status_8_with_retry_after() {
     let mut world = World::new(MemoryStore::new()).await;
     let (_, issued) = seed_demo(&world.registry).await.unwrap();
     let one_a_minute = LimitPolicy::new(Rate::per_minute(NonZeroU32::MIN), NonZeroU32::MIN);
-<<<<<<< HEAD
-    let api_key = Some("one-a-minute".parse().unwrap());
-    let slow = NewPartner { name: "Slow".to_owned(), policy: one_a_minute, api_key };
-=======
-    let mut slow = NewPartner::new("Slow");
-    slow.policy = one_a_minute;
->>>>>>> h-tower
+    let slow = NewPartner::new("Slow").with_policy(one_a_minute);
     let slow = world.registry.register_partner(slow).await.unwrap();
 
     let token = issued.secret.expose_secret();

@@ -1,0 +1,93 @@
+# The steps of .ci/run, one by one: `just clippy`. Without `just`: `.ci/run clippy`.
+
+# List the steps.
+default:
+    @just --list --unsorted
+
+# Every step, as in CI.
+ci:
+    .ci/run
+
+# What the other steps need.
+tools:
+    .ci/run tools
+
+# Rustfmt, and a recipe in the justfile for each step.
+format:
+    .ci/run format
+
+# No word of the old vocabulary, no test name above 60 characters.
+words:
+    .ci/run words
+
+# Links and names of tests in Markdown files resolve.
+links:
+    .ci/run links
+
+# The toolchain is the oldest that the manifests promise.
+rust-version:
+    .ci/run rust-version
+
+# All targets, all features.
+clippy:
+    .ci/run clippy
+
+# Each leaf without default features.
+clippy-leaves:
+    .ci/run clippy-leaves
+
+# Each feature alone.
+features:
+    .ci/run features
+
+# Rustdoc, with intra-doc links.
+docs:
+    .ci/run docs
+
+# Licences, bans and sources.
+dependencies:
+    .ci/run dependencies
+
+# RustSec advisories, where a network is.
+advisories:
+    .ci/run advisories
+
+# dualkey-limit brings neither http nor tokio.
+limiter-deps:
+    .ci/run limiter-deps
+
+# The test command of the README.
+test:
+    .ci/run test
+
+# Each leaf alone, without default features.
+test-leaves:
+    .ci/run test-leaves
+
+# Each benchmark once.
+benches:
+    .ci/run benches
+
+# Instruction counts.
+instructions:
+    .ci/run instructions
+
+# The run command of the README.
+demo:
+    .ci/run demo
+
+# Each published package builds from its archive.
+package:
+    .ci/run package
+
+# All of them outside of the workspace, and the README's program.
+unpacked:
+    .ci/run unpacked
+
+# No breaking change since the last published version.
+semver:
+    .ci/run semver
+
+# Each fuzz target for some seconds.
+fuzz:
+    .ci/run fuzz
