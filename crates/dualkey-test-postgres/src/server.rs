@@ -54,7 +54,7 @@ impl Server {
         let account = Account::owning(&folder);
         let watchdog = watchdog(account, &programs, &folder);
         let server = Self { folder, programs, account, databases: AtomicU32::new(0), watchdog };
-        server.run("initdb", "-D data -U gate -A trust -E UTF8 --locale=C.UTF-8 -N");
+        server.run("initdb", "-D data -U dualkey -A trust -E UTF8 --locale=C.UTF-8 -N");
         let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", server.socket());
         fs::write(server.folder.join("data/postgresql.auto.conf"), settings)
             .expect("the server's settings are written");
@@ -70,7 +70,7 @@ impl Server {
     #[must_use]
     pub fn new_database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
-        self.run("createdb", &format!("-h {} -U gate {name}", self.socket()));
+        self.run("createdb", &format!("-h {} -U dualkey {name}", self.socket()));
         format!("postgres:///{name}?host={}&user=dualkey", self.socket())
     }
 
