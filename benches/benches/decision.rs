@@ -1,5 +1,5 @@
-//! The cost of a decision in units of SHA-256 of the token, which no decision avoids, and compared with two
-//! implementations by hand, lean and plain.
+//! The cost of a decision in units of SHA-256 of the token, which no decision avoids, and compared
+//! with two implementations by hand, lean and plain.
 //!
 //! `DUALKEY_BENCH_10M=1` adds a run with 10 million tokens, which takes a minute and 3 GB.
 

@@ -1,5 +1,6 @@
-//! The overhead of guarding an axum route over the bare route, in process: Dualkey's layer, which writes
-//! the `RateLimit` fields, and two layers of tower_governor with a usual hand-written middleware.
+//! The overhead of guarding an axum route over the bare route, in process: Dualkey's layer, which
+//! writes the `RateLimit` fields, and two layers of tower_governor with a usual hand-written
+//! middleware.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,8 +1,8 @@
 //! The cost of a limit, compared with governor.
 //!
-//! Both sides enforce the same limits and read the same clock, which costs almost nothing. A step of the
-//! clock is 10 ms, which refills exactly the permit that the step takes. So every permit is allowed, from a
-//! bucket that stays half full however long the measurement runs.
+//! Both sides enforce the same limits and read the same clock, which costs almost nothing. A step of
+//! the clock is 10 ms, which refills exactly the permit that the step takes. So every permit is
+//! allowed, from a bucket that stays half full however long the measurement runs.
 
 use std::cell::Cell;
 use std::hash::BuildHasher;

@@ -15,8 +15,8 @@ use crate::{Numbers, PREFIX, SCOPE, TOKEN_LEN, ample_policy};
 /// A store that holds no records: it computes each answer from the key or digest of the lookup, so that
 /// memory measurements see the verifier alone.
 ///
-/// Every token exists, ten to an organization, and so does every partner of [`partner_key`]. Changes are
-/// not supported.
+/// Every token exists, ten to an organization, and so does every partner of [`partner_key`]. Changes
+/// are not supported.
 #[derive(Debug)]
 pub struct SyntheticStore {
     changes: ChangeNotifier,

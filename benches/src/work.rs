@@ -10,8 +10,8 @@ pub struct Work<'a> {
     run: Box<dyn FnMut(u64) -> Duration + 'a>,
 }
 
-/// How long a work runs before the next one has its turn: short, so that load on the machine affects all
-/// of them alike.
+/// How long a work runs before the next one has its turn: short, so that load on the machine affects
+/// all of them alike.
 const TURN: Duration = Duration::from_micros(200);
 
 impl<'a> Work<'a> {
@@ -26,8 +26,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Calls `ask` with each of the inputs. They are rewritten before the time is taken, since a server has
-    /// just read the request that it decides on. The time is taken once for all of them.
+    /// Calls `ask` with each of the inputs. They are rewritten before the time is taken, since a
+    /// server has just read the request that it decides on. The time is taken once for all of them.
     pub fn over<R, T>(
         name: &str,
         mut inputs: Vec<R>,

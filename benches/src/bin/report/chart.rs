@@ -22,8 +22,8 @@ pub(crate) struct Bar {
     pub(crate) is_ours: bool,
 }
 
-/// The colours for a light or a dark page. The page chooses between two images, since an image cannot see
-/// its page.
+/// The colours for a light or a dark page. The page chooses between two images, since an image cannot
+/// see its page.
 pub(crate) struct Palette {
     text: &'static str,
     subtitle: &'static str,

@@ -1,5 +1,5 @@
-//! Renders the results in `benches/README.md` and the charts from what the benchmarks wrote to the target
-//! folder: their tables, and criterion's estimates.
+//! Renders the results in `benches/README.md` and the charts from what the benchmarks wrote to the
+//! target folder: their tables, and criterion's estimates.
 
 mod chart;
 mod criterion;
