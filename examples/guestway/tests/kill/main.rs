@@ -27,7 +27,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn two_hundred_kills_on_sqlite_lose_no_acknowledged_change() {
     let _guard = ONE_AT_A_TIME.lock().await;
-    run_trials([(); 4].map(|()| Sandbox::new()), 50).await;
+    run_trials([(); 2].map(|()| Sandbox::new()), 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
