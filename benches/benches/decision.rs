@@ -1,7 +1,7 @@
-//! What a decision costs in units of the one thing that it cannot avoid, SHA-256 of the token, and
-//! beside the same decision written by hand, twice: lean, and plain.
+//! The cost of a decision in units of SHA-256 of the token, which no decision avoids, and compared
+//! with two implementations by hand, lean and plain.
 //!
-//! `DUALKEY_BENCH_10M=1` adds 10 million tokens: that takes a minute and 3 GB.
+//! `DUALKEY_BENCH_10M=1` adds a run with 10 million tokens, which takes a minute and 3 GB.
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use dualkey_benches::{
-    Lean, Numbers, PREFIX, Plain, Report, Requests, Row, SCOPE, Samples, Work, World, at_once,
-    catalogue, interleave, is_measuring, partner_key, request, rewrite, speed_up, swapped,
-    token_text,
+    HandLean, HandPlain, Numbers, PREFIX, Report, Requests, Row, SCOPE, Samples, Work, World,
+    catalogue, interleave, is_measuring, partner_key, ready_or_panic, request, rewrite, speed_up,
+    swapped, token_text,
 };
 use dualkey_store::{NewToken, Registry};
 use dualkey_token::PlainToken;
@@ -46,7 +46,7 @@ fn row(samples: &Samples, work: &str) -> Row {
     Row::new(work).nanos(samples.nanos(work)).hashes(samples.ratio(work, HASH))
 }
 
-/// The lines that hot and cold decisions share.
+/// The rows that hot and cold decisions share.
 fn decisions(samples: &Samples, most_hashes: f64) -> Vec<Row> {
     let (hashes, lean) = (samples.ratio(DUALKEY, HASH), samples.ratio(DUALKEY, LEAN));
     vec![
@@ -60,7 +60,7 @@ fn decisions(samples: &Samples, most_hashes: f64) -> Vec<Row> {
 }
 
 fn hot() -> Vec<Row> {
-    let (world, lean, plain) = (World::new(1, 1), Lean::new(1, 1), Plain::new(1, 1));
+    let (world, lean, plain) = (World::new(1, 1), HandLean::new(1, 1), HandPlain::new(1, 1));
     let headers = request(&partner_key(0), &token_text(0));
     assert!(lean.decide(&headers, 1).is_some() && plain.decide(&headers, 1).is_some());
     let works = vec![
@@ -77,7 +77,7 @@ fn hot() -> Vec<Row> {
 fn at_random(many: usize) -> Vec<Row> {
     let many = if is_measuring() { many } else { 100 };
     let (world, lean, plain) =
-        (World::new(many, many), Lean::new(many, many), Plain::new(many, many));
+        (World::new(many, many), HandLean::new(many, many), HandPlain::new(many, many));
     let requests = RefCell::new(Requests::to(&world));
     let works = vec![
         hash(),
@@ -98,7 +98,7 @@ fn drawn<'a, T>(
     Work::over(name, first, renew, move |headers| decide(headers))
 }
 
-/// Bytes are those of the process, which the operating system counts in pages.
+/// Bytes are the resident memory of the process, which the operating system counts in pages.
 fn ten_million() -> Vec<Row> {
     let (partners, tokens) = if is_measuring() { (100_000, 10_000_000) } else { (10, 100) };
     let before = resident_bytes();
@@ -113,8 +113,8 @@ fn ten_million() -> Vec<Row> {
     let ask = |headers: &mut HeaderMap| world.verify(headers);
     let samples = interleave(ROUNDS, vec![hash(), Work::over(DUALKEY, first, renew, ask)]);
     for _ in 0..2 {
-        at_once(world.verifier.write_behind()).expect("a computed store is there");
-        // On a clock that is fast, more than the minute in which a use is not written again.
+        ready_or_panic(world.verifier.write_behind()).expect("the synthetic store does not fail");
+        // On the accelerated clock this exceeds the minute in which a use is not written again.
         thread::sleep(Duration::from_secs(u64::from(is_measuring())));
     }
     let idle_bytes = (resident_bytes() - before) / tokens as f64;
@@ -139,17 +139,17 @@ fn refusals() -> Vec<Row> {
 
     let registry = World::registry_with_spent_partner(&partner_key(0));
     let token = NewToken::new("acme", "Benchmark", [SCOPE]);
-    let token = at_once(registry.issue_token(token)).expect("the store is empty").secret;
+    let token = ready_or_panic(registry.issue_token(token)).expect("the store is empty").secret;
     let requirement = registry.catalogue().require_all([SCOPE]).expect("the scope is declared");
     let verifier = Verifier::new(registry);
     let code = |headers: &HeaderMap| {
-        at_once(verifier.verify(headers, &requirement)).err().map(|denial| denial.code())
+        ready_or_panic(verifier.verify(headers, &requirement)).err().map(|denial| denial.code())
     };
     let text = token.expose_secret().as_bytes();
     let spent = request(&partner_key(0), text);
     assert_eq!(code(&spent), None);
 
-    let unknown = request(b"partner-of-nobody", text);
+    let unknown = request(b"partner-unknown", text);
     let wrong = request(&partner_key(0), &swapped(text));
     for (headers, expected) in
         [(&unknown, "api_key_invalid"), (&wrong, "token_invalid"), (&spent, "rate_limited")]
@@ -158,9 +158,9 @@ fn refusals() -> Vec<Row> {
     }
     let works = vec![
         hash(),
-        Work::new(UNKNOWN, || at_once(verifier.verify(black_box(&unknown), &requirement))),
-        Work::new(CHECKSUM, || at_once(verifier.verify(black_box(&wrong), &requirement))),
-        Work::new(BURST, || at_once(verifier.verify(black_box(&spent), &requirement))),
+        Work::new(UNKNOWN, || ready_or_panic(verifier.verify(black_box(&unknown), &requirement))),
+        Work::new(CHECKSUM, || ready_or_panic(verifier.verify(black_box(&wrong), &requirement))),
+        Work::new(BURST, || ready_or_panic(verifier.verify(black_box(&spent), &requirement))),
     ];
     let samples = interleave(ROUNDS, works);
     let refusal =
@@ -193,7 +193,7 @@ fn tokens() -> Vec<Row> {
     let mut issue = || {
         issued += 1;
         let organization = format!("org-{}", issued / 10);
-        at_once(registry.issue_token(NewToken::new(organization, "Benchmark", [SCOPE])))
+        ready_or_panic(registry.issue_token(NewToken::new(organization, "Benchmark", [SCOPE])))
     };
     assert!(issue().is_ok());
     let works = vec![

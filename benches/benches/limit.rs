@@ -1,8 +1,8 @@
-//! What a limit costs, beside governor's.
+//! The cost of a limit, compared with governor.
 //!
-//! Both sides keep the same limits and read the same clock, which costs next to nothing. It takes 10 ms
-//! a step, in which just the permit comes back that the step spends: so each is allowed, from a bucket
-//! that is half full, for as long as anybody measures.
+//! Both sides enforce the same limits and read the same clock, which costs almost nothing. A step of
+//! the clock is 10 ms, which refills exactly the permit that the step takes. So every permit is
+//! allowed, from a bucket that stays half full however long the measurement runs.
 
 use std::cell::Cell;
 use std::hash::BuildHasher;
@@ -42,17 +42,17 @@ fn quota() -> Quota {
     Quota::with_period(Duration::from_nanos(STEP)).expect("not zero").allow_burst(BURST)
 }
 
-/// As near to a daily quota as a second bucket comes.
+/// The closest a second bucket comes to a daily quota.
 fn daily() -> Quota {
     let per_permit = Duration::from_secs(86_400) / DAILY.get();
     Quota::with_period(per_permit).expect("not zero").allow_burst(DAILY)
 }
 
-/// A clock for both sides, in one thread.
+/// The clock of both sides, for one thread.
 #[derive(Clone)]
-struct Stepping(Rc<Cell<u64>>);
+struct StepClock(Rc<Cell<u64>>);
 
-impl Stepping {
+impl StepClock {
     fn new() -> Self {
         Self(Rc::new(Cell::new(Timestamp::from_secs(1_700_000_000).as_nanos())))
     }
@@ -63,7 +63,7 @@ impl Stepping {
     }
 }
 
-impl governor::clock::Clock for Stepping {
+impl governor::clock::Clock for StepClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -71,7 +71,7 @@ impl governor::clock::Clock for Stepping {
     }
 }
 
-/// Keys in an order that no prefetcher follows.
+/// Keys in an order that defeats the prefetcher.
 struct Keys(u64);
 
 impl Keys {
@@ -83,11 +83,11 @@ impl Keys {
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
-/// Measures an answer, each a step later than the one before.
+/// Measures a call, each a step of the clock after the one before.
 fn step<T>(
     group: &mut Group<'_>,
     name: &str,
-    clock: &Stepping,
+    clock: &StepClock,
     nanos: u64,
     mut ask: impl FnMut(Timestamp) -> T,
 ) {
@@ -104,7 +104,7 @@ fn clocks(c: &mut Criterion) {
 
 fn one_caller(c: &mut Criterion) {
     let mut group = c.benchmark_group("limit");
-    let (policy, clock) = (policy(), Stepping::new());
+    let (policy, clock) = (policy(), StepClock::new());
     let (half_full, _) = LimitState::default().take(&policy, clock.step(STEP), HALF.get());
 
     let mut state = half_full;
@@ -127,7 +127,7 @@ fn one_caller(c: &mut Criterion) {
 
 fn one_caller_of_governor(c: &mut Criterion) {
     let mut group = c.benchmark_group("limit");
-    let clock = Stepping::new();
+    let clock = StepClock::new();
     let limiter = RateLimiter::direct_with_clock(quota(), clock.clone());
     assert_eq!(limiter.check_n(HALF), Ok(Ok(())));
     step(&mut group, "governor/1-limiter/allowed", &clock, STEP, |_| limiter.check());
@@ -149,7 +149,7 @@ fn one_caller_of_governor(c: &mut Criterion) {
 
 fn keyed(c: &mut Criterion) {
     let mut group = c.benchmark_group("limit");
-    let (clock, mut keys) = (Stepping::new(), Keys(0));
+    let (clock, mut keys) = (StepClock::new(), Keys(0));
     let limiter = Limiter::<u64>::new(policy());
     step(&mut group, "keyed/hot", &clock, STEP, |now| limiter.take(black_box(&1), now, 1));
 
@@ -163,7 +163,7 @@ fn keyed(c: &mut Criterion) {
     group.finish();
 }
 
-/// As its documentation makes it.
+/// Built as in governor's documentation.
 fn keyed_governor(c: &mut Criterion) {
     keyed_governor_with::<std::hash::RandomState>(c, "keyed");
 }
@@ -175,7 +175,7 @@ fn keyed_governor_with_fast_hasher(c: &mut Criterion) {
 
 fn keyed_governor_with<S: BuildHasher + Clone + Default>(c: &mut Criterion, how: &str) {
     let mut group = c.benchmark_group("limit");
-    let (clock, mut keys) = (Stepping::new(), Keys(0));
+    let (clock, mut keys) = (StepClock::new(), Keys(0));
     let keyed = |quota| {
         let hasher = S::default();
         RateLimiter::<u64, _, _, _>::dashmap_with_clock_and_hasher(quota, clock.clone(), hasher)

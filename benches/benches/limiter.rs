@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use dualkey_benches::{
-    Fast, Numbers, Report, Row, Samples, Work, interleave, is_measuring, plenty,
+    AcceleratedClock, Numbers, Report, Row, Samples, Work, ample_policy, interleave, is_measuring,
 };
 use dualkey_limit::{Clock, Limiter, Meter};
 use foldhash::fast::RandomState;
@@ -62,7 +62,7 @@ fn rows(samples: &Samples, names: &[&str]) -> Vec<Row> {
 fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row> {
     let many = if is_measuring() { many } else { 1 };
     let keys: Vec<K> = (0..many).map(key).collect();
-    let (limiter, clock) = (Limiter::new(plenty()), Fast::new());
+    let (limiter, clock) = (Limiter::new(ample_policy()), AcceleratedClock::new());
     let [one, burst, daily] = [rate(), rate(), day()].map(RateLimiter::<K, _, _, _>::dashmap);
     let fast = [rate(), day()].map(|quota| with_fast_hasher(quota, DefaultClock::default()));
     for key in &keys {
@@ -70,7 +70,7 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
         let _ = (fast[0].check_key(key), fast[1].check_key(key));
         assert!(limiter.take(key, clock.now(), 1).is_allowed());
     }
-    let given_limiter = Limiter::new(plenty());
+    let given_limiter = Limiter::new(ample_policy());
     let given = [rate(), day()].map(|quota| {
         RateLimiter::<K, _, _, _>::dashmap_with_clock(quota, FakeRelativeClock::default())
     });
@@ -131,7 +131,7 @@ fn keyed_peers() -> Vec<Row> {
     const LIMITADOR: &str = "limitador in memory, two limits";
     const THROTTLECRAB: &str = "throttlecrab, one limit, by one thread";
 
-    let (limiter, clock) = (Limiter::<String>::new(plenty()), Fast::new());
+    let (limiter, clock) = (Limiter::<String>::new(ample_policy()), AcceleratedClock::new());
     let key = "partner-00000000".to_owned();
 
     let limitador = limitador::RateLimiter::new(1_000);
@@ -164,7 +164,7 @@ fn one_caller() -> Vec<Row> {
     const LEAKY: &str = "leaky-bucket, one limit";
     const RATELIMIT: &str = "ratelimit, one limit";
 
-    let (meter, policy, clock) = (Meter::new(), plenty(), Fast::new());
+    let (meter, policy, clock) = (Meter::new(), ample_policy(), AcceleratedClock::new());
     let (one, burst, daily) =
         (RateLimiter::direct(rate()), RateLimiter::direct(rate()), RateLimiter::direct(day()));
     let (quanta, many) = (DefaultClock::default(), 1_000_000_000);

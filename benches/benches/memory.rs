@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dualkey_benches::{
-    Report, Row, World, at_once, is_measuring, partner_key, rewrite, token_text,
+    Report, Row, World, is_measuring, partner_key, ready_or_panic, rewrite, token_text,
 };
 use dualkey_limit::{AtCapacity, FakeClock, LimitPolicy, Limiter, Timestamp};
 use dualkey_token::TokenDigest;
@@ -51,7 +51,7 @@ fn bytes_since(region: &Region<'_, System>) -> f64 {
 fn idle_server() -> Vec<Row> {
     let (partners, tokens) = if is_measuring() { (10_000, 1_000_000) } else { (10, 1_024) };
     let clock = FakeClock::new(Timestamp::from_secs(1_700_000_000));
-    let (world, empty) = held(|| World::asleep(partners, tokens, clock.clone()));
+    let (world, empty) = held(|| World::cold(partners, tokens, clock.clone()));
     let mut headers = HeaderMap::new();
     let mut ask = |partner, token| {
         clock.advance(Duration::from_micros(10));
@@ -62,7 +62,7 @@ fn idle_server() -> Vec<Row> {
         (0..tokens).for_each(|number| ask(0, number));
         (1..partners).for_each(|number| ask(number, 0));
     });
-    let write = || held(|| at_once(world.verifier.write_behind()).expect("nothing fails")).1;
+    let write = || held(|| ready_or_panic(world.verifier.write_behind()).expect("nothing fails")).1;
     let busy = asked + write();
     clock.advance(Duration::from_secs(61));
     let idle = busy + write();

@@ -1,5 +1,5 @@
-//! What other ways to check a bearer credential cost: each as its documentation or its own benchmark
-//! uses it, with keys and settings at hand.
+//! The cost of other ways to check a bearer credential, each used as in its documentation or its own
+//! benchmark, with keys and settings prepared.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -81,9 +81,9 @@ fn prefixed() -> impl FnMut() -> bool {
     let text = key.to_string();
     move || {
         let key = PrefixedApiKey::from_string(black_box(&text)).expect("it was just made");
-        let is_it = controller.check_hash(&key, &hash);
-        assert!(is_it);
-        is_it
+        let is_same = controller.check_hash(&key, &hash);
+        assert!(is_same);
+        is_same
     }
 }
 
@@ -114,7 +114,7 @@ fn hs256() -> impl FnMut() -> Claims {
     jwt(Algorithm::HS256, &EncodingKey::from_secret(&secret), DecodingKey::from_secret(&secret))
 }
 
-/// The public key comes from biscuit-auth's pair of the same seed.
+/// The public key is derived by biscuit-auth from the same seed.
 fn eddsa() -> impl FnMut() -> Claims {
     const PKCS8_OF_ED25519: [u8; 16] =
         [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

@@ -1,13 +1,13 @@
-//! What a request costs, granted or refused: beside it SHA-256 of its token, the unit of everything.
+//! The cost of a granted and of a refused request, with SHA-256 of its token as the unit.
 //!
-//! Partner and token are held in memory, as they are for all but one request in five seconds, on the
-//! system's clock. Each decision is made at the first poll: nothing waits.
+//! Partner and token are cached, as they are for all requests but one in five seconds. The clock is the
+//! system clock. Each decision is ready at the first poll.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dualkey_benches::{at_once, request, swapped};
+use dualkey_benches::{ready_or_panic, request, swapped};
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::{Catalogue, Requirement};
 use dualkey_store::{ApiKey, NewPartner, NewToken, Registry};
@@ -27,31 +27,26 @@ struct Guarded {
 }
 
 impl Guarded {
-    /// One partner that is never refused, and one that has a single permit a day.
+    /// A partner that is never limited, and one with a single permit a day.
     fn new() -> Result<Self, Box<dyn std::error::Error>> {
         let catalogue = Catalogue::builder().scope(SCOPE, "Reservations - Read").build()?;
         let requirement = catalogue.require_all([SCOPE])?;
         let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
-        let plenty = NonZeroU32::new(1_000_000).expect("not zero");
+        let million = NonZeroU32::new(1_000_000).expect("not zero");
         for (api_key, policy) in [
-            (KEY, LimitPolicy::new(Rate::per_second(plenty), NonZeroU32::MAX)),
+            (KEY, LimitPolicy::new(Rate::per_second(million), NonZeroU32::MAX)),
             (SPENT_KEY, LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN)),
         ] {
-            let api_key = Some(ApiKey::parse(api_key)?);
-            let name = "Benchmark".into();
-            at_once(registry.register_partner(NewPartner { name, policy, api_key }))?;
+            let partner = NewPartner::new("Benchmark").with_policy(policy);
+            ready_or_panic(registry.register_partner(partner.with_api_key(ApiKey::parse(api_key)?)))?;
         }
-        let issued = at_once(registry.issue_token(NewToken {
-            organization: "acme".into(),
-            name: "Benchmark".into(),
-            scopes: vec![SCOPE.into()],
-            expires_at: None,
-        }))?;
+        let token = NewToken::new("acme", "Benchmark", [SCOPE]);
+        let issued = ready_or_panic(registry.issue_token(token))?;
         Ok(Self { verifier: Verifier::new(registry), requirement, token: issued.secret })
     }
 
     fn verify(&self, headers: &HeaderMap) -> Result<Grant, &'static str> {
-        let decided = at_once(self.verifier.verify(headers, &self.requirement));
+        let decided = ready_or_panic(self.verifier.verify(headers, &self.requirement));
         decided.map_err(|denial| denial.code())
     }
 }
@@ -70,7 +65,7 @@ fn verify(c: &mut Criterion) {
 
     assert!(guarded.verify(&request(SPENT_KEY, text)).is_ok());
     for (name, headers, code) in [
-        ("refused/unknown-key", request(b"partner-of-nobody", text), "api_key_invalid"),
+        ("refused/unknown-key", request(b"partner-unknown", text), "api_key_invalid"),
         ("refused/wrong-checksum", request(KEY, &swapped(text)), "token_invalid"),
         ("refused/burst-used-up", request(SPENT_KEY, text), "rate_limited"),
     ] {

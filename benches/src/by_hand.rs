@@ -25,20 +25,20 @@ type Limiter = RateLimiter<
     NoOpMiddleware<governor::clock::QuantaInstant>,
 >;
 
-/// A million a second, in bursts that are never used up.
+/// A million permits per second, with a burst that is never exhausted.
 fn rate() -> Quota {
     Quota::per_second(NonZeroU32::new(1_000_000).expect("not zero")).allow_burst(NonZeroU32::MAX)
 }
 
-/// As near to a daily quota as a bucket comes.
+/// The closest a token bucket comes to a daily quota: the quota as burst, refilled evenly over a day.
 fn day() -> Quota {
     let per_permit = Duration::from_secs(86_400) / u32::MAX;
     Quota::with_period(per_permit).expect("not zero").allow_burst(NonZeroU32::MAX)
 }
 
-/// The whole decision as a good engineer writes it who wants it lean: two governors with fixed keys,
-/// sha2, maps with a fast hasher behind one lock, no look at the token's format.
-pub struct Lean {
+/// The whole decision written by hand for speed: two keyed governors with fixed-size keys, sha2, and
+/// maps with a fast hasher behind one lock. The token's format is not checked.
+pub struct HandLean {
     known: RwLock<Known>,
     burst: Limiter,
     daily: Limiter,
@@ -46,32 +46,32 @@ pub struct Lean {
 
 struct Known {
     partners: HashMap<[u8; 16], u64, RandomState>,
-    tokens: HashMap<[u8; 32], Rights, RandomState>,
+    tokens: HashMap<[u8; 32], TokenAccess, RandomState>,
 }
 
-/// What a token is good for.
+/// What a token gives access to.
 #[derive(Clone, Copy, Debug)]
-pub struct Rights {
-    /// Whose data it opens.
+pub struct TokenAccess {
+    /// The organization whose data the token reads.
     pub organization: u64,
-    /// A bit per scope.
+    /// The granted scopes, one bit each.
     pub scopes: u64,
-    /// From when on it is refused, if ever.
+    /// When the token expires, if ever.
     pub expires_at: Option<SystemTime>,
 }
 
-impl Rights {
+impl TokenAccess {
     const fn of(number: usize) -> Self {
         Self { organization: number as u64 / 10, scopes: 1, expires_at: None }
     }
 
-    fn is_good_for(&self, scopes: u64) -> bool {
+    fn allows(&self, scopes: u64) -> bool {
         self.scopes & scopes == scopes && self.expires_at.is_none_or(|at| at > SystemTime::now())
     }
 }
 
-impl Lean {
-    /// With the partners and the tokens of a [`World`](crate::World) of this size.
+impl HandLean {
+    /// Holds the partners and tokens of a [`World`](crate::World) of this size.
     #[must_use]
     pub fn new(partners: usize, tokens: usize) -> Self {
         let limiter = |quota| {
@@ -82,14 +82,15 @@ impl Lean {
             )
         };
         let partners = (0..partners).map(|number| (partner_key(number), number as u64));
-        let tokens = (0..tokens).map(|number| (digest(&token_text(number)), Rights::of(number)));
+        let tokens =
+            (0..tokens).map(|number| (digest(&token_text(number)), TokenAccess::of(number)));
         let known = Known { partners: partners.collect(), tokens: tokens.collect() };
         Self { known: RwLock::new(known), burst: limiter(rate()), daily: limiter(day()) }
     }
 
-    /// The partner and what its token is good for, if the request may pass.
+    /// The partner and the access of its token, or none if the request is refused.
     #[must_use]
-    pub fn decide(&self, headers: &HeaderMap, scopes: u64) -> Option<(u64, Rights)> {
+    pub fn decide(&self, headers: &HeaderMap, scopes: u64) -> Option<(u64, TokenAccess)> {
         let key: &[u8; 16] = headers.get("x-api-key")?.as_bytes().try_into().ok()?;
         let token = headers.get("authorization")?.as_bytes().strip_prefix(b"Bearer ")?;
         let digest = digest(token);
@@ -99,15 +100,15 @@ impl Lean {
         };
         self.burst.check_key(key).ok()?;
         self.daily.check_key(key).ok()?;
-        record.is_good_for(scopes).then_some((partner, record))
+        record.allows(scopes).then_some((partner, record))
     }
 }
 
-/// The whole decision in plain crates: DashMap with its own hasher, shared records, base64, crc32fast,
-/// subtle, and two governors in the partner's record.
-pub struct Plain {
+/// The whole decision written by hand from common crates with their defaults: DashMap with the standard
+/// hasher, records in `Arc`s, base64, crc32fast, subtle, and two governors in the partner's record.
+pub struct HandPlain {
     partners: DashMap<String, Arc<Partner>>,
-    tokens: DashMap<[u8; 32], Arc<([u8; 32], Rights)>>,
+    tokens: DashMap<[u8; 32], Arc<([u8; 32], TokenAccess)>>,
 }
 
 struct Partner {
@@ -115,8 +116,8 @@ struct Partner {
     daily: DefaultDirectRateLimiter,
 }
 
-impl Plain {
-    /// With the partners and the tokens of a [`World`](crate::World) of this size.
+impl HandPlain {
+    /// Holds the partners and tokens of a [`World`](crate::World) of this size.
     #[must_use]
     pub fn new(partners: usize, tokens: usize) -> Self {
         let partner = |number| {
@@ -126,15 +127,15 @@ impl Plain {
         };
         let token = |number| {
             let digest = digest(&token_text(number));
-            (digest, Arc::new((digest, Rights::of(number))))
+            (digest, Arc::new((digest, TokenAccess::of(number))))
         };
         let partners = (0..partners).map(partner).collect();
         Self { partners, tokens: (0..tokens).map(token).collect() }
     }
 
-    /// What the token is good for, if the request may pass.
+    /// The access of the token, or none if the request is refused.
     #[must_use]
-    pub fn decide(&self, headers: &HeaderMap, scopes: u64) -> Option<Rights> {
+    pub fn decide(&self, headers: &HeaderMap, scopes: u64) -> Option<TokenAccess> {
         let key = headers.get("x-api-key")?.to_str().ok()?;
         let token = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
         if !is_well_formed(token) {
@@ -143,10 +144,10 @@ impl Plain {
         let digest = digest(token.as_bytes());
         let partner = Arc::clone(&*self.partners.get(key)?);
         let token = Arc::clone(&*self.tokens.get(&digest)?);
-        let is_it = bool::from(token.0.ct_eq(&digest));
+        let is_same = bool::from(token.0.ct_eq(&digest));
         partner.burst.check().ok()?;
         partner.daily.check().ok()?;
-        (is_it && token.1.is_good_for(scopes)).then_some(token.1)
+        (is_same && token.1.allows(scopes)).then_some(token.1)
     }
 }
 
@@ -167,14 +168,14 @@ fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-impl fmt::Debug for Lean {
+impl fmt::Debug for HandLean {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lean").finish_non_exhaustive()
+        f.debug_struct("HandLean").finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Plain {
+impl fmt::Debug for HandPlain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plain").finish_non_exhaustive()
+        f.debug_struct("HandPlain").finish_non_exhaustive()
     }
 }

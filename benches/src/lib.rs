@@ -1,21 +1,21 @@
-//! What the benchmarks share: works that take turns, tables with targets, requests, and the servers
-//! that decide on them, Dualkey's and two written by hand.
+//! Support for the benchmarks: interleaved measurements, tables with targets, requests, and three
+//! implementations of the decision: Dualkey's and two written by hand.
 
 mod by_hand;
-mod computed;
 mod request;
+mod synthetic_store;
 mod table;
 mod work;
 mod world;
 
-pub use by_hand::{Lean, Plain, Rights};
-pub use computed::{Computed, partner_key, token_text};
-pub use request::{Numbers, at_once, request, rewrite, swapped};
+pub use by_hand::{HandLean, HandPlain, TokenAccess};
+pub use request::{Numbers, ready_or_panic, request, rewrite, swapped};
+pub use synthetic_store::{SyntheticStore, partner_key, token_text};
 pub use table::{Record, Report, Row, Table, target_dir};
 pub use work::{Samples, Work, interleave, is_measuring, speed_up};
-pub use world::{Fast, Requests, SCOPE, World, catalogue, plenty};
+pub use world::{AcceleratedClock, Requests, SCOPE, World, ample_policy, catalogue};
 
-/// A token's text: `gw_` and 48 characters.
+/// The length of a token's text in bytes: `gw_` and 48 characters.
 pub const TOKEN_LEN: usize = 51;
-/// What the tokens of the benchmarks begin with.
+/// The token prefix of the benchmarks.
 pub const PREFIX: dualkey_token::Prefix = dualkey_token::Prefix::new("gw");

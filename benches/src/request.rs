@@ -3,11 +3,11 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Ten fields, as a browser behind a proxy sends them.
+/// A request of ten fields, as a browser behind a proxy sends it.
 ///
 /// # Panics
 ///
-/// If a credential is no text.
+/// If a credential is not a valid field value.
 #[must_use]
 pub fn request(api_key: &[u8], token: &[u8]) -> HeaderMap {
     let rest = [
@@ -28,22 +28,23 @@ pub fn request(api_key: &[u8], token: &[u8]) -> HeaderMap {
     headers
 }
 
-/// Puts other credentials into a request.
+/// Replaces the credentials of a request.
 ///
 /// # Panics
 ///
-/// If a credential is no text.
+/// If a credential is not a valid field value.
 pub fn rewrite(headers: &mut HeaderMap, api_key: &[u8], token: &[u8]) {
-    let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).expect("a credential is text");
+    let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).expect("a valid field value");
     headers.insert(HeaderName::from_static("x-api-key"), value(api_key));
     headers.insert(header::AUTHORIZATION, value(&[b"Bearer ", token].concat()));
 }
 
-/// Two neighbours that differ, swapped: a typing error that only the checksum finds.
+/// The token with its first two differing neighbours swapped: a typing error that only the checksum
+/// detects.
 ///
 /// # Panics
 ///
-/// If this is no token.
+/// If the text is not a token.
 #[must_use]
 pub fn swapped(token: &[u8]) -> Vec<u8> {
     let mut token = token.to_vec();
@@ -52,25 +53,25 @@ pub fn swapped(token: &[u8]) -> Vec<u8> {
     token
 }
 
-/// The answer of a future that does not wait: a decision in memory is made at the first poll.
+/// The output of a future that is ready at its first poll, as a decision from memory is.
 ///
 /// # Panics
 ///
-/// If it waits.
+/// If the future is pending.
 #[inline]
-pub fn at_once<T>(future: impl Future<Output = T>) -> T {
+pub fn ready_or_panic<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("what is decided in memory does not wait"),
+        Poll::Pending => panic!("the future is pending at its first poll"),
     }
 }
 
-/// Numbers in an order that no prefetcher follows, the same each time: SplitMix64.
+/// Pseudo-random numbers (SplitMix64), the same in each run, in an order that defeats the prefetcher.
 #[derive(Clone, Debug)]
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// The numbers that begin here.
+    /// The sequence of this seed.
     #[must_use]
     pub const fn from(seed: u64) -> Self {
         Self(seed)
@@ -89,7 +90,7 @@ impl Numbers {
     ///
     /// # Panics
     ///
-    /// If nothing is below it.
+    /// If the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.draw() % bound as u64).expect("the bound is a usize")
     }

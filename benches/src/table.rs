@@ -6,54 +6,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::is_measuring;
 
-/// One line of a table.
+/// One row of a table.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Row {
     /// What was measured.
     pub work: String,
-    /// How long it took.
+    /// How long it took, in nanoseconds.
     pub nanos: Option<f64>,
-    /// The same in hashes.
+    /// The time in units of one SHA-256 of a token.
     pub hashes: Option<f64>,
-    /// What the target is about, with its unit.
+    /// The value that the target bounds, with its unit.
     pub measured: Option<(f64, String)>,
-    /// The target, in the same unit, and whether it was met.
+    /// The target in the unit of `measured`, and whether it was met.
     pub target: Option<(String, bool)>,
 }
 
 impl Row {
-    /// A line without numbers.
+    /// A row without numbers.
     #[must_use]
     pub fn new(work: &str) -> Self {
         Self { work: work.to_owned(), ..Self::default() }
     }
 
-    /// How long it took.
+    /// Sets the time in nanoseconds.
     #[must_use]
     pub fn nanos(self, nanos: f64) -> Self {
         Self { nanos: Some(nanos), ..self }
     }
 
-    /// How long it took, in hashes.
+    /// Sets the time in hashes.
     #[must_use]
     pub fn hashes(self, hashes: f64) -> Self {
         Self { hashes: Some(hashes), ..self }
     }
 
-    /// Something else that was measured.
+    /// Sets another measured value.
     #[must_use]
     pub fn measured(self, value: f64, unit: &str) -> Self {
         Self { measured: Some((value, unit.to_owned())), ..self }
     }
 
-    /// What was measured should be at most this.
+    /// Sets a measured value with an upper bound as its target.
     #[must_use]
     pub fn at_most(self, value: f64, bound: f64, unit: &str) -> Self {
         let target = Some((format!("≤ {bound} {unit}"), value <= bound));
         Self { target, ..self.measured(value, unit) }
     }
 
-    /// What was measured should be at least this.
+    /// Sets a measured value with a lower bound as its target.
     #[must_use]
     pub fn at_least(self, value: f64, bound: f64, unit: &str) -> Self {
         let target = Some((format!("≥ {bound} {unit}"), value >= bound));
@@ -84,21 +84,21 @@ fn shown(value: f64) -> String {
     }
 }
 
-/// What one benchmark measured together.
+/// Measurements of one benchmark that were taken together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Table {
-    /// What it is about.
+    /// The title, which names the table in the report.
     pub title: String,
-    /// When it was measured.
+    /// The day of the measurement.
     pub date: String,
-    /// How many threads wanted to run, as an average of the minute before it was measured.
+    /// The load average of the minute before the measurement.
     pub load: f64,
-    /// Its lines.
+    /// Its rows.
     pub rows: Vec<Row>,
 }
 
 impl Table {
-    /// The table in Markdown, without the columns in which nothing stands.
+    /// The table in Markdown, without empty columns.
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut lines =
@@ -118,7 +118,7 @@ impl Table {
     }
 }
 
-/// The tables that a benchmark left behind.
+/// The tables that a benchmark wrote to the target folder.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Record {
     /// In the order in which they were first made.
@@ -126,14 +126,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// What this benchmark left in the target folder, if it ran.
+    /// Reads the tables of this benchmark; empty if it has not run.
     #[must_use]
     pub fn read(bench: &str) -> Self {
         let text = fs::read_to_string(path(bench)).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    fn keep(&mut self, table: Table) {
+    fn upsert(&mut self, table: Table) {
         match self.tables.iter_mut().find(|other| other.title == table.title) {
             Some(other) => *other = table,
             None => self.tables.push(table),
@@ -146,7 +146,7 @@ impl Record {
     }
 }
 
-/// Prints a benchmark's tables and keeps them for the report.
+/// Prints a benchmark's tables and writes them to the target folder for the report.
 #[derive(Clone, Copy, Debug)]
 pub struct Report(&'static str);
 
@@ -157,11 +157,11 @@ impl Report {
         Self(bench)
     }
 
-    /// Measures a table, unless the command line asks for something else.
+    /// Measures a table, unless the filter of the command line excludes it.
     ///
     /// # Panics
     ///
-    /// If the target folder can't be written.
+    /// If the target folder cannot be written.
     pub fn table(&self, title: &str, measure: impl FnOnce() -> Vec<Row>) {
         let wanted = env::args().skip(1).find(|arg| !arg.starts_with('-'));
         let is_wanted = wanted.is_none_or(|wanted| format!("{}/{title}", self.0).contains(&wanted));
@@ -183,7 +183,7 @@ impl Report {
             table.markdown()
         );
         let mut record = Record::read(self.0);
-        record.keep(table);
+        record.upsert(table);
         record.write(self.0).expect("the target folder can be written");
     }
 }
@@ -197,7 +197,7 @@ fn path(bench: &str) -> PathBuf {
     target_dir().join(format!("dualkey/{bench}.json"))
 }
 
-/// Where cargo and criterion leave what they make.
+/// The target folder of cargo, which criterion uses too.
 #[must_use]
 pub fn target_dir() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -4,17 +4,18 @@ use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Something to be measured, beside others.
+/// A piece of work to measure beside others.
 pub struct Work<'a> {
     name: String,
     run: Box<dyn FnMut(u64) -> Duration + 'a>,
 }
 
-/// How long a work runs before the next one has its turn: short, so that all see the same machine.
+/// How long a work runs before the next one has its turn: short, so that load on the machine affects
+/// all of them alike.
 const TURN: Duration = Duration::from_micros(200);
 
 impl<'a> Work<'a> {
-    /// Does the same so many times.
+    /// Calls the closure repeatedly.
     pub fn new<T>(name: &str, mut ask: impl FnMut() -> T + 'a) -> Self {
         Self::timed(name, move |times| {
             let start = Instant::now();
@@ -25,8 +26,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Does something with each of these, which are written anew before the time is taken: as a server
-    /// has just read the request that it decides on. It is taken once for all of them.
+    /// Calls `ask` with each of the inputs. They are rewritten before the time is taken, since a
+    /// server has just read the request that it decides on. The time is taken once for all of them.
     pub fn over<R, T>(
         name: &str,
         mut inputs: Vec<R>,
@@ -71,18 +72,18 @@ impl fmt::Debug for Work<'_> {
     }
 }
 
-/// What works took, turn by turn, in nanoseconds.
+/// The times of interleaved works, turn by turn, in nanoseconds per call.
 #[derive(Debug)]
 pub struct Samples(Vec<(String, Vec<f64>)>);
 
 impl Samples {
-    /// The median.
+    /// The median time of this work.
     #[must_use]
     pub fn nanos(&self, name: &str) -> f64 {
         median(self.of(name).to_vec())
     }
 
-    /// The median of what this took in units of what that took in the same round.
+    /// The median, over the rounds, of this work's time divided by that of `unit` in the same round.
     #[must_use]
     pub fn ratio(&self, name: &str, unit: &str) -> f64 {
         median(self.of(name).iter().zip(self.of(unit)).map(|(a, b)| a / b).collect())
@@ -94,8 +95,8 @@ impl Samples {
     }
 }
 
-/// Lets works take turns for so many rounds, so that a busy machine is busy for all of them. Each runs
-/// once if nothing is being measured.
+/// Runs the works in turns for this many rounds, so that other load on the machine affects all of them
+/// alike. Each runs once if nothing is being measured.
 #[must_use]
 pub fn interleave(rounds: usize, mut works: Vec<Work<'_>>) -> Samples {
     let is_measuring = is_measuring();
@@ -112,8 +113,8 @@ pub fn interleave(rounds: usize, mut works: Vec<Work<'_>>) -> Samples {
     samples
 }
 
-/// How many times as much two threads do as one does alone, as the median of rounds. The work is
-/// told which thread it is.
+/// The throughput of two threads divided by that of one, as the median of the rounds. The work receives
+/// the number of its thread.
 pub fn speed_up(rounds: usize, work: impl Fn(usize) + Sync) -> f64 {
     let rounds = if is_measuring() { rounds } else { 1 };
     let times: u64 = if is_measuring() { 50_000 } else { 1 };
@@ -145,8 +146,7 @@ pub fn speed_up(rounds: usize, work: impl Fn(usize) + Sync) -> f64 {
     })
 }
 
-/// Whether this is to measure, and not only to see that everything runs: `cargo bench` without
-/// `--test`.
+/// Whether this run measures (`cargo bench` without `--test`) or only checks that everything runs.
 #[must_use]
 pub fn is_measuring() -> bool {
     let has = |name: &str| std::env::args().any(|arg| arg == name);

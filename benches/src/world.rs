@@ -8,136 +8,137 @@ use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
 
 use crate::{
-    Computed, Numbers, PREFIX, TOKEN_LEN, at_once, partner_key, request, rewrite, token_text,
+    Numbers, PREFIX, SyntheticStore, TOKEN_LEN, partner_key, ready_or_panic, request, rewrite,
+    token_text,
 };
 
-/// The scope that tokens have and routes ask for.
+/// The scope that tokens have and routes require.
 pub const SCOPE: &str = "reservations:read";
 
 /// A catalogue of one scope.
 ///
 /// # Panics
 ///
-/// Never: one name is enough for a catalogue.
+/// Never: a catalogue of one name is valid.
 #[must_use]
 pub fn catalogue() -> Catalogue {
     let catalogue = Catalogue::builder().scope(SCOPE, "Reservations - Read").build();
     catalogue.expect("one name is not declared twice")
 }
 
-/// The system's clock, read as usual, that shows time pass 64 times as fast: the fastest rate that a
-/// policy takes is slower than one thread that asks without a pause.
+/// The system clock, accelerated 64 times. It is read as usual, so that its cost is measured; without
+/// acceleration a single thread would exhaust the fastest rate that a policy allows.
 #[derive(Clone, Copy, Debug)]
-pub struct Fast(Timestamp);
+pub struct AcceleratedClock(Timestamp);
 
-impl Fast {
-    /// A clock that shows the right time now.
+impl AcceleratedClock {
+    /// A clock that shows the correct time now.
     #[must_use]
     pub fn new() -> Self {
         Self(SystemClock.now())
     }
 }
 
-impl Default for Fast {
+impl Default for AcceleratedClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Clock for Fast {
+impl Clock for AcceleratedClock {
     fn now(&self) -> Timestamp {
         let elapsed = SystemClock.now().as_nanos() - self.0.as_nanos();
         Timestamp::from_nanos(self.0.as_nanos() + elapsed * 64)
     }
 }
 
-/// Both limits, and neither is reached on a clock that is [`Fast`]. Burst and daily quota share the
-/// bits of a word.
+/// A policy with a rate and a daily quota, neither of which is reached on an [`AcceleratedClock`]. The
+/// burst and the quota are as large as fits together in one word of state.
 ///
 /// # Panics
 ///
-/// Never: the numbers are those of a policy.
+/// Never: the policy is valid.
 #[must_use]
-pub fn plenty() -> LimitPolicy {
+pub fn ample_policy() -> LimitPolicy {
     let rate = Rate::per_second(NonZeroU32::new(1_000_000).expect("not zero"));
     let burst = NonZeroU32::new((1 << 12) - 1).expect("not zero");
     let daily = NonZeroU32::new((1 << 27) - 1).expect("not zero");
-    LimitPolicy::new(rate, burst).with_daily(daily).expect("the numbers are those of a policy")
+    LimitPolicy::new(rate, burst).with_daily(daily).expect("the policy is valid")
 }
 
-/// A verifier, and the partners and tokens that it has heard of.
+/// A verifier, and the numbers of its partners and tokens.
 #[derive(Debug)]
 pub struct World {
-    /// Who decides.
+    /// The verifier under measurement.
     pub verifier: Verifier,
-    /// What the route asks for.
+    /// What the route requires.
     pub requirement: Requirement,
-    /// How many partners it has heard of.
+    /// How many partners send requests.
     pub partners: usize,
-    /// How many tokens.
+    /// How many tokens they use.
     pub tokens: usize,
 }
 
 impl World {
-    /// With a verifier that has heard of all of these, on a clock that is [`Fast`].
+    /// A verifier that has cached all partners and tokens, on an [`AcceleratedClock`].
     ///
     /// # Panics
     ///
-    /// If one is refused.
+    /// If a request is refused.
     #[must_use]
     pub fn new(partners: usize, tokens: usize) -> Self {
-        let world = Self::asleep(partners, tokens, Fast::new());
+        let world = Self::cold(partners, tokens, AcceleratedClock::new());
         let mut headers = HeaderMap::new();
         for number in 0..partners.max(tokens) {
             let (partner, token) = (number % partners, number % tokens);
             rewrite(&mut headers, &partner_key(partner), &token_text(token));
-            world.verify(&headers).expect("it is known to the store");
+            world.verify(&headers).expect("the store has the partner and the token");
         }
         world
     }
 
-    /// With a verifier that has heard of none of these yet.
+    /// A verifier with an empty cache.
     ///
     /// # Panics
     ///
     /// Never: the scope is declared.
     #[must_use]
-    pub fn asleep(partners: usize, tokens: usize, clock: impl Clock + 'static) -> Self {
+    pub fn cold(partners: usize, tokens: usize, clock: impl Clock + 'static) -> Self {
         let catalogue = catalogue();
         let requirement = catalogue.require_all([SCOPE]).expect("the scope is declared");
-        let store = Arc::new(Computed::of_tokens(tokens));
+        let store = Arc::new(SyntheticStore::of_tokens(tokens));
         let registry = Registry::new(catalogue, PREFIX, store, Arc::new(clock));
         let verifier = Verifier::new(registry).with_max_tokens(tokens);
         Self { verifier, requirement, partners, tokens }
     }
 
-    /// A decision, as a route has it made.
+    /// Decides on a request to the route.
     ///
     /// # Errors
     ///
-    /// The request may not pass.
+    /// The request is refused.
     #[inline]
     pub fn verify(&self, headers: &HeaderMap) -> Result<Grant, Denial> {
-        at_once(self.verifier.verify(headers, &self.requirement))
+        ready_or_panic(self.verifier.verify(headers, &self.requirement))
     }
 
-    /// A registry in memory with a partner that has one permit a day, under this key.
+    /// A registry in memory with a partner of this key that has one permit a day.
     ///
     /// # Panics
     ///
-    /// If the key is none.
+    /// If the key is not a valid API key.
     #[must_use]
     pub fn registry_with_spent_partner(key: &[u8]) -> Registry {
         let registry = Registry::in_memory(catalogue(), PREFIX);
         let policy = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
         let api_key = Some(ApiKey::parse(key).expect("the key is well-formed"));
         let partner = NewPartner { policy, api_key, ..NewPartner::new("Spent") };
-        let _partner = at_once(registry.register_partner(partner)).expect("the key is free");
+        let _partner = ready_or_panic(registry.register_partner(partner)).expect("the key is free");
         registry
     }
 }
 
-/// Requests with a partner and a token that are drawn anew each time.
+/// Requests whose partner and token are drawn at random.
 #[derive(Debug)]
 pub struct Requests {
     numbers: Numbers,
@@ -146,7 +147,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Requests to this world.
+    /// Requests with the credentials of this world.
     #[must_use]
     pub fn to(world: &World) -> Self {
         Self {
@@ -156,13 +157,13 @@ impl Requests {
         }
     }
 
-    /// As many as a first-level cache holds.
+    /// A batch of requests that fits into the first-level cache of a processor.
     #[must_use]
     pub fn first(&self) -> Vec<HeaderMap> {
         vec![request(&self.partners[0], &self.tokens[0]); 32]
     }
 
-    /// Makes this another request.
+    /// Draws other credentials for this request.
     pub fn renew(&mut self, headers: &mut HeaderMap) {
         let partner = self.numbers.below(self.partners.len());
         let token = self.numbers.below(self.tokens.len());

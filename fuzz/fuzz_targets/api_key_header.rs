@@ -1,5 +1,5 @@
-//! The field of the partner key, in no, one or several lines, is read as an automaton reads it that
-//! looks at each byte once; and it is never taken for the field of the bearer token.
+//! The field of the partner key, in zero, one or several lines, is parsed as by a state machine that
+//! reads each byte once. It is never mistaken for the field of the bearer token.
 #![no_main]
 
 use dualkey_fuzz::{field_lines, request};
@@ -17,11 +17,11 @@ fuzz_target!(|data: &[u8]| -> Corpus {
 });
 
 #[derive(Clone, Copy)]
-enum At {
+enum State {
     Start,
     Key,
     End,
-    Nowhere,
+    Invalid,
 }
 
 fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
@@ -30,22 +30,22 @@ fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
         [line] => line,
         [_, _, ..] => return Err(CredentialError::Repeated),
     };
-    let (mut at, mut key) = (At::Start, Vec::new());
+    let (mut state, mut key) = (State::Start, Vec::new());
     for byte in *line {
-        at = match (at, byte) {
-            (At::Start, b' ' | b'\t') => At::Start,
-            (At::Key | At::End, b' ' | b'\t') => At::End,
-            (At::Start | At::Key, b'"' | b',' | b';' | b'\\') => At::Nowhere,
-            (At::Start | At::Key, b'!'..=b'~') => {
+        state = match (state, byte) {
+            (State::Start, b' ' | b'\t') => State::Start,
+            (State::Key | State::End, b' ' | b'\t') => State::End,
+            (State::Start | State::Key, b'"' | b',' | b';' | b'\\') => State::Invalid,
+            (State::Start | State::Key, b'!'..=b'~') => {
                 key.push(*byte);
-                At::Key
+                State::Key
             }
-            _ => At::Nowhere,
+            _ => State::Invalid,
         };
     }
-    match at {
-        At::Start => Err(CredentialError::Missing),
-        At::Key | At::End if matches!(key.len(), 8..=128) => Ok(key),
-        At::Key | At::End | At::Nowhere => Err(CredentialError::Malformed),
+    match state {
+        State::Start => Err(CredentialError::Missing),
+        State::Key | State::End if matches!(key.len(), 8..=128) => Ok(key),
+        State::Key | State::End | State::Invalid => Err(CredentialError::Malformed),
     }
 }

@@ -1,5 +1,5 @@
-//! The field of the bearer token, in no, one or several lines, is read as an automaton reads it that
-//! looks at each byte once; and it is never taken for the field of the partner key.
+//! The field of the bearer token, in zero, one or several lines, is parsed as by a state machine that
+//! reads each byte once. It is never mistaken for the field of the partner key.
 #![no_main]
 
 use dualkey_fuzz::{field_lines, request};
@@ -16,16 +16,16 @@ fuzz_target!(|data: &[u8]| -> Corpus {
 });
 
 #[derive(Clone, Copy)]
-enum At {
+enum State {
     Start,
     Scheme,
     Spaces,
-    /// White space that holds a tab: nothing may follow.
+    /// White space with a tab: only white space may follow.
     Tabs,
     Token,
     Padding,
     End,
-    Nowhere,
+    Invalid,
 }
 
 fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
@@ -34,24 +34,24 @@ fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
         [line] => line,
         [_, _, ..] => return Err(CredentialError::Repeated),
     };
-    let (mut at, mut scheme, mut token) = (At::Start, Vec::new(), Vec::new());
+    let (mut state, mut scheme, mut token) = (State::Start, Vec::new(), Vec::new());
     let (mut length, mut since_visible) = (0, 0);
     for byte in *line {
-        at = match (at, byte) {
-            (At::Start, b' ' | b'\t') => continue,
-            (At::Start | At::Scheme, byte) if is_scheme(*byte) => At::Scheme,
-            (At::Start, _) => return Err(CredentialError::Missing),
-            (At::Scheme, _) if scheme != b"bearer" => return Err(CredentialError::Missing),
-            (At::Scheme | At::Spaces, b' ') => At::Spaces,
-            (At::Scheme | At::Spaces, b'\t') | (At::Tabs, b' ' | b'\t') => At::Tabs,
-            (At::Spaces | At::Token, byte) if is_token(*byte) => At::Token,
-            (At::Token | At::Padding, b'=') => At::Padding,
-            (At::Token | At::Padding | At::End, b' ' | b'\t') => At::End,
-            _ => At::Nowhere,
+        state = match (state, byte) {
+            (State::Start, b' ' | b'\t') => continue,
+            (State::Start | State::Scheme, byte) if is_scheme(*byte) => State::Scheme,
+            (State::Start, _) => return Err(CredentialError::Missing),
+            (State::Scheme, _) if scheme != b"bearer" => return Err(CredentialError::Missing),
+            (State::Scheme | State::Spaces, b' ') => State::Spaces,
+            (State::Scheme | State::Spaces, b'\t') | (State::Tabs, b' ' | b'\t') => State::Tabs,
+            (State::Spaces | State::Token, byte) if is_token(*byte) => State::Token,
+            (State::Token | State::Padding, b'=') => State::Padding,
+            (State::Token | State::Padding | State::End, b' ' | b'\t') => State::End,
+            _ => State::Invalid,
         };
-        match at {
-            At::Scheme => scheme.push(byte.to_ascii_lowercase()),
-            At::Token | At::Padding => token.push(*byte),
+        match state {
+            State::Scheme => scheme.push(byte.to_ascii_lowercase()),
+            State::Token | State::Padding => token.push(*byte),
             _ => {}
         }
         since_visible += 1;
@@ -59,20 +59,22 @@ fn read_byte_by_byte(lines: &[&[u8]]) -> Result<Vec<u8>, CredentialError> {
             (length, since_visible) = (length + since_visible, 0);
         }
     }
-    match at {
-        At::Start | At::Scheme | At::Spaces | At::Tabs => Err(CredentialError::Missing),
-        At::Token | At::Padding | At::End if length <= 512 => Ok(token),
-        At::Token | At::Padding | At::End | At::Nowhere => Err(CredentialError::Malformed),
+    match state {
+        State::Start | State::Scheme | State::Spaces | State::Tabs => Err(CredentialError::Missing),
+        State::Token | State::Padding | State::End if length <= 512 => Ok(token),
+        State::Token | State::Padding | State::End | State::Invalid => {
+            Err(CredentialError::Malformed)
+        }
     }
 }
 
-/// `tchar`, RFC 9110 §5.6.2.
+/// A `tchar` (RFC 9110 §5.6.2).
 fn is_scheme(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'z' | b'|' | b'~' | b'!' | b'#'..=b'\''
         | b'*' | b'+' | b'-' | b'.')
 }
 
-/// `token68` without its padding, RFC 9110 §11.2.
+/// A character of `token68` other than its padding (RFC 9110 §11.2).
 fn is_token(byte: u8) -> bool {
     matches!(byte, b'+' | b'-'..=b'9' | b'A'..=b'Z' | b'_' | b'a'..=b'z' | b'~')
 }

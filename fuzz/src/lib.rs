@@ -1,4 +1,4 @@
-//! What the fuzz targets share: how bytes become field lines, and numbers become policies.
+//! Support for the fuzz targets: converts bytes to field lines, and numbers to policies.
 
 use std::num::NonZeroU32;
 
@@ -6,14 +6,15 @@ use arbitrary::Arbitrary;
 use dualkey_limit::{LimitPolicy, Rate};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The field lines that these bytes write, one a line; so a seed is a field's value as it stands.
+/// Splits bytes into at most three field lines, one per line; so a corpus file is a field's value as
+/// it is.
 #[must_use]
 pub fn field_lines(bytes: &[u8]) -> Vec<&[u8]> {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
     lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)).take(3).collect()
 }
 
-/// A request with these lines of one field, if a field can hold them.
+/// A request with these lines of one field; none if a line is not a valid field value.
 #[must_use]
 pub fn request(name: &HeaderName, lines: &[&[u8]]) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
@@ -23,7 +24,7 @@ pub fn request(name: &HeaderName, lines: &[&[u8]]) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// What a [`Rate`] counts by.
+/// The period of a [`Rate`].
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Per {
     /// [`Rate::per_second`].
@@ -37,7 +38,7 @@ pub enum Per {
 }
 
 impl Per {
-    /// So many permits in this time.
+    /// The rate of this many permits per period.
     #[must_use]
     pub fn rate(self, permits: NonZeroU32) -> Rate {
         match self {
@@ -49,7 +50,7 @@ impl Per {
     }
 }
 
-/// A number above zero of which the small ones are as likely as the large ones.
+/// A number above zero, drawn so that small and large numbers are equally likely.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Number {
     value: u32,
@@ -63,7 +64,7 @@ impl Number {
     }
 }
 
-/// The numbers of a policy that can be built.
+/// The numbers of a valid policy.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Numbers {
     per: Per,
@@ -73,7 +74,8 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// The policy of these numbers, without its daily quota if that does not fit beside the burst.
+    /// The policy of these numbers, without a daily quota if the quota and the burst together are too
+    /// large.
     #[must_use]
     pub fn policy(&self) -> LimitPolicy {
         let rate = self.per.rate(self.permits.up_to(1_000_000));

@@ -1,5 +1,5 @@
-//! Does one thing as often as it is told, for callgrind to count its instructions: `count parse 1000`.
-//! It is always the same time, and the names are those in `instructions.txt`.
+//! Repeats one operation, so that callgrind can count its instructions: `count parse 1000` parses 1,000
+//! times. The names are those in `instructions.txt`, and the clock is fixed.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -14,18 +14,18 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let work = args.next().unwrap_or_default();
     let times: u64 = args.next().and_then(|times| times.parse().ok()).unwrap_or(1);
-    let mut ask = work_named(&work).unwrap_or_else(|| panic!("there is no work named {work:?}"));
+    let mut ask = work_named(&work).unwrap_or_else(|| panic!("no operation is named {work:?}"));
     for turn in 0..times {
         ask(turn);
     }
 }
 
-/// It is told its turn.
+/// An operation, with the number of the repetition.
 type Ask = Box<dyn FnMut(u64)>;
 
 fn work_named(name: &str) -> Option<Ask> {
     let text = token_text(0);
-    let policy = dualkey_benches::plenty();
+    let policy = dualkey_benches::ample_policy();
     Some(match name {
         "parse" => Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(text)))),
         "parse-refused" => {
@@ -49,12 +49,12 @@ fn work_named(name: &str) -> Option<Ask> {
             Box::new(move |turn| ask(limiter.take(black_box(&1), at(turn), 1)))
         }
         "verify" => {
-            let world = World::asleep(1, 1, FakeClock::new(NOW));
+            let world = World::cold(1, 1, FakeClock::new(NOW));
             let headers = request(&partner_key(0), &text);
             Box::new(move |_| ask(world.verify(black_box(&headers))))
         }
         "partner-look-up" => {
-            let world = World::asleep(1, 1, FakeClock::new(NOW));
+            let world = World::cold(1, 1, FakeClock::new(NOW));
             let mut headers = request(&partner_key(0), &text);
             headers.remove("authorization");
             Box::new(move |_| ask(world.verify(black_box(&headers))))

@@ -11,29 +11,29 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAcce
 
 use crate::problem::Problem;
 
-/// The largest body that is read, in bytes.
+/// The maximum length of a request body, in bytes.
 pub(crate) const MAX_BODY: usize = 16 * 1024;
 
-/// How long a body may take to arrive.
+/// The time within which a body must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What an endpoint takes as its body: one JSON object.
+/// The body of an endpoint: one JSON object.
 pub(crate) trait Shape: DeserializeOwned {
-    /// What the object looks like, for a caller who sent another.
+    /// A description of the object for the problem that answers another body.
     const SHAPE: &'static str;
 
-    /// Whether the values are within bounds; if not, what bounds them.
+    /// Checks the bounds of the values; the problem names the bound that is exceeded.
     fn check(&self) -> Result<(), Problem>;
 }
 
-/// A body that was read, and is what the endpoint takes.
+/// An extractor of a validated body.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: Shape, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !says_json(request.headers()) {
+        if !is_media_type_json(request.headers()) {
             return Err(Problem::unsupported_media_type());
         }
         let bytes = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state));
@@ -66,15 +66,14 @@ fn is_json(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
-fn says_json(headers: &HeaderMap) -> bool {
+fn is_media_type_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
         && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Takes a JSON object and nothing else: a derived `Deserialize` alone would take an array of the
-/// fields too.
+/// Accepts only a JSON object: a derived `Deserialize` alone would accept an array of the fields too.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -97,7 +96,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads a field that may be absent, and minds a `null` where it is there.
+/// Deserializes a field that may be absent, but not `null` unless `T` allows it.
 pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -106,7 +105,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// The `{id}` of a path.
+/// An extractor of the `{id}` of a path.
 pub(crate) struct Id(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -115,7 +114,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(Problem::not_found()), // not UTF-8, so nobody's id
+            Err(_) => Err(Problem::not_found()), // not UTF-8, so no record has this id
         }
     }
 }

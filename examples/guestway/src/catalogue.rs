@@ -1,6 +1,6 @@
 use dualkey::{Catalogue, Prefix};
 
-/// What the tokens of the Open API begin with.
+/// The prefix of the Open API's tokens.
 pub const PREFIX: Prefix = Prefix::new("gw");
 
 /// The scopes of the Open API, in the order in which the product lists them.
@@ -29,12 +29,12 @@ const FULL_READ: &str = "full:read";
 const FULL_EDIT: &str = "full:edit";
 const SEND: &str = "messages:send";
 
-/// The scopes that a token of the Open API can carry, and what they imply: full access to read is
-/// every `…:read`, full access to edit is everything, and whoever edits a resource reads it.
+/// The scopes of the Open API and their implications: `full:read` implies every `…:read`, `full:edit`
+/// implies everything, and `…:edit` implies `…:read` of the same resource.
 ///
 /// # Panics
 ///
-/// Never: the declaration is fixed, and a test builds it.
+/// Never: the declarations are constant and covered by a test.
 #[must_use]
 pub fn catalogue() -> Catalogue {
     let names = || SCOPES.iter().map(|(name, _)| *name);
@@ -53,7 +53,7 @@ pub fn catalogue() -> Catalogue {
         .implies(FULL_READ, reads)
         .implies(FULL_EDIT, edits.chain([FULL_READ, SEND]))
         .build()
-        .expect("the scopes are declared once each, and imply each other without a circle")
+        .expect("each scope is declared once, and the implications have no cycle")
 }
 
 #[cfg(test)]
@@ -67,18 +67,18 @@ mod tests {
     }
 
     #[test]
-    fn full_access_to_read_is_every_read_and_nothing_else() {
+    fn full_read_implies_every_read_scope_and_nothing_else() {
         let reads = SCOPES.iter().map(|(name, _)| *name).filter(|name| name.ends_with(":read"));
         assert_eq!(implied_by("full:read"), reads.collect::<Vec<_>>());
     }
 
     #[test]
-    fn full_access_to_edit_is_everything() {
+    fn full_edit_implies_every_scope() {
         assert_eq!(implied_by("full:edit").len(), SCOPES.len());
     }
 
     #[test]
-    fn who_edits_a_resource_reads_it_and_no_other() {
+    fn an_edit_scope_implies_only_the_read_scope_of_its_resource() {
         for resource in ["conversations", "custom-fields"] {
             let both = [format!("{resource}:read"), format!("{resource}:edit")];
             assert_eq!(implied_by(&both[1]), both);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_are_listed_in_the_order_of_their_declaration() {
+    fn scopes_are_listed_in_declaration_order() {
         let catalogue = catalogue();
         let listed = catalogue.scopes().iter().map(|scope| (scope.name(), scope.label()));
         assert_eq!(listed.collect::<Vec<_>>(), SCOPES);

@@ -18,7 +18,7 @@ use crate::records::Records;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
-/// How lists look.
+/// The response body of a list.
 #[derive(Serialize)]
 pub(crate) struct List<T> {
     data: Vec<T>,
@@ -34,7 +34,7 @@ pub(crate) async fn health() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok" }))
 }
 
-/// A handler that lists all that the organization has of one kind.
+/// A handler that lists all records of one kind.
 pub(crate) fn list<T: Clone + 'static>(
     of: fn(&Records) -> &[T],
 ) -> impl Fn(Grant, State<Organizations>) -> Ready<Json<List<T>>> + Clone + Send + Sync + 'static {

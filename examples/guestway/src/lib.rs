@@ -1,5 +1,5 @@
-//! The Guestway Open API, rebuilt on [`dualkey`]: a program with two headers, a catalogue of scopes and a
-//! table of endpoints.
+//! The Guestway Open API, rebuilt on [`dualkey`]: an example of a program with two credential headers,
+//! a catalogue of scopes, and a table of endpoints.
 //!
 //! ```
 //! use guestway::{PREFIX, catalogue, router};
@@ -11,7 +11,8 @@
 //! # Ok::<(), dualkey::UnknownScopes>(())
 //! ```
 //!
-//! `endpoints.rs` declares each endpoint with the scope that it requires, `catalogue.rs` the scopes.
+//! `endpoints.rs` is the table of endpoints with the scope that each requires; `catalogue.rs` declares
+//! the scopes.
 
 mod body;
 mod catalogue;

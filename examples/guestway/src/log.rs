@@ -5,8 +5,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use dualkey::Denial;
 
-/// Logs each request with its outcome: its route and not its path, since callers put secrets where
-/// they do not belong.
+/// Logs each request with its outcome. It logs the route and not the path, since a path may contain a
+/// misplaced secret.
 pub(crate) async fn log(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();

@@ -1,5 +1,5 @@
-//! The records that the API shows. Names of fields are camelCase on the wire, days are ISO 8601
-//! dates, instants are ISO 8601 date-times in UTC.
+//! The records of the API. In JSON, field names are camelCase, days are ISO 8601 dates, and instants
+//! are ISO 8601 date-times in UTC.
 
 mod custom_field;
 mod inbox;

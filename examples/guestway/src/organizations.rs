@@ -8,32 +8,32 @@ use jiff::tz::TimeZone;
 use crate::records::Records;
 use crate::sample;
 
-/// What each organization has, in memory. An organization gets sample data when it is first asked
-/// for. Clones share the data.
+/// The records of each organization, in memory. An organization gets sample data at its first request.
+/// Clones share the data.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Organizations(Arc<Mutex<Held>>);
+pub(crate) struct Organizations(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct State {
     records: HashMap<OrganizationId, Records>,
-    /// In the order in which they came.
+    /// Oldest first.
     order: VecDeque<OrganizationId>,
 }
 
-/// How many organizations are held. Beyond, the one that came first starts afresh.
+/// The maximum number of organizations. Beyond it, the oldest one is dropped and starts over.
 const MAX_ORGANIZATIONS: usize = 256;
 
 impl Organizations {
-    /// Reads or changes what this organization has. Nothing else reaches another's data: a handler
-    /// has its organization from its grant.
+    /// Reads or changes the records of this organization. Handlers take the organization from their
+    /// grant, so that they never reach another's records.
     pub(crate) fn with<T>(&self, id: &OrganizationId, f: impl FnOnce(&mut Records) -> T) -> T {
-        // A poisoned lock is of no concern: each change is made by one assignment or push.
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        f(held.records(id))
+        // A poisoned lock is harmless: each change is one assignment or push.
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f(state.records(id))
     }
 }
 
-impl Held {
+impl State {
     fn records(&mut self, id: &OrganizationId) -> &mut Records {
         if !self.records.contains_key(id) {
             self.make_room();
@@ -59,7 +59,7 @@ mod tests {
     use super::{MAX_ORGANIZATIONS, Organizations};
 
     #[test]
-    fn beyond_the_bound_the_organization_that_came_first_starts_afresh() {
+    fn beyond_the_bound_the_oldest_organization_starts_over() {
         let organizations = Organizations::default();
         let rename = |name: &str| {
             organizations.with(&name.into(), |of| of.organization.name = "Changed".to_owned());

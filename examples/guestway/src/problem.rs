@@ -3,8 +3,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// What went wrong with a request that the guard let through, as problem details (RFC 9457 §3) with
-/// the members of the guard's own refusals. It repeats nothing that the caller sent.
+/// An error of a request that passed the guard, as problem details (RFC 9457 §3) with the members of
+/// the guard's own refusals. It repeats no part of the request.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -23,7 +23,7 @@ struct Members<'a> {
 }
 
 impl Problem {
-    /// The same for what does not exist and for what belongs to another organization.
+    /// The record does not exist or belongs to another organization: the answer is the same.
     pub(crate) fn not_found() -> Self {
         let detail = "This organization has nothing at this address.";
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
@@ -34,7 +34,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "body_malformed", detail)
     }
 
-    /// The body is JSON, and not what the endpoint takes.
+    /// The body is JSON, but not a valid one for the endpoint.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "body_invalid", detail)
     }

@@ -1,5 +1,5 @@
-/// Numbers that follow from a name, the same at each start: SplitMix64, seeded by FNV-1a. Sample data
-/// is drawn from it; no secret is.
+/// Pseudo-random numbers derived from a name (SplitMix64, seeded by FNV-1a), the same at each start.
+/// Only sample data is drawn from it, never a secret.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 

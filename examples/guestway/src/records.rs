@@ -8,7 +8,7 @@ use crate::model::{
 use crate::problem::Problem;
 use crate::random::Random;
 
-/// Everything that one organization has.
+/// All records of one organization.
 #[derive(Clone, Debug)]
 pub(crate) struct Records {
     pub(crate) organization: Organization,
@@ -26,11 +26,11 @@ pub(crate) struct Records {
     pub(crate) messages: Vec<Message>,
     pub(crate) custom_fields: Vec<CustomField>,
     pub(crate) whatsapp_templates: Vec<WhatsAppTemplate>,
-    /// Where ids are drawn from.
+    /// The source of new ids.
     pub(crate) random: Random,
 }
 
-/// How many messages of a conversation are kept: the latest.
+/// The maximum number of messages of a conversation. Beyond it, the oldest one is dropped.
 pub(crate) const MAX_MESSAGES: usize = 50;
 
 impl Records {
@@ -38,7 +38,7 @@ impl Records {
         self.reservations.iter().find(|one| one.id == id).ok_or_else(Problem::not_found)
     }
 
-    /// The codes that open locks during this stay.
+    /// The lock codes of this reservation.
     pub(crate) fn accesses_of(&self, reservation: &str) -> Result<Vec<ReservationAccess>, Problem> {
         self.reservation(reservation)?;
         let of = self.accesses.iter().filter(|access| access.reservation_id == reservation);
@@ -69,7 +69,7 @@ impl Records {
         let is_known = change.assignee_id.iter().flatten().all(is_user);
         let conversation = self.conversation_mut(id)?;
         if !is_known {
-            return Err(Problem::invalid("The assigneeId is no user of this organization."));
+            return Err(Problem::invalid("The assigneeId is not a user of this organization."));
         }
         if let Some(status) = change.status {
             conversation.status = status;
@@ -95,11 +95,11 @@ impl Records {
             sent_at: now,
         };
         self.messages.push(message.clone());
-        self.drop_messages_beyond_bound(conversation);
+        self.drop_oldest_beyond_bound(conversation);
         Ok(message)
     }
 
-    fn drop_messages_beyond_bound(&mut self, conversation: &str) {
+    fn drop_oldest_beyond_bound(&mut self, conversation: &str) {
         let is_of = |message: &Message| message.conversation_id == conversation;
         if self.messages.iter().filter(|message| is_of(message)).count() > MAX_MESSAGES
             && let Some(oldest) = self.messages.iter().position(is_of)

@@ -1,5 +1,5 @@
-//! Sample data, drawn from an organization's id: the same at each start, but for the days, which lie
-//! around today. No two organizations have an id of a record in common.
+//! Sample data, derived from an organization's id: the same at each start, except for the days, which
+//! are relative to today. No two organizations share the id of a record.
 
 mod places;
 mod stays;
@@ -14,13 +14,14 @@ use crate::model::{
 use crate::random::Random;
 use crate::records::Records;
 
-/// The organizations that have a name of their own, with their city. Every other one bears its id.
+/// The organizations with a name of their own: id, name, city, time zone and currency. The name of
+/// every other organization is its id.
 const NAMED: [(&str, &str, &str, &str, &str); 2] = [
     ("harbour-stays", "Harbour Stays", "Lisbon", "Europe/Lisbon", "EUR"),
     ("alpine-homes", "Alpine Homes", "Davos", "Europe/Zurich", "CHF"),
 ];
 
-/// What an organization has when it is first asked for.
+/// The initial records of an organization.
 pub(crate) fn records(id: &OrganizationId, today: Date) -> Records {
     let mut random = Random::seeded(id.as_str());
     let (organization, city) = organization(id.as_str(), &mut random);

@@ -15,17 +15,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How many connections are served at a time. More wait to be accepted.
+/// The maximum number of open connections. Further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 1_000;
 
-/// How long a client may take over the head of a request, and keep an idle HTTP/1.1 connection.
+/// The time within which a client must send the head of a request. An idle HTTP/1.1 connection is
+/// closed after the same time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long open connections are waited for when serving ends.
+/// How long a shutdown waits for open connections.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Serves HTTP/1.1 and HTTP/2 with prior knowledge, until `stop` is ready. Requests under way then
-/// have 3 seconds to end.
+/// Serves HTTP/1.1 and HTTP/2 with prior knowledge, until `stop` is ready. Requests in progress then
+/// have 3 seconds to complete.
 pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -42,16 +43,16 @@ pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output 
     drop(listener);
     tokio::select! {
         () = graceful.shutdown() => {}
-        () = sleep(GRACE) => tracing::warn!("connections that do not end are cut off"),
+        () = sleep(GRACE) => tracing::warn!("open connections are cut off"),
     }
 }
 
-/// The next connection. Where the machine has no room for one, the wait is for some to end.
+/// Accepts the next connection. When the process is out of file descriptors, it retries each second.
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            Err(error) if is_of_the_connection(error.kind()) => {}
+            Err(error) if is_per_connection(error.kind()) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections");
                 sleep(Duration::from_secs(1)).await;
@@ -60,7 +61,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-const fn is_of_the_connection(error: ErrorKind) -> bool {
+const fn is_per_connection(error: ErrorKind) -> bool {
     matches!(
         error,
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
@@ -69,10 +70,10 @@ const fn is_of_the_connection(error: ErrorKind) -> bool {
 
 async fn connection(stream: TcpStream, app: Router, watcher: Watcher) {
     let _ = stream.set_nodelay(true);
-    let heard = Arc::new(AtomicBool::new(false));
+    let has_request = Arc::new(AtomicBool::new(false));
     let app = TowerToHyperService::new(app);
     let service = service_fn(|request| {
-        heard.store(true, Ordering::Relaxed);
+        has_request.store(true, Ordering::Relaxed);
         app.call(request)
     });
     let builder = builder();
@@ -83,15 +84,15 @@ async fn connection(stream: TcpStream, app: Router, watcher: Watcher) {
                 tracing::debug!(error = &*error, "a connection ended early");
             }
         }
-        () = silence(&heard) => tracing::debug!("a connection brought no request"),
+        () = no_request(&has_request) => tracing::debug!("a connection sent no request"),
     }
 }
 
-/// Ends when a connection has brought no request in time. The timeout of HTTP/1.1 alone does not see a
-/// client that sends too little to tell which version it speaks.
-async fn silence(heard: &AtomicBool) {
+/// Completes when a connection has sent no request in time. The timeout of HTTP/1.1 alone does not
+/// cover a client that sends too few bytes to detect the version of HTTP.
+async fn no_request(has_request: &AtomicBool) {
     sleep(HEADER_TIMEOUT).await;
-    if heard.load(Ordering::Relaxed) {
+    if has_request.load(Ordering::Relaxed) {
         pending::<()>().await;
     }
 }

@@ -1,16 +1,16 @@
 use std::fmt::Write as _;
 
-/// Bars from left to right, in groups of which each answers the same question.
+/// A bar chart: horizontal bars, in groups.
 pub(crate) struct Chart {
     pub(crate) title: &'static str,
-    /// What the bars are in, and which of them is better.
+    /// The unit of the bars, and whether a shorter or a longer one is better.
     pub(crate) subtitle: &'static str,
-    /// Behind each value.
+    /// The unit behind each value.
     pub(crate) unit: &'static str,
     pub(crate) groups: Vec<Group>,
 }
 
-/// Under one heading, or under none if it is empty.
+/// Bars under one heading, which may be empty.
 pub(crate) struct Group {
     pub(crate) heading: &'static str,
     pub(crate) bars: Vec<Bar>,
@@ -22,7 +22,8 @@ pub(crate) struct Bar {
     pub(crate) is_ours: bool,
 }
 
-/// The colours for a page: the page chooses the image, for an image cannot see where it is.
+/// The colours for a light or a dark page. The page chooses between two images, since an image cannot
+/// see its page.
 pub(crate) struct Palette {
     text: &'static str,
     subtitle: &'static str,
@@ -53,7 +54,7 @@ impl Chart {
         self.head(top, colours) + &body + "</svg>\n"
     }
 
-    /// Says where it ends.
+    /// Returns where the group ends.
     fn draw_group(&self, svg: &mut String, mut top: f64, group: &Group) -> f64 {
         if !group.heading.is_empty() {
             let (baseline, text) = (top + 15.0, escaped(group.heading));

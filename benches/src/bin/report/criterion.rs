@@ -4,7 +4,7 @@ use std::path::Path;
 use dualkey_benches::target_dir;
 use serde_json::Value;
 
-/// The groups, with the line that each is to be read beside.
+/// The groups, each with the benchmark that is its unit.
 const GROUPS: [(&str, Option<&str>); 4] = [
     ("token", Some("sha256")),
     ("scope", None),
@@ -12,7 +12,7 @@ const GROUPS: [(&str, Option<&str>); 4] = [
     ("verify", Some("sha256")),
 ];
 
-/// What criterion estimated in its last run.
+/// The estimates of criterion's last run.
 pub(crate) fn tables() -> String {
     GROUPS.into_iter().filter_map(|(group, unit)| table(group, unit)).collect()
 }
@@ -38,7 +38,7 @@ fn table(group: &str, unit: Option<&str>) -> Option<String> {
     (!lines.is_empty()).then(|| text + "\n")
 }
 
-/// Each folder with a `new/estimates.json` is a benchmark.
+/// Collects the benchmarks: the folders with a `new/estimates.json`.
 fn collect(folder: &Path, name: &str, lines: &mut Vec<(String, f64)>) {
     if let Some(nanos) = estimate(&folder.join("new/estimates.json")) {
         lines.push((name.to_owned(), nanos));

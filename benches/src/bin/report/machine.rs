@@ -19,7 +19,7 @@ const PEERS: [&str; 13] = [
     "dualkey",
 ];
 
-/// What the numbers belong to: the machine, the compiler, and the versions of what was measured.
+/// The environment of the measurements: the machine, the compiler, and the versions of the packages.
 pub(crate) fn described() -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let sha = if cpu("flags").contains(" sha_ni") { "with" } else { "without" };
@@ -27,7 +27,7 @@ pub(crate) fn described() -> String {
         "Measured on {} ({cores} cores, {sha} SHA extensions, {}), {}, with {}.\n\n",
         cpu("model name"),
         kernel(),
-        said(Command::new("rustc").arg("--version")),
+        output_of(Command::new("rustc").arg("--version")),
         PEERS.iter().filter_map(|name| version(name)).collect::<Vec<_>>().join(", "),
     )
 }
@@ -39,10 +39,10 @@ fn cpu(field: &str) -> String {
 }
 
 fn kernel() -> String {
-    said(Command::new("uname").args(["-s", "-r"]))
+    output_of(Command::new("uname").args(["-s", "-r"]))
 }
 
-fn said(command: &mut Command) -> String {
+fn output_of(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
 }

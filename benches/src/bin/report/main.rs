@@ -1,5 +1,5 @@
-//! Makes the results in `benches/README.md` and the charts from what the benchmarks left in `target`:
-//! their tables, and criterion's estimates.
+//! Renders the results in `benches/README.md` and the charts from what the benchmarks wrote to the
+//! target folder: their tables, and criterion's estimates.
 
 mod chart;
 mod criterion;
@@ -48,7 +48,7 @@ fn results() -> String {
     text + &criterion::tables()
 }
 
-/// The charts, each for the page that the reader has.
+/// The charts in Markdown, each in the colours of the reader's page.
 fn pictures() -> String {
     let mut text = String::new();
     for (name, chart) in charts() {
@@ -66,7 +66,7 @@ fn taken(table: &Table) -> String {
     format!("{}, load {:.1}{busy}.\n", table.date, table.load)
 }
 
-/// A chart for each question that a reader has; one whose tables are missing is left as it is.
+/// The charts whose tables exist; the others keep their files.
 fn charts() -> Vec<(&'static str, Chart)> {
     let charts = [
         ("decision", decision()),
@@ -81,24 +81,25 @@ fn table(bench: &str, title: &str) -> Option<Table> {
     Record::read(bench).tables.into_iter().find(|table| table.title == title)
 }
 
-/// A bar for each line that has this value.
+/// A bar for each row that has this value.
 fn bars<'a>(
     rows: impl IntoIterator<Item = &'a Row>,
     value: impl Fn(&Row) -> Option<f64>,
 ) -> Vec<Bar> {
     let bar = |row: &Row| {
-        let (label, is_ours) = (row.work.clone(), row.work.contains("ollgate"));
+        let (label, is_ours) =
+            (row.work.clone(), row.work.to_ascii_lowercase().starts_with("dualkey"));
         Some(Bar { label, value: value(row)?, is_ours })
     };
     rows.into_iter().filter_map(bar).collect()
 }
 
-/// The lines of these names, in their order.
+/// The rows of these names, in this order.
 fn named<'a>(table: &'a Table, works: &[&str]) -> Vec<&'a Row> {
     works.iter().filter_map(|work| table.rows.iter().find(|row| row.work == *work)).collect()
 }
 
-/// The lines of these names of one table, under a heading of their own.
+/// The rows of these names of one table, under a heading of their own.
 fn group(
     heading: &'static str,
     table: Option<Table>,
@@ -108,7 +109,7 @@ fn group(
     Some(Group { heading, bars: bars(named(&table?, works), length) })
 }
 
-/// The one that matters, for the README of the repository.
+/// The chart that the README of the repository shows too.
 fn decision() -> Option<Chart> {
     let works = ["Dualkey", "by hand, lean", "by hand, plain"];
     let group = |heading, title| group(heading, table("decision", title), &works, |row| row.hashes);
@@ -150,7 +151,7 @@ fn layers() -> Option<Chart> {
     })
 }
 
-/// What takes a thousand times as long would leave no bar of the others.
+/// Values above 10 µs are left out: beside them the other bars would be invisible.
 fn peers() -> Option<Chart> {
     let table = table("peers", "a bearer credential, hot")?;
     let fast = |row: &Row| row.nanos.filter(|nanos| *nanos < 10_000.0);

@@ -4,7 +4,7 @@ use serde_json::Number;
 use crate::body::{Shape, present};
 use crate::problem::Problem;
 
-/// What the product does not know of, and an organization wants to keep.
+/// A field that an organization defines in addition to those of the product.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CustomField {
@@ -50,7 +50,7 @@ impl Content {
     }
 }
 
-/// A change of a custom field: what is absent stays as it is. A value keeps its type.
+/// A change of a custom field: absent fields do not change. A value keeps its type.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CustomFieldChange {
@@ -66,8 +66,8 @@ impl CustomFieldChange {
 }
 
 impl Shape for CustomFieldChange {
-    const SHAPE: &'static str = "an object of which each field may be absent: name (a string) and \
-                                 value (a string, number or boolean)";
+    const SHAPE: &'static str = "an object with the optional fields name (a string) and value (a \
+                                 string, number or boolean)";
 
     fn check(&self) -> Result<(), Problem> {
         let length = |text: &str| text.chars().count();

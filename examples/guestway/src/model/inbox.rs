@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::body::{Shape, present};
 use crate::problem::Problem;
 
-/// What a guest and the team write to each other.
+/// The messages between a guest and the team.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Conversation {
@@ -13,7 +13,7 @@ pub(crate) struct Conversation {
     pub(crate) guest_id: String,
     pub(crate) channel: Channel,
     pub(crate) status: ConversationStatus,
-    /// Who of the team looks after it.
+    /// The user who handles it, if any.
     pub(crate) assignee_id: Option<String>,
     pub(crate) last_message_at: Timestamp,
 }
@@ -34,20 +34,20 @@ pub(crate) enum ConversationStatus {
     Closed,
 }
 
-/// A change of a conversation: fields that are absent stay as they are.
+/// A change of a conversation: absent fields do not change.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ConversationChange {
     #[serde(default, deserialize_with = "present")]
     pub(crate) status: Option<ConversationStatus>,
-    /// `null` is nobody.
+    /// `null` removes the assignee.
     #[serde(default, deserialize_with = "present")]
     pub(crate) assignee_id: Option<Option<String>>,
 }
 
 impl Shape for ConversationChange {
-    const SHAPE: &'static str = "an object of which each field may be absent: status (\"open\", \
-                                 \"snoozed\" or \"closed\") and assigneeId (a user's id, or null)";
+    const SHAPE: &'static str = "an object with the optional fields status (\"open\", \"snoozed\" or \
+                                 \"closed\") and assigneeId (a user's id, or null)";
 
     fn check(&self) -> Result<(), Problem> {
         Ok(())
@@ -89,14 +89,15 @@ impl Shape for NewMessage {
     fn check(&self) -> Result<(), Problem> {
         let is_blank = self.text.trim().is_empty();
         if is_blank || self.text.chars().count() > Self::MAX_TEXT {
-            let bounds = format!("A text has 1 to {} characters, not all blank.", Self::MAX_TEXT);
+            let bounds =
+                format!("A text has 1 to {} characters, not only white space.", Self::MAX_TEXT);
             return Err(Problem::invalid(bounds));
         }
         Ok(())
     }
 }
 
-/// A text that WhatsApp has approved.
+/// A message template that WhatsApp has approved.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WhatsAppTemplate {

@@ -9,7 +9,7 @@ pub(crate) struct Organization {
     pub(crate) currency: &'static str,
 }
 
-/// A member of the team.
+/// A member of the organization's team.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrganizationUser {
@@ -38,7 +38,7 @@ pub(crate) struct Guest {
     pub(crate) language: &'static str,
 }
 
-/// Whom a listing belongs to.
+/// The owner of listings.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Owner {

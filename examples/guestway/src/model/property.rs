@@ -14,7 +14,7 @@ pub(crate) struct Listing {
     pub(crate) multi_unit_id: Option<String>,
 }
 
-/// Listings of one kind that are booked as one.
+/// Listings of one kind that are booked as one listing.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MultiUnit {

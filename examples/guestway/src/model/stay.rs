@@ -26,7 +26,7 @@ pub(crate) enum ReservationStatus {
     Cancelled,
 }
 
-/// What a guest bought, and where.
+/// The purchase of a stay through a booking channel.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Booking {
@@ -34,7 +34,7 @@ pub(crate) struct Booking {
     pub(crate) reservation_id: String,
     pub(crate) channel: BookingChannel,
     pub(crate) channel_reference: String,
-    /// In hundredths of the currency.
+    /// In hundredths of the currency's unit.
     pub(crate) total_minor: u32,
     pub(crate) currency: &'static str,
     pub(crate) booked_at: Timestamp,
@@ -60,7 +60,7 @@ pub(crate) struct ReservationAccess {
     pub(crate) valid_to: Timestamp,
 }
 
-/// What a guest answered before arrival.
+/// A guest's answers before arrival.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PreCheckInResponse {

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::random::Random;
 
-/// Where the stays lie: days from today to check-in.
+/// The stays: days from today to check-in, and the status.
 const STAYS: [(i32, ReservationStatus); 6] = [
     (-34, ReservationStatus::CheckedOut),
     (-1, ReservationStatus::CheckedIn),
@@ -74,7 +74,7 @@ fn booking(random: &mut Random, currency: &'static str, of: &Reservation) -> Boo
     }
 }
 
-/// The codes for the front door and for the listing's own.
+/// The codes for the front door and for the listing's door.
 fn accesses(random: &mut Random, listing: &Listing, of: &Reservation) -> [ReservationAccess; 2] {
     ["Front door".to_owned(), listing.name.clone()].map(|lock_name| ReservationAccess {
         id: random.id("acc"),
@@ -105,7 +105,7 @@ pub(crate) struct Inbox {
     pub(crate) messages: Vec<Message>,
 }
 
-/// A conversation about each of the first four stays, in which each side has written once.
+/// A conversation about each of the first four stays, with one message from each side.
 pub(crate) fn inbox(
     random: &mut Random,
     today: Date,
@@ -149,8 +149,8 @@ fn day(from: Date, days: i32) -> Date {
     from.saturating_add(days.days())
 }
 
-/// The full hour of a day, in UTC.
+/// This hour of the day, in UTC.
 fn at(day: Date, hour: i8) -> Timestamp {
     let time = TimeZone::UTC.to_timestamp(day.at(hour, 0, 0, 0));
-    time.expect("a day that is not at the end of time")
+    time.expect("the day is in the range of timestamps")
 }

@@ -46,7 +46,7 @@ pub(crate) const QUESTIONS: [&str; 3] = [
 
 pub(crate) const ARRIVALS: [&str; 4] = ["15:00", "16:30", "18:00", "Late, after 22:00"];
 
-/// An address at a domain that nobody has (RFC 2606 §3).
+/// An address at a reserved domain (RFC 2606 §3).
 pub(crate) fn email(first: &str, last: &str) -> String {
     format!("{first}.{last}@example.com").to_lowercase()
 }

@@ -1,16 +1,18 @@
+//! The changes that a writer reported, compared with the database.
+
 use std::collections::{BTreeMap, HashMap};
 
 use dualkey::{AuditAction, AuditEntry, Clock as _, OrganizationId, Page, Registry, SystemClock};
 use dualkey::{TokenId, TokenRecord, TokenStatus};
 
-/// What a writer said of its organization's tokens before it was killed.
+/// The changes of its organization's tokens that a writer reported before it was killed.
 pub(crate) struct Ledger {
     organization: OrganizationId,
-    /// What was acknowledged, oldest first.
+    /// The acknowledged tokens, oldest first.
     tokens: BTreeMap<TokenId, Acknowledged>,
     counts: HashMap<AuditAction, usize>,
-    /// What may have happened or not.
-    under_way: Option<Attempt>,
+    /// The change in progress at the kill, which may have taken effect or not.
+    in_progress: Option<Attempt>,
 }
 
 struct Acknowledged {
@@ -21,9 +23,9 @@ struct Acknowledged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Active,
-    /// Another took its place, and it works for a while.
+    /// Rotated with an overlap in which it still works.
     Replaced,
-    /// Another took its place at once.
+    /// Rotated without an overlap.
     Ended,
     Revoked,
 }
@@ -36,22 +38,22 @@ enum Attempt {
 }
 
 impl Ledger {
-    pub(crate) fn read(organization: &str, said: &str) -> Self {
+    pub(crate) fn parse(organization: &str, output: &str) -> Self {
         let (tokens, counts) = (BTreeMap::new(), HashMap::new());
         let mut ledger =
-            Self { organization: organization.into(), tokens, counts, under_way: None };
-        for line in said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-            ledger.note(&Vec::from_iter(line.split(' ')));
+            Self { organization: organization.into(), tokens, counts, in_progress: None };
+        for line in output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            ledger.apply(&Vec::from_iter(line.split(' ')));
         }
         ledger
     }
 
-    fn note(&mut self, words: &[&str]) {
+    fn apply(&mut self, words: &[&str]) {
         let id = |text: &str| text.parse::<TokenId>().unwrap();
         match *words {
-            ["try", "issue"] => self.under_way = Some(Attempt::Issue),
-            ["try", "rotate", old] => self.under_way = Some(Attempt::Rotate(id(old))),
-            ["try", "revoke", token] => self.under_way = Some(Attempt::Revoke(id(token))),
+            ["try", "issue"] => self.in_progress = Some(Attempt::Issue),
+            ["try", "rotate", old] => self.in_progress = Some(Attempt::Rotate(id(old))),
+            ["try", "revoke", token] => self.in_progress = Some(Attempt::Revoke(id(token))),
             ["did", "issue", token, text] => {
                 self.add(id(token), text);
                 self.count(AuditAction::TokenIssued);
@@ -66,7 +68,7 @@ impl Ledger {
                 self.tokens.get_mut(&id(token)).unwrap().state = State::Revoked;
                 self.count(AuditAction::TokenRevoked);
             }
-            _ => {} // what the harness of tests says
+            _ => {} // output of the test harness
         }
     }
 
@@ -76,7 +78,7 @@ impl Ledger {
 
     fn count(&mut self, action: AuditAction) {
         *self.counts.entry(action).or_default() += 1;
-        self.under_way = None;
+        self.in_progress = None;
     }
 
     pub(crate) fn acknowledged(&self) -> usize {
@@ -84,10 +86,10 @@ impl Ledger {
     }
 
     pub(crate) const fn has_attempt(&self) -> bool {
-        self.under_way.is_some()
+        self.in_progress.is_some()
     }
 
-    /// The texts of tokens that are to be admitted or refused, as far as that is certain, newest first.
+    /// The texts of the tokens whose state is certain, newest first, and whether each is accepted.
     pub(crate) fn expected(&self) -> impl Iterator<Item = (&str, bool)> {
         let certain = self.tokens.iter().rev().filter(|(id, _)| !self.is_touched(id));
         certain.map(|(_, token)| {
@@ -96,13 +98,14 @@ impl Ledger {
     }
 
     fn is_touched(&self, token: &TokenId) -> bool {
-        [Attempt::Rotate(*token), Attempt::Revoke(*token)].map(Some).contains(&self.under_way)
+        [Attempt::Rotate(*token), Attempt::Revoke(*token)].map(Some).contains(&self.in_progress)
     }
 
-    /// Asserts that all that was acknowledged is there, that what was under way happened as a whole or
-    /// not at all, and that nothing else happened. Whether it happened.
+    /// Asserts that all acknowledged changes are in the database, that the change in progress took
+    /// effect as a whole or not at all, and that nothing else changed. Returns whether the change in
+    /// progress took effect.
     pub(crate) async fn assert_kept(&self, registry: &Registry) -> bool {
-        let (records, trail) = self.at_one_moment(registry).await;
+        let (records, trail) = self.snapshot(registry).await;
         for (id, token) in &self.tokens {
             if !self.is_touched(id) {
                 assert_eq!(state(records.get(id)), token.state, "{id}");
@@ -113,21 +116,21 @@ impl Ledger {
         if let Some(action) = happened {
             *counts.entry(action).or_default() += 1;
         }
-        let mut told: HashMap<_, usize> = HashMap::new();
+        let mut recorded: HashMap<_, usize> = HashMap::new();
         for entry in trail {
-            *told.entry(entry.action).or_default() += 1;
+            *recorded.entry(entry.action).or_default() += 1;
         }
         assert_eq!(
-            told, counts,
-            "the trail tells of what happened, {:?} under way",
-            self.under_way
+            recorded, counts,
+            "the audit trail agrees with the changes, {:?} in progress",
+            self.in_progress
         );
         happened.is_some()
     }
 
-    /// The tokens and the trail as they were together: a server may still be carrying out what a process
-    /// that was killed had asked for.
-    async fn at_one_moment(
+    /// The tokens and the audit trail of the same moment. A database server may still be executing a
+    /// statement of the killed process, so both are read until the trail does not change in between.
+    async fn snapshot(
         &self,
         registry: &Registry,
     ) -> (HashMap<TokenId, TokenRecord>, Vec<AuditEntry>) {
@@ -143,11 +146,11 @@ impl Ledger {
         }
     }
 
-    /// What of the attempt under way is seen: all of it, or nothing.
+    /// The action of the change in progress, if it took effect. Panics if it took effect in part.
     fn happened(&self, records: &HashMap<TokenId, TokenRecord>) -> Option<AuditAction> {
         let news = records.values().filter(|record| !self.tokens.contains_key(&record.id));
         let news: Vec<_> = news.collect();
-        match (self.under_way, &news[..]) {
+        match (self.in_progress, &news[..]) {
             (None, []) | (Some(Attempt::Issue), []) => None,
             (Some(Attempt::Issue), [new]) if state(Some(new)) == State::Active => {
                 Some(AuditAction::TokenIssued)
@@ -165,7 +168,7 @@ impl Ledger {
             (Some(Attempt::Revoke(token)), []) => {
                 (!records.contains_key(&token)).then_some(AuditAction::TokenRevoked)
             }
-            (attempt, news) => panic!("{attempt:?} was under way, and there are {news:?}"),
+            (attempt, news) => panic!("{attempt:?} was in progress, and there are {news:?}"),
         }
     }
 }

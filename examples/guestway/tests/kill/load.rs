@@ -1,3 +1,5 @@
+//! Load on a server until it is gone.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -6,24 +8,24 @@ use tokio::task::JoinSet;
 
 use crate::support::client::{Call, Client};
 
-/// Clients that use the API until its server is gone.
+/// Clients that send requests until the server is gone.
 pub(crate) struct Load {
     clients: JoinSet<Vec<Instant>>,
     sent: Arc<AtomicUsize>,
 }
 
-/// What came of it.
+/// The requests of all clients.
 pub(crate) struct Answered {
-    /// How many requests were sent, answered or not.
+    /// How many requests were sent, whether answered or not.
     sent: usize,
-    /// When each answer came, in order.
+    /// The times of the responses, in order.
     at: Vec<Instant>,
 }
 
 impl Load {
     pub(crate) fn start(clients: usize, calls: &[Call]) -> Self {
         let sent = Arc::new(AtomicUsize::new(0));
-        let clients = (0..clients).map(|_| use_until_gone(calls.to_vec(), Arc::clone(&sent)));
+        let clients = (0..clients).map(|_| send_until_gone(calls.to_vec(), Arc::clone(&sent)));
         Self { clients: clients.collect(), sent }
     }
 
@@ -34,7 +36,7 @@ impl Load {
     }
 }
 
-async fn use_until_gone(calls: Vec<Call>, sent: Arc<AtomicUsize>) -> Vec<Instant> {
+async fn send_until_gone(calls: Vec<Call>, sent: Arc<AtomicUsize>) -> Vec<Instant> {
     let client = Client::http1();
     let mut at = Vec::new();
     for call in calls.iter().cycle() {
@@ -51,12 +53,12 @@ impl Answered {
         self.at.len()
     }
 
-    /// How many answered requests were not counted.
+    /// How many answered requests are missing in the count.
     pub(crate) fn lost(&self, counted: u64) -> usize {
         self.at.len().saturating_sub(usize::try_from(counted).unwrap())
     }
 
-    /// How long before the end the oldest of the requests was answered that were not counted.
+    /// How long before the end the oldest uncounted request was answered.
     pub(crate) fn loss(&self, counted: u64, end: Instant) -> Duration {
         let counted = usize::try_from(counted).unwrap();
         assert!(counted <= self.sent, "{counted} requests were counted, {} sent", self.sent);

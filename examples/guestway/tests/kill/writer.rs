@@ -1,5 +1,5 @@
-//! A process that issues, rotates and revokes tokens as fast as it can, until it is killed. It says
-//! what it is about to do, and what was acknowledged.
+//! A process that issues, rotates and revokes tokens as fast as it can, until it is killed. It prints
+//! each change before it starts, and again when it is acknowledged.
 
 use std::collections::VecDeque;
 use std::env;
@@ -11,48 +11,48 @@ use std::time::Duration;
 use dualkey::{IssuedToken, NewToken, OrganizationId, Registry, TokenId};
 
 use crate::ledger::Ledger;
-use crate::support::desk::{Desk, registry};
+use crate::support::sandbox::{Sandbox, registry};
 
 const DATABASE: &str = "GUESTWAY_TEST_DATABASE";
 const ORGANIZATION: &str = "GUESTWAY_TEST_ORGANIZATION";
 
-/// How many tokens that are not revoked a writer keeps.
+/// The number of unrevoked tokens that a writer keeps.
 const KEPT: usize = 12;
 
-/// The process, as the test sees it.
+/// A handle to the process.
 pub(crate) struct Writer {
     child: Child,
-    said: Option<JoinHandle<String>>,
+    output: Option<JoinHandle<String>>,
     organization: String,
 }
 
 impl Writer {
-    /// Starts this very program again, for the test named `writer`.
-    pub(crate) fn start(desk: &Desk, organization: &str) -> Self {
+    /// Starts the test binary again, for the test named `writer`.
+    pub(crate) fn start(sandbox: &Sandbox, organization: &str) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "writer", "--ignored", "--nocapture"])
-            .env(DATABASE, desk.database())
+            .env(DATABASE, sandbox.database())
             .env(ORGANIZATION, organization)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut stdout = child.stdout.take().unwrap();
-        let said = thread::spawn(move || {
-            let mut said = String::new();
-            stdout.read_to_string(&mut said).unwrap();
-            said
+        let output = thread::spawn(move || {
+            let mut output = String::new();
+            stdout.read_to_string(&mut output).unwrap();
+            output
         });
-        Self { child, said: Some(said), organization: organization.to_owned() }
+        Self { child, output: Some(output), organization: organization.to_owned() }
     }
 
-    /// What it had said when it was killed.
+    /// Kills the process, and returns the changes that it had printed.
     pub(crate) fn kill(mut self) -> Ledger {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
-        let said = self.said.take().unwrap().join().unwrap();
-        assert_eq!(status.code(), None, "the writer ended by itself: {said}");
-        Ledger::read(&self.organization, &said)
+        let output = self.output.take().unwrap().join().unwrap();
+        assert_eq!(status.code(), None, "the writer ended by itself: {output}");
+        Ledger::parse(&self.organization, &output)
     }
 }
 
@@ -64,7 +64,7 @@ impl Drop for Writer {
     }
 }
 
-/// What the process does.
+/// The main loop of the process.
 pub(crate) async fn write() {
     let registry = registry(&env::var(DATABASE).unwrap()).await;
     let organization = OrganizationId::from(env::var(ORGANIZATION).unwrap());
@@ -82,13 +82,8 @@ pub(crate) async fn write() {
 
 async fn issue(registry: &Registry, organization: &OrganizationId) -> TokenId {
     println!("try issue");
-    let issued = registry.issue_token(NewToken {
-        organization: organization.clone(),
-        name: "Tests".to_owned(),
-        scopes: vec!["full:read".to_owned()],
-        expires_at: None,
-    });
-    let IssuedToken { secret, record } = issued.await.unwrap();
+    let token = NewToken::new(organization.clone(), "Tests", ["full:read"]);
+    let IssuedToken { secret, record } = registry.issue_token(token).await.unwrap();
     println!("did issue {} {}", record.id, secret.expose_secret());
     record.id
 }

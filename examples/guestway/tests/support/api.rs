@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::client::{Answer, Call, Client};
 
-/// The API on a socket of its own, with a partner whose limits no test meets.
+/// The API on its own socket, with a partner whose limits are never reached.
 pub(crate) struct Api {
     server: String,
     registry: Registry,
@@ -16,7 +16,7 @@ pub(crate) struct Api {
     client: Client,
 }
 
-/// The API as the owner of one token sees it.
+/// A client of the API with one token.
 pub(crate) struct Caller<'a> {
     api: &'a Api,
     pub(crate) token: String,
@@ -32,25 +32,20 @@ impl Api {
 
         let number = |n| NonZeroU32::new(n).unwrap();
         let policy = LimitPolicy::new(Rate::per_second(number(1_000_000)), number(1_000_000));
-        let partner = NewPartner { name: "Tests".to_owned(), policy, api_key: None };
+        let partner = NewPartner::new("Tests").with_policy(policy);
         let api_key = registry.register_partner(partner).await.unwrap().api_key.to_string();
         Self { server, registry, api_key, client: Client::http1() }
     }
 
-    /// Issues a token of this organization with these scopes.
+    /// Issues a token of this organization with these scopes, and returns a client that uses it.
     pub(crate) async fn caller(&self, organization: &str, scopes: &[&str]) -> Caller<'_> {
-        let issued = self.registry.issue_token(NewToken {
-            organization: organization.into(),
-            name: "Tests".to_owned(),
-            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            expires_at: None,
-        });
-        let token = issued.await.unwrap().secret.expose_secret().to_owned();
-        Caller { api: self, token }
+        let token = NewToken::new(organization, "Tests", scopes.iter().copied());
+        let issued = self.registry.issue_token(token).await.unwrap();
+        Caller { api: self, token: issued.secret.expose_secret().to_owned() }
     }
 
-    /// Sends a request without any header of its own.
-    pub(crate) async fn stranger(&self, method: Method, path: &str) -> Answer {
+    /// Sends a request without credentials.
+    pub(crate) async fn send_anonymously(&self, method: Method, path: &str) -> Answer {
         let request = hyper::Request::builder().method(method).uri(self.url(path));
         self.client.send(request.body(http_body_util::Full::default()).unwrap()).await
     }
@@ -93,7 +88,7 @@ impl Caller<'_> {
         self.list(path).await[0]["id"].as_str().unwrap().to_owned()
     }
 
-    /// The path with an id of this organization in the place of `{id}`.
+    /// The path with `{id}` replaced by an id of this organization.
     pub(crate) async fn resolve(&self, path: &str) -> String {
         match path.split_once("/{id}") {
             None => path.to_owned(),

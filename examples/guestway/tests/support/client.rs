@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// A client that keeps its connections.
+/// An HTTP client with a pool of connections.
 #[derive(Clone)]
 pub(crate) struct Client(Pool<HttpConnector, Full<Bytes>>);
 
@@ -30,7 +30,7 @@ impl Client {
         self.try_send(request).await.unwrap()
     }
 
-    /// None if the server is gone.
+    /// Sends a request; none if the server is gone.
     pub(crate) async fn try_send(&self, request: Request<Full<Bytes>>) -> Option<Answer> {
         let (head, body) = self.0.request(request).await.ok()?.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
@@ -45,7 +45,7 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// Asserts that this is a problem in full, with this status and code.
+    /// Asserts that this is a complete problem (RFC 9457) with this status and code.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str, about: &str) {
         assert_eq!((self.status.as_u16(), self.code()), (status, code), "{about}: {}", self.body);
@@ -55,7 +55,7 @@ impl Answer {
     }
 }
 
-/// A request as curl would send it.
+/// A URL with credentials.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) url: String,

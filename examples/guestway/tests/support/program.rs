@@ -7,11 +7,11 @@ use tokio::task::spawn_blocking;
 
 use super::client::Call;
 
-/// The server itself.
+/// A running server process.
 pub(crate) struct Program {
     child: Child,
     log: Option<JoinHandle<String>>,
-    /// The requests that it printed.
+    /// The requests that the server printed.
     pub(crate) calls: [Call; 2],
 }
 
@@ -32,15 +32,15 @@ impl Program {
         Self { child, log, calls }
     }
 
-    /// A request for this path with the partner's key that was printed, and another token.
+    /// A request for this path with the printed partner key and another token.
     pub(crate) fn call(&self, path: &str, token: &str) -> Call {
         let url = self.calls[0].url.replace("/v1/organization", path);
         Call { url, token: token.to_owned(), ..self.calls[0].clone() }
     }
 
-    /// Sends the signal and waits for the program to end: how, and what it logged.
+    /// Sends the signal and waits for the program to end. Returns its exit status and its log.
     pub(crate) async fn stop(self, signal: &'static str) -> (ExitStatus, String) {
-        // Clients go on meanwhile: they have to hear that the server is leaving.
+        // Clients run meanwhile, since their connections have to be closed.
         spawn_blocking(move || self.stop_now(signal)).await.unwrap()
     }
 
@@ -51,7 +51,7 @@ impl Program {
         (status, self.log.take().unwrap().join().unwrap())
     }
 
-    /// Ends the program as `kill -9` does: when.
+    /// Ends the program as `kill -9` does. Returns the time of the kill.
     pub(crate) fn kill(mut self) -> Instant {
         let now = Instant::now();
         self.child.kill().unwrap();
@@ -74,11 +74,11 @@ fn read(mut stderr: ChildStderr) -> String {
     log
 }
 
-/// Reads a line as a shell would, as far as such lines go: words in single quotes.
+/// Parses a printed curl command: words in single quotes.
 fn parse(line: &str) -> Call {
     let words: Vec<_> = line.split('\'').collect();
     let ["curl -H ", api_key, " -H ", token, " ", url, ""] = words[..] else {
-        panic!("no request to paste: {line}");
+        panic!("not a printed request: {line}");
     };
     Call {
         url: url.to_owned(),

@@ -4,10 +4,9 @@ use dualkey::Registry;
 
 use crate::failure::Failure;
 
-/// The registry with whoever runs this program in its audit trail: who it says, or else `cli:` and the
-/// user's name or number.
-pub(crate) fn acting(registry: &Registry, actor: Option<&str>) -> Result<Registry, Failure> {
-    let acting = match actor {
+/// The registry with the actor for its audit trail. Default: `cli:` and the user's name or number.
+pub(crate) fn with_actor(registry: &Registry, actor: Option<&str>) -> Result<Registry, Failure> {
+    let registry = match actor {
         Some(actor) => registry.with_actor(actor),
         None => {
             let named = env::var("USER").ok().filter(|name| !name.is_empty());
@@ -15,7 +14,7 @@ pub(crate) fn acting(registry: &Registry, actor: Option<&str>) -> Result<Registr
             named.map_or_else(|| registry.with_actor(&format!("cli:{}", user_number())), Ok)
         }
     };
-    Ok(acting?)
+    Ok(registry?)
 }
 
 #[cfg(target_os = "linux")]

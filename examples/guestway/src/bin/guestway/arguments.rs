@@ -1,28 +1,28 @@
-//! What several commands take.
+//! Arguments that several commands share.
 
 use std::num::NonZeroU32;
 
 use clap::Args;
 use dualkey::{InvalidPolicy, LimitPolicy, OrganizationId, Rate};
 
-/// Whose tokens.
+/// The organization of a token command.
 #[derive(Args)]
 pub(crate) struct OfOrganization {
-    /// Whose tokens: an organization of the sample data, or any other
+    /// The organization of the tokens: one of the sample data, or any other
     #[arg(long, value_name = "ORG", value_parser = organization)]
     pub(crate) organization: OrganizationId,
 }
 
-/// Limits of a partner, as far as they are said.
+/// The limits of a partner, all optional.
 #[derive(Args)]
 pub(crate) struct Limits {
-    /// Requests a second
+    /// Requests per second
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
-    /// Requests at once
+    /// Requests in one burst
     #[arg(long, value_name = "N")]
     burst: Option<NonZeroU32>,
-    /// Requests a day, which begins at midnight UTC; `none` for no such limit
+    /// Requests per day, which begins at midnight UTC; `none` for no daily limit
     #[arg(long, value_name = "N", value_parser = daily)]
     daily: Option<Daily>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Limits {
 struct Daily(Option<NonZeroU32>);
 
 impl Limits {
-    /// This policy with the limits that are said.
+    /// Overrides the limits of this policy with those that are given.
     pub(crate) fn over(&self, policy: LimitPolicy) -> Result<LimitPolicy, InvalidPolicy> {
         let rate = self.rate.map_or(policy.rate(), Rate::per_second);
         let daily = self.daily.map_or(policy.daily(), |daily| daily.0);

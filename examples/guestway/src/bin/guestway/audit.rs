@@ -6,19 +6,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::arguments::organization;
-use crate::cli::Keeping;
+use crate::cli::GlobalOptions;
 use crate::failure::Failure;
 use crate::output::{Output, Show};
 use crate::times::{brief, shown};
 
-/// Show who did what to an organization's tokens or, without one, to partners; newest first
+/// Show the audit trail of an organization's tokens or, without one, of partners; newest first
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Audit {
-    /// Whose tokens; without it, what was done to partners
+    /// The organization of the tokens [default: show partners]
     #[arg(long, value_name = "ORG", value_parser = organization)]
     organization: Option<OrganizationId>,
-    /// How many entries at most
+    /// The maximum number of entries
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     limit: u32,
     #[command(flatten)]
@@ -30,14 +30,14 @@ Example:
   guestway audit --organization harbour-stays";
 
 impl Audit {
-    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
-        let registry = keeping.registry().await?;
+    pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
         let entries = registry.audit(self.organization.as_ref(), Page::first(self.limit)).await?;
         self.output.list(&Vec::from_iter(entries.into_iter().map(EntryView::from)))
     }
 }
 
-/// An entry of the trail as commands show it: of a token or of a partner.
+/// An entry of the audit trail as commands show it, about a token or a partner.
 #[derive(Serialize)]
 struct EntryView {
     id: AuditId,

@@ -14,15 +14,15 @@ use crate::partner::Partner;
 use crate::serve::Serve;
 use crate::token::Token;
 
-/// The Guestway Open API: serve it, and administer its partners and tokens
+/// Serve the Guestway Open API, and administer its partners and tokens
 ///
-/// A request to the API bears a partner's key, which says which integration calls and has limits, and
-/// an organization's token, which says whose data it may see. Without a command, the API is served.
+/// A request to the API carries a partner's key, which identifies the integration and has limits, and
+/// an organization's token, which grants access to its data. Without a command, the API is served.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLE)]
 pub(crate) struct Cli {
     #[command(flatten)]
-    pub(crate) keeping: Keeping,
+    pub(crate) global: GlobalOptions,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -64,7 +64,7 @@ impl Default for Command {
 }
 
 impl Command {
-    /// From which level on things are logged, if `RUST_LOG` does not say.
+    /// The log level if `RUST_LOG` is not set.
     pub(crate) const fn log_level(&self) -> LevelFilter {
         match self {
             Self::Serve(_) => LevelFilter::INFO,
@@ -73,45 +73,48 @@ impl Command {
     }
 }
 
-/// Where everything is kept, and who changes it.
+/// The database, and the actor of changes.
 #[derive(Args)]
 #[command(next_help_heading = "Options of all commands")]
-pub(crate) struct Keeping {
-    /// Where partners and tokens are kept: sqlite://FILE, postgres://USER@HOST/NAME or memory:
+pub(crate) struct GlobalOptions {
+    /// The database of partners and tokens: sqlite://FILE, postgres://USER@HOST/NAME or memory:
     #[arg(
         long,
         global = true,
         value_name = "URL",
         env = "GUESTWAY_DATABASE",
-        hide_env_values = true, // a password may be in it
+        hide_env_values = true, // it may contain a password
         default_value = "sqlite://guestway.db"
     )]
     database: String,
-    /// Who the audit trail says did it [default: cli: and your name]
+    /// The actor to record in the audit trail [default: cli: and your user name]
     #[arg(long, global = true, value_name = "NAME")]
     actor: Option<String>,
 }
 
-/// Somebody waits, and may as well wait a little longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The database timeout of commands: longer than the server's, since a user can wait.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl Keeping {
+impl GlobalOptions {
     pub(crate) fn database(&self) -> Result<Database, Failure> {
         Database::parse(&self.database)
     }
 
-    /// The registry in which a command reads or changes something.
+    /// The registry of a command.
     pub(crate) async fn registry(&self) -> Result<Registry, Failure> {
         if matches!(self.database()?, Database::Memory) {
-            tracing::warn!("what is kept in memory: is gone when this command ends");
+            tracing::warn!("a database in memory is gone when this command ends");
         }
-        self.registry_within(PATIENCE).await
+        self.registry_with_timeout(COMMAND_TIMEOUT).await
     }
 
-    /// A registry whose database has so long for each verb.
-    pub(crate) async fn registry_within(&self, deadline: Duration) -> Result<Registry, Failure> {
-        let registry = self.database()?.open(deadline).await?;
-        actor::acting(&registry, self.actor.as_deref())
+    /// The registry, with this timeout for each call to the database.
+    pub(crate) async fn registry_with_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Registry, Failure> {
+        let registry = self.database()?.open(timeout).await?;
+        actor::with_actor(&registry, self.actor.as_deref())
     }
 }
 
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_command_it_serves_as_with_the_command_without_options() {
+    fn the_default_command_is_serve_without_options() {
         assert_eq!(listen(&[]), "127.0.0.1:8080");
         assert_eq!(listen(&["serve"]), "127.0.0.1:8080");
         assert_eq!(listen(&["serve", "--listen", "[::1]:0"]), "[::1]:0");
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn each_command_has_an_example_of_itself_that_is_well_formed() {
+    fn each_command_shows_a_well_formed_example_of_itself() {
         let mut commands = vec![(String::from("guestway"), Cli::command())];
         while let Some((name, command)) = commands.pop() {
             let help = command.get_after_help().unwrap_or_default().to_string();
@@ -158,7 +161,7 @@ mod tests {
         }
     }
 
-    /// The words of each command, as a shell reads them, as far as examples go.
+    /// The words of each example in a help text. Parses only the shell syntax that examples use.
     fn examples(help: &str) -> Vec<Vec<String>> {
         let help = help.replace("\\\n", " ");
         let commands = help.lines().filter_map(|line| {

@@ -5,11 +5,11 @@ use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::{print, unprintable};
 
-/// Print a script that lets a shell complete commands
+/// Print a completion script for a shell
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 

@@ -8,11 +8,11 @@ use guestway::{PREFIX, catalogue};
 
 use crate::failure::{Failure, with_causes};
 
-/// Where partners and tokens are kept.
+/// The database of partners and tokens.
 pub(crate) enum Database {
-    /// In this process, which forgets everything when it ends.
+    /// In the memory of this process.
     Memory,
-    /// At an address, in which a password may be.
+    /// At this address, which may contain a password.
     Sql(String),
 }
 
@@ -27,12 +27,12 @@ impl Database {
         }
     }
 
-    /// The registry of this database, which has so long for each verb.
-    pub(crate) async fn open(&self, deadline: Duration) -> Result<Registry, Failure> {
+    /// Opens the registry, with this timeout for each call to the database.
+    pub(crate) async fn open(&self, timeout: Duration) -> Result<Registry, Failure> {
         let store: Arc<dyn Store> = match self {
             Self::Memory => Arc::new(MemoryStore::new()),
             Self::Sql(address) => {
-                let opened = SqlOptions::new().with_timeout(deadline).connect(address).await;
+                let opened = SqlOptions::new().with_timeout(timeout).connect(address).await;
                 Arc::new(opened.map_err(|error| self.cannot_open(&error))?)
             }
         };
@@ -41,11 +41,11 @@ impl Database {
 
     fn cannot_open(&self, error: &dualkey::SqlError) -> Failure {
         let message = format!("cannot open {self}: {}", with_causes(error));
-        Failure::new(message).and("see to it, or name another database with --database")
+        Failure::new(message).and("check the database, or name another one with --database")
     }
 }
 
-/// The address without the name and password of a user, and without options.
+/// The address without user name, password and options.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Sql(address) = self else { return f.write_str("memory:") };
@@ -64,7 +64,7 @@ mod tests {
     use super::Database;
 
     #[test]
-    fn no_password_is_shown() {
+    fn the_displayed_address_has_no_password() {
         for (address, shown) in [
             ("memory:", "memory:"),
             ("sqlite://guestway.db", "sqlite://guestway.db"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_is_refused_without_repeating_the_address() {
+    fn an_unknown_scheme_is_refused_without_repeating_the_address() {
         for address in ["", "guestway.db", "memory", "memory:x", "mysql://root:secret@db/gw"] {
             let failure = Database::parse(address).err().unwrap().to_string();
             assert!(!failure.contains("secret") && failure.contains("sqlite://FILE"), "{failure}");

@@ -3,43 +3,39 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use dualkey::{
-    IssuedToken, LimitPolicy, NewPartner, NewToken, OrganizationId, Partner, Registry,
-    RegistryError, TokenRecord,
+    IssuedToken, NewPartner, NewToken, OrganizationId, Partner, Registry, RegistryError,
+    TokenRecord,
 };
 
-/// A partner and an organization's token, to try the API with.
+/// A partner and an organization's token for trying the API.
 pub(crate) struct Demonstration {
     partner: Partner,
     token: IssuedToken,
 }
 
-/// What both are called.
+/// The name of both.
 const NAME: &str = "Demonstration";
 
-/// The token reads everything, edits conversations and sends messages; it does not edit custom fields,
-/// so that a refusal can be seen too.
+/// The token may read everything, edit conversations and send messages. It may not edit custom fields,
+/// so that a refusal can be tried too.
 const SCOPES: [&str; 3] = ["full:read", "conversations:edit", "messages:send"];
 
-/// The token's text is known only to whoever saw it printed, so each start makes a new one.
+/// The lifetime of the token. Only its digest is stored, so each start issues and prints a new one.
 const LIFETIME: Duration = Duration::from_hours(24);
 
 impl Demonstration {
-    /// Takes the partner of an earlier demonstration, or registers one, and replaces the token of an
-    /// earlier demonstration.
+    /// Reuses the partner of an earlier start, or registers one, and replaces the token of an earlier
+    /// start.
     pub(crate) async fn prepare(registry: &Registry) -> Result<Self, RegistryError> {
         let organization = OrganizationId::new("harbour-stays");
         let partner = partner(registry).await?;
         revoke_earlier(registry, &organization).await?;
-        let token = registry.issue_token(NewToken {
-            organization,
-            name: NAME.to_owned(),
-            scopes: SCOPES.map(Into::into).into(),
-            expires_at: Some(registry.clock().now().saturating_add(LIFETIME)),
-        });
-        Ok(Self { partner, token: token.await? })
+        let expires_at = Some(registry.clock().now().saturating_add(LIFETIME));
+        let token = NewToken { expires_at, ..NewToken::new(organization, NAME, SCOPES) };
+        Ok(Self { partner, token: registry.issue_token(token).await? })
     }
 
-    /// Prints two requests that work as pasted into a shell.
+    /// Prints two curl commands to paste into a shell.
     pub(crate) fn print(&self, out: &mut impl Write, bound: SocketAddr) -> io::Result<()> {
         let (key, token) = (&self.partner.api_key, self.token.secret.expose_secret());
         let server = reachable(bound);
@@ -59,8 +55,7 @@ async fn partner(registry: &Registry) -> Result<Partner, RegistryError> {
     if let Some(earlier) = earlier {
         return Ok(earlier);
     }
-    let (name, policy) = (NAME.to_owned(), LimitPolicy::default());
-    registry.register_partner(NewPartner { name, policy, api_key: None }).await
+    registry.register_partner(NewPartner::new(NAME)).await
 }
 
 async fn revoke_earlier(
@@ -69,14 +64,15 @@ async fn revoke_earlier(
 ) -> Result<(), RegistryError> {
     for token in registry.tokens(organization).await?.iter().filter(|token| is_earlier(token)) {
         match registry.revoke_token(organization, &token.id).await {
-            Ok(()) | Err(RegistryError::NotFound) => {} // another server starts, too
+            Ok(()) | Err(RegistryError::NotFound) => {} // revoked by another server that starts at the same time
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// Whether an earlier demonstration made it: a token that is only called so is its owner's.
+/// Whether an earlier start issued this token. A token of the same name with other scopes or lifetime
+/// belongs to the user.
 fn is_earlier(token: &TokenRecord) -> bool {
     let lifetime = token.expires_at.map(|end| end.saturating_duration_since(token.created_at));
     token.name == NAME
@@ -84,7 +80,7 @@ fn is_earlier(token: &TokenRecord) -> bool {
         && lifetime.is_some_and(|lifetime| lifetime <= LIFETIME)
 }
 
-/// Where a client on this machine finds a server that is bound here.
+/// The address at which a client on this machine reaches a server that is bound to this one.
 fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -99,7 +95,7 @@ mod tests {
     use super::reachable;
 
     #[test]
-    fn a_server_that_is_bound_to_every_address_is_reached_at_the_loopback_address() {
+    fn a_server_on_all_addresses_is_reached_at_loopback() {
         for (bound, reached) in [
             ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:80", "[::1]:80"),

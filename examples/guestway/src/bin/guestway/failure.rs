@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use dualkey::{RegistryError, StoreError};
 
-/// Why a command did not do what was asked, in one line that says what to do next.
+/// Why a command failed: one line that ends with what to do next.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -12,12 +12,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Something was not found, was refused or did not work: exit status 1.
+    /// Something is not found, is refused or fails: exit status 1.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), status: 1 }
     }
 
-    /// The command makes no sense as it was given: exit status 2, as for what clap refuses.
+    /// The command line is invalid: exit status 2, as for the errors of clap.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), status: 2 }
     }
@@ -26,13 +26,13 @@ impl Failure {
         self.status.into()
     }
 
-    /// This failure, with more to say.
+    /// Appends a hint to the message.
     pub(crate) fn and(self, more: &str) -> Self {
         Self { message: format!("{}; {more}", self.message), ..self }
     }
 }
 
-/// An error with all that caused it.
+/// The text of an error and of its sources.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |&error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -59,12 +59,11 @@ impl From<RegistryError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::new(with_causes(&error))
-            .and("see to the database, look at what is there, and try again")
+        Self::new(with_causes(&error)).and("check the database and its content, and try again")
     }
 }
 
-/// One line, whatever a database or a person had to say.
+/// One line: control characters in the message become spaces.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message.replace(char::is_control, " "))

@@ -5,15 +5,16 @@ use dualkey::{PlainToken, RegistryError};
 use guestway::PREFIX;
 use serde::Serialize;
 
-use crate::cli::Keeping;
+use crate::cli::GlobalOptions;
 use crate::failure::Failure;
 use crate::output::{Output, Show};
 use crate::token::TokenView;
 
-/// Tell what is known of the token on standard input
+/// Inspect the token on standard input
 ///
-/// Whether it is well-formed and, if not, why; whether it is known, and its status. The token itself is
-/// not printed, and never taken from the command line. Exit status 0 means that it is known.
+/// Shows whether it is well-formed and, if not, why; whether it is known, and its status. The token
+/// itself is not printed, and cannot be given on the command line. Exit status 0 means that it is
+/// known.
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Inspect {
@@ -25,23 +26,23 @@ const EXAMPLE: &str = "\
 Example:
   guestway inspect < token.txt";
 
-/// More than any token has, in bytes.
+/// The maximum length of the line in bytes; longer than any token.
 const MAX_LINE: u64 = 4_096;
 
 impl Inspect {
-    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let line = read_line()?;
         let secret = match PlainToken::parse(&PREFIX, line.trim_ascii()) {
             Ok(secret) => secret,
             Err(error) => {
                 let reason = error.kind().to_string();
-                let failure = Failure::new(format!("this is no token: {reason}"))
-                    .and("copy it again, as a whole");
+                let failure = Failure::new(format!("this is not a token: {reason}"))
+                    .and("copy the whole token again");
                 self.output.one(&Finding { reason: Some(reason), ..Finding::default() })?;
                 return Err(failure);
             }
         };
-        let registry = keeping.registry().await?;
+        let registry = global.registry().await?;
         let found = match registry.token(&secret).await {
             Ok(record) => Some(record),
             Err(RegistryError::NotFound) => None,
@@ -54,7 +55,7 @@ impl Inspect {
         if finding.known {
             return Ok(());
         }
-        let message = format!("the token is not known in {}", keeping.database()?);
+        let message = format!("the token is not known in {}", global.database()?);
         Err(Failure::new(message).and("it was revoked, or issued elsewhere"))
     }
 }
@@ -68,7 +69,7 @@ fn read_line() -> Result<Vec<u8>, Failure> {
     let read = input.lock().take(MAX_LINE).read_until(b'\n', &mut line);
     read.map_err(|error| Failure::new(format!("cannot read standard input: {error}")))?;
     if line.trim_ascii().is_empty() {
-        let message = "there is no token on standard input: try `guestway inspect < token.txt`";
+        let message = "standard input has no token: try `guestway inspect < token.txt`";
         return Err(Failure::usage(message));
     }
     Ok(line)
@@ -77,7 +78,7 @@ fn read_line() -> Result<Vec<u8>, Failure> {
 #[derive(Default, Serialize)]
 struct Finding {
     well_formed: bool,
-    /// Why it is not.
+    /// Why it is not well-formed.
     reason: Option<String>,
     known: bool,
     status: Option<&'static str>,
@@ -85,7 +86,7 @@ struct Finding {
 }
 
 impl Finding {
-    /// Of a well-formed token.
+    /// The finding about a well-formed token.
     fn of(record: Option<TokenView>) -> Self {
         let status = record.as_ref().map(|record| record.status);
         Self { well_formed: true, reason: None, known: record.is_some(), status, record }

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 
-/// Logs to standard error what `RUST_LOG` lets through; if it is not set, all from this level up.
+/// Logs to standard error, filtered by `RUST_LOG`. Default: everything at this level or above.
 pub(crate) fn start(level: LevelFilter) -> Result<(), Failure> {
     let filter = EnvFilter::builder()
         .with_default_directive(level.into())

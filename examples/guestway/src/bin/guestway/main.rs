@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _nobody_reads = writeln!(stderr(), "guestway: {failure}");
+            let _ = writeln!(stderr(), "guestway: {failure}");
             failure.status()
         }
     }
@@ -41,15 +41,15 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Failure> {
     misplaced::refuse_tokens(args_os())?;
-    let Cli { keeping, command } = Cli::parse();
+    let Cli { global, command } = Cli::parse();
     let command = command.unwrap_or_default();
     logs::start(command.log_level())?;
     match command {
-        Command::Serve(command) => command.run(&keeping).await,
-        Command::Partner(command) => command.run(&keeping).await,
-        Command::Token(command) => command.run(&keeping).await,
-        Command::Audit(command) => command.run(&keeping).await,
-        Command::Inspect(command) => command.run(&keeping).await,
+        Command::Serve(command) => command.run(&global).await,
+        Command::Partner(command) => command.run(&global).await,
+        Command::Token(command) => command.run(&global).await,
+        Command::Audit(command) => command.run(&global).await,
+        Command::Inspect(command) => command.run(&global).await,
         Command::Completions(command) => command.run(),
     }
 }

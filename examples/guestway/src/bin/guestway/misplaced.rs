@@ -4,18 +4,19 @@ use guestway::PREFIX;
 
 use crate::failure::Failure;
 
-/// Refuses a command line with an access token on it, before anything could repeat it.
+/// Refuses a command line that contains an access token, before an error message could repeat the
+/// token.
 pub(crate) fn refuse_tokens(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     if arguments.into_iter().any(|argument| holds_token(&argument.to_string_lossy())) {
         return Err(Failure::usage(
-            "there is an access token on the command line, where others see it: revoke it; \
-             `guestway inspect` takes one on standard input",
+            "the command line contains an access token, which other users can see: revoke it; \
+             `guestway inspect` reads a token from standard input",
         ));
     }
     Ok(())
 }
 
-/// Whether there is a token in this text, or most of one.
+/// Whether the text contains a token or most of one.
 fn holds_token(text: &str) -> bool {
     const MOST_OF_ONE: usize = 32;
 
@@ -34,7 +35,7 @@ mod tests {
     use super::holds_token;
 
     #[test]
-    fn a_token_is_found_wherever_it_stands_and_nothing_else_is_one() {
+    fn only_a_token_or_most_of_one_is_found_in_a_text() {
         let token = PlainToken::mint(&PREFIX);
         let token = token.expose_secret();
         for text in [token, &token[..40], &format!("--key={token}"), &format!("Bearer {token}.")] {

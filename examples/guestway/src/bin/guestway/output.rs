@@ -6,19 +6,19 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::table::aligned;
 
-/// How a command answers.
+/// The output format of a command.
 #[derive(Args)]
 pub(crate) struct Output {
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What a command can answer: in JSON, or as a row of a table.
+/// A value that a command prints, as JSON or as a row of a table.
 pub(crate) trait Show: Serialize {
     const HEADINGS: &'static [&'static str];
 
-    /// One for each heading.
+    /// The cells, one for each heading.
     fn cells(&self) -> Vec<String>;
 }
 
@@ -33,12 +33,12 @@ impl Output {
         self.print(&things, table).map_err(|error| unprintable(&error))
     }
 
-    /// Prints one thing.
+    /// Prints one value.
     pub(crate) fn one(&self, thing: &impl Show) -> Result<(), Failure> {
         self.print(thing, || sheet(thing)).map_err(|error| unprintable(&error))
     }
 
-    /// Prints one thing and, unless a program reads it, a remark.
+    /// Prints one value and, unless the format is JSON, a remark.
     pub(crate) fn one_with_remark(&self, thing: &impl Show, remark: &str) -> io::Result<()> {
         self.print(thing, || format!("{}\n{remark}\n", sheet(thing)))
     }
@@ -48,7 +48,7 @@ impl Output {
     }
 }
 
-/// A line for each heading.
+/// A vertical table: one line for each heading.
 fn sheet<T: Show>(thing: &T) -> String {
     let headings = T::HEADINGS.iter().map(|heading| heading.to_lowercase());
     let lines = headings.zip(thing.cells()).map(|(heading, cell)| vec![heading, cell]);
@@ -62,5 +62,5 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 }
 
 pub(crate) fn unprintable(error: &io::Error) -> Failure {
-    Failure::new(format!("cannot write the answer: {error}"))
+    Failure::new(format!("cannot write to standard output: {error}"))
 }

@@ -4,31 +4,32 @@ use clap::{ArgGroup, Args, Subcommand};
 use dualkey::{ApiKey, LimitPolicy, NewPartner, RegistryError};
 
 use crate::arguments::Limits;
-use crate::cli::Keeping;
+use crate::cli::GlobalOptions;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::partner::view::PartnerView;
 
-/// Commands about partners.
+/// The commands for partners.
 #[derive(Subcommand)]
 pub(crate) enum Partner {
     /// Register a partner, and print its key
     ///
-    /// A partner is an integration that calls the API. Its key goes into X-Api-Key: no secret, and of no
-    /// use without an organization's token. If not said, its limits are 5 requests a second, 10 at
-    /// once and 10000 a day.
+    /// A partner is an integration that calls the API. Its key is sent in X-Api-Key. The key is not
+    /// secret: it is useless without an organization's token. Default limits: 5 requests per second,
+    /// bursts of 10, and 10000 requests per day.
     #[command(after_help = "\
 Example:
   guestway partner add 'Door locks' --rate 20 --burst 40")]
     Add(Add),
-    /// List all partners, with what each used today
+    /// List all partners, with their requests of today
     #[command(after_help = "\
 Example:
   guestway partner list --json")]
     List(List),
-    /// Change limits of a partner; those that are not said stay
+    /// Change limits of a partner; limits that are not given do not change
     ///
-    /// Running servers hear of it at once. What the partner used today still counts.
+    /// The change takes effect in running servers within a fraction of a second. Requests of today
+    /// still count.
     #[command(after_help = "\
 Example:
   guestway partner limits 8sAmpLeKey4docs2 --daily 50000")]
@@ -47,9 +48,9 @@ Example:
 
 #[derive(Args)]
 pub(crate) struct Add {
-    /// What people call it
+    /// The name of the partner
     name: String,
-    /// Its key, 8 to 128 characters; 16 letters and digits are drawn if not said
+    /// Its key, 8 to 128 characters [default: 16 random letters and digits]
     #[arg(long)]
     key: Option<ApiKey>,
     #[command(flatten)]
@@ -84,26 +85,26 @@ pub(crate) struct Switch {
 }
 
 impl Partner {
-    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         match self {
-            Self::Add(command) => command.run(keeping).await,
-            Self::List(command) => command.run(keeping).await,
-            Self::Limits(command) => command.run(keeping).await,
-            Self::Disable(command) => command.run(keeping, false).await,
-            Self::Enable(command) => command.run(keeping, true).await,
+            Self::Add(command) => command.run(global).await,
+            Self::List(command) => command.run(global).await,
+            Self::Limits(command) => command.run(global).await,
+            Self::Disable(command) => command.run(global, false).await,
+            Self::Enable(command) => command.run(global, true).await,
         }
     }
 }
 
 impl Add {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { name, key, limits, output } = self;
         let policy = limits.over(LimitPolicy::default()).map_err(RegistryError::from)?;
-        let registry = keeping.registry().await?;
+        let registry = global.registry().await?;
         let partner = NewPartner { name, policy, api_key: key };
         let partner = registry.register_partner(partner).await.map_err(|error| match error {
             RegistryError::ApiKeyTaken => {
-                Failure::from(error).and("choose another, or leave out --key to have one drawn")
+                Failure::from(error).and("choose another key, or omit --key to generate one")
             }
             error => error.into(),
         })?;
@@ -112,16 +113,16 @@ impl Add {
 }
 
 impl List {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
-        let partners = keeping.registry().await?.partners_with_usage().await?;
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let partners = global.registry().await?.partners_with_usage().await?;
         let views = partners.into_iter().map(|(partner, used)| PartnerView::new(partner, used));
         self.output.list(&Vec::from_iter(views))
     }
 }
 
 impl ChangeLimits {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
-        let registry = keeping.registry().await?;
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
         let partner = registry.partner(&self.key).await.map_err(explain)?;
         let policy = self.limits.over(partner.policy).map_err(RegistryError::from)?;
         let partner = registry.set_limits(&self.key, policy).await.map_err(explain)?;
@@ -130,8 +131,8 @@ impl ChangeLimits {
 }
 
 impl Switch {
-    async fn run(self, keeping: &Keeping, enabled: bool) -> Result<(), Failure> {
-        let registry = keeping.registry().await?;
+    async fn run(self, global: &GlobalOptions, enabled: bool) -> Result<(), Failure> {
+        let registry = global.registry().await?;
         let partner = registry.set_enabled(&self.key, enabled).await.map_err(explain)?;
         self.output.one(&PartnerView::of(partner, &registry).await?)
     }

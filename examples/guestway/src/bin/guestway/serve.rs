@@ -8,19 +8,19 @@ use guestway::router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::cli::Keeping;
+use crate::cli::GlobalOptions;
 use crate::demonstration::Demonstration;
 use crate::failure::{Failure, with_causes};
 use crate::signals;
 
 /// Serve the API with sample data, and print two requests to try
 ///
-/// This is what happens without a command, too. The token in the requests works for a day, and until
-/// the next start. Logs go to standard error; RUST_LOG filters them.
+/// This is the default command. The token in the requests expires after a day, and is revoked at the
+/// next start. Logs go to standard error; RUST_LOG filters them.
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 chooses a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = LISTEN)]
     pub(crate) listen: SocketAddr,
 }
@@ -31,8 +31,8 @@ Example, on a free port and with everything in memory:
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// How long a request waits for the database.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// The timeout of each call to the database while serving.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Default for Serve {
     fn default() -> Self {
@@ -41,45 +41,47 @@ impl Default for Serve {
 }
 
 impl Serve {
-    /// Serves the API until the program is told to stop.
-    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    /// Serves the API until a signal stops the program.
+    pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { listen } = self;
-        let stop = signals::stop().map_err(|error| Failure::new(format!("no signals: {error}")))?;
+        let stop = signals::stop()
+            .map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
         let cannot_listen = |error| Failure::new(format!("cannot listen on {listen}: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
         let bound = listener.local_addr().map_err(cannot_listen)?;
 
-        let registry = keeping.registry_within(DEADLINE).await?;
+        let registry = global.registry_with_timeout(DATABASE_TIMEOUT).await?;
         let verifier = Verifier::new(registry.clone());
         let api = router(verifier.clone(), registry.catalogue());
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
         demonstrate(&registry, bound).await?;
-        tracing::info!(%bound, database = %keeping.database()?, "serving");
+        tracing::info!(%bound, database = %global.database()?, "serving");
         let serving = tokio::spawn(guestway::serve(listener, api, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;
         served.map_err(|error| Failure::new(format!("serving ended early: {error}")))?;
         written.map_err(|error| {
-            Failure::new(format!("what was used last is not written: {}", with_causes(&error)))
+            Failure::new(format!("the latest usage was not written: {}", with_causes(&error)))
         })?;
         tracing::info!("stopped");
         Ok(())
     }
 }
 
-/// Prints the requests to try. An organization that has no room for their token is served without.
+/// Prints the requests to try. Without room for another token in the organization, only a warning is
+/// logged and the API is served all the same.
 async fn demonstrate(registry: &Registry, bound: SocketAddr) -> Result<(), Failure> {
     match Demonstration::prepare(registry).await {
         Ok(demonstration) => {
             if let Err(error) = demonstration.print(&mut stdout(), bound) {
-                tracing::warn!(%error, "nobody reads the requests to try");
+                tracing::warn!(%error, "cannot print the requests to try");
             }
             Ok(())
         }
         Err(RegistryError::Store(error)) => Err(error.into()),
         Err(error) => {
-            tracing::warn!(error = with_causes(&error), "there are no requests to try");
+            tracing::warn!(error = with_causes(&error), "cannot prepare requests to try");
             Ok(())
         }
     }

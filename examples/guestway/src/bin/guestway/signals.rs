@@ -1,6 +1,6 @@
 use std::io;
 
-/// Ready when the program is told to stop. It listens from the moment of the call on.
+/// A future that completes at SIGTERM or SIGINT. Signals count from the moment of the call.
 #[cfg(unix)]
 pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +15,7 @@ pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Ready when the program is told to stop.
+/// A future that completes at Ctrl-C.
 #[cfg(not(unix))]
 pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     Ok(async {

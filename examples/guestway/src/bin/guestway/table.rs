@@ -2,7 +2,7 @@ use std::iter::repeat_n;
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Rows with aligned columns, each line ended. Nothing in a cell reaches a terminal as a command.
+/// Formats rows with aligned columns, one per line. Cells cannot send control sequences to a terminal.
 pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let rows = Vec::from_iter(
         rows.iter().map(|row| Vec::from_iter(row.iter().map(|cell| harmless(cell)))),
@@ -23,11 +23,11 @@ fn line(row: &[String], widths: &[usize]) -> String {
     line + "\n"
 }
 
-/// Names hold no control characters; a database that others write to may. Those that turn the direction
-/// of writing (Unicode Standard Annex #9) would turn the rest of the line, too.
+/// Replaces control characters, which a database may contain if other programs write to it, and
+/// characters that change the direction of the rest of the line (Unicode Standard Annex #9).
 fn harmless(cell: &str) -> String {
-    let turns = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    cell.replace(|char: char| char.is_control() || turns(char), "\u{fffd}")
+    let is_bidirectional = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    cell.replace(|char: char| char.is_control() || is_bidirectional(char), "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     use super::aligned;
 
     #[test]
-    fn columns_are_aligned_and_nothing_controls_the_terminal() {
+    fn columns_are_aligned_and_control_characters_replaced() {
         let rows = [["NAME", "N", "X"], ["名前", "1", ""], ["é\u{1b}[\u{202e}J", "22", "y"]];
         let table = aligned(&rows.map(|row| row.map(str::to_owned).to_vec()));
         assert_eq!(table, "NAME   N   X\n名前   1\né\u{fffd}[\u{fffd}J  22  y\n");

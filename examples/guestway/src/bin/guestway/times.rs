@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-/// A time as RFC 3339 writes it, in UTC.
+/// A time that serializes as RFC 3339 in UTC.
 pub(crate) fn shown(time: dualkey::Timestamp) -> Timestamp {
     Timestamp::from_nanosecond(time.as_nanos().into()).unwrap_or(Timestamp::MAX)
 }
@@ -12,7 +12,7 @@ pub(crate) fn brief(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"))
 }
 
-/// A length of time such as `90d`, `1h`, `30m` or `15s`, in which a day has 24 hours.
+/// Parses a duration such as `90d`, `1h`, `30m` or `15s`. A day has 24 hours.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span: Option<Span> = text.parse().ok();
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
@@ -20,8 +20,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     duration.ok_or_else(|| "such as 90d, 1h, 30m or 15s".to_owned())
 }
 
-/// A length of time as [`duration`] reads it.
-pub(crate) fn length(duration: Duration) -> String {
+/// Formats a duration as [`duration`] parses it.
+pub(crate) fn formatted(duration: Duration) -> String {
     SignedDuration::try_from(duration)
         .map_or_else(|_| "long".to_owned(), |time| format!("{time:#}"))
 }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time_are_read_as_people_write_them() {
+    fn durations_are_parsed_as_users_write_them() {
         for (text, secs) in [
             ("90d", 90 * 86_400),
             ("2w", 14 * 86_400),
@@ -43,7 +43,7 @@ mod tests {
         ] {
             assert_eq!(duration(text), Ok(Duration::from_secs(secs)), "{text}");
         }
-        assert_eq!(length(Duration::from_secs(5_400)), "1h 30m");
+        assert_eq!(formatted(Duration::from_secs(5_400)), "1h 30m");
         for text in ["", "90", "d", "1mo", "1y", "-1h", "1h ago", "1 fortnight", "99999999999d"] {
             assert!(duration(text).is_err(), "{text}");
         }

@@ -10,15 +10,15 @@ use guestway::catalogue;
 pub(crate) use self::view::TokenView;
 use self::view::{IssuedView, Revoked, views};
 use crate::arguments::OfOrganization;
-use crate::cli::Keeping;
+use crate::cli::GlobalOptions;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::times::{duration, length};
+use crate::times::{duration, formatted};
 
-/// Commands about tokens.
+/// The commands for tokens.
 #[derive(Subcommand)]
 pub(crate) enum Token {
-    /// Create a token, and print it: for the only time
+    /// Create a token, and print it once
     #[command(after_help = "\
 Example, for a token that reads guests and reservations for three months:
   guestway token create --organization harbour-stays --name 'Zapier - production' \\
@@ -29,24 +29,24 @@ Example, for a token that reads guests and reservations for three months:
 Example:
   guestway token list --organization harbour-stays")]
     List(List),
-    /// Create a token that takes the place of another, and print it: for the only time
+    /// Replace a token by a new one, and print it once
     ///
-    /// It has the same name, scopes and lifetime. The old one is refused from now on, unless an overlap
-    /// is said; it stays in the list until it is revoked.
+    /// The new token has the same name, scopes and lifetime. The old one is refused at once, or after
+    /// the overlap; it stays in the list until it is revoked.
     #[command(after_help = "\
 Example, with an hour in which both work:
   guestway token rotate --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b --overlap 1h")]
     Rotate(Rotate),
-    /// Revoke a token, for good
+    /// Revoke a token permanently
     ///
     /// Running servers refuse it within a fraction of a second.
     #[command(after_help = "\
 Example:
   guestway token revoke --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b")]
     Revoke(Revoke),
-    /// List an organization's tokens that nobody used for some time
+    /// List an organization's tokens that have not been used for some time
     ///
-    /// One that was never used counts from its creation.
+    /// For a token that was never used, the time since its creation counts.
     #[command(after_help = "\
 Example:
   guestway token idle --organization harbour-stays --since 90d")]
@@ -57,13 +57,13 @@ Example:
 pub(crate) struct Create {
     #[command(flatten)]
     of: OfOrganization,
-    /// What its owner calls it
+    /// The name of the token
     #[arg(long)]
     name: String,
-    /// What it may do; may be said several times
+    /// A scope of the token; can be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scopes())]
     scopes: Vec<String>,
-    /// For how long it works, such as 90d; for good if not said
+    /// The lifetime, such as 90d [default: the token does not expire]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     expires_in: Option<Duration>,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub(crate) struct Rotate {
     of: OfOrganization,
     /// The token's id, from the list
     id: TokenId,
-    /// For how long the old token still works, such as 1h
+    /// How long the old token still works, such as 1h
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     overlap: Duration,
     #[command(flatten)]
@@ -105,7 +105,7 @@ pub(crate) struct Revoke {
 pub(crate) struct Idle {
     #[command(flatten)]
     of: OfOrganization,
-    /// For how long, such as 90d
+    /// The time without use, such as 90d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Duration,
     #[command(flatten)]
@@ -121,62 +121,62 @@ fn scopes() -> PossibleValuesParser {
 }
 
 impl Token {
-    pub(crate) async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         match self {
-            Self::Create(command) => command.run(keeping).await,
-            Self::List(command) => command.run(keeping).await,
-            Self::Rotate(command) => command.run(keeping).await,
-            Self::Revoke(command) => command.run(keeping).await,
-            Self::Idle(command) => command.run(keeping).await,
+            Self::Create(command) => command.run(global).await,
+            Self::List(command) => command.run(global).await,
+            Self::Rotate(command) => command.run(global).await,
+            Self::Revoke(command) => command.run(global).await,
+            Self::Idle(command) => command.run(global).await,
         }
     }
 }
 
 impl Create {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { of: OfOrganization { organization }, name, scopes, expires_in, output } = self;
-        let registry = keeping.registry().await?;
+        let registry = global.registry().await?;
         let expires_at = expires_in.map(|time| registry.clock().now().saturating_add(time));
-        let token = NewToken { organization, name, scopes, expires_at };
+        let token = NewToken { expires_at, ..NewToken::new(organization, name, scopes) };
         let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
         issued.print(&output, "")
     }
 }
 
 impl List {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
-        let registry = keeping.registry().await?;
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
         let tokens = registry.tokens(&self.of.organization).await?;
         self.output.list(&views(tokens, &registry))
     }
 }
 
 impl Rotate {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { of: OfOrganization { organization }, id, overlap, output } = self;
-        let registry = keeping.registry().await?;
+        let registry = global.registry().await?;
         let issued = registry.rotate_token(&organization, &id, overlap).await;
         let issued = issued.map_err(|error| explain(error, &organization, &id))?;
         let remark = match overlap {
             Duration::ZERO => "The old token is refused from now on.".to_owned(),
-            overlap => format!("The old token works for {} more, at most.", length(overlap)),
+            overlap => format!("The old token works for at most {} more.", formatted(overlap)),
         };
         IssuedView::new(issued, registry.catalogue()).print(&output, &remark)
     }
 }
 
 impl Revoke {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { of: OfOrganization { organization }, id, output } = self;
-        let revoked = keeping.registry().await?.revoke_token(&organization, &id).await;
+        let revoked = global.registry().await?.revoke_token(&organization, &id).await;
         revoked.map_err(|error| explain(error, &organization, &id))?;
         output.one(&Revoked { id, organization, status: "revoked" })
     }
 }
 
 impl Idle {
-    async fn run(self, keeping: &Keeping) -> Result<(), Failure> {
-        let registry = keeping.registry().await?;
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
         let since = registry.clock().now().saturating_sub(self.since);
         let tokens = registry.idle_tokens(&self.of.organization, since).await?;
         self.output.list(&views(tokens, &registry))
@@ -187,7 +187,7 @@ fn explain(error: RegistryError, organization: &OrganizationId, id: &TokenId) ->
     match error {
         RegistryError::NotFound => Failure::new(format!(
             "{organization} has no token {id}; `guestway token list --organization '{organization}'` \
-             shows those that it has"
+             shows its tokens"
         )),
         error => error.into(),
     }

@@ -12,7 +12,7 @@ pub(crate) struct PartnerView {
     id: PartnerId,
     name: String,
     key: ApiKey,
-    /// A second.
+    /// Requests per second.
     rate: Value,
     burst: u32,
     daily: Option<u32>,
@@ -37,7 +37,7 @@ impl PartnerView {
         }
     }
 
-    /// With what the store knows of its usage.
+    /// Adds the usage of today from the store.
     pub(crate) async fn of(partner: Partner, registry: &Registry) -> Result<Self, StoreError> {
         let today = partner.policy.day(registry.clock().now());
         let used_today = registry.store().usage(partner.id, today).await?;
@@ -45,7 +45,7 @@ impl PartnerView {
     }
 }
 
-/// A whole number where it is one: commands set rates a second, other programs may not.
+/// The rate per second: an integer if it is whole. Other programs may set rates of other periods.
 fn per_second(rate: Rate) -> Value {
     let (permits, seconds) = (rate.permits().get(), rate.period().as_secs());
     if u64::from(permits).is_multiple_of(seconds) {

@@ -26,7 +26,7 @@ pub(crate) struct TokenView {
 #[derive(Serialize)]
 struct Permission {
     name: String,
-    /// None if the catalogue does not know the scope any more.
+    /// None if the scope is no longer in the catalogue.
     label: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Show for TokenView {
     }
 }
 
-/// A token just issued, with its text.
+/// A newly issued token, with its text.
 #[derive(Serialize)]
 pub(crate) struct IssuedView {
     #[serde(serialize_with = "expose")]
@@ -101,11 +101,11 @@ impl IssuedView {
         Self { token: secret, record: TokenView::new(record, catalogue, now) }
     }
 
-    /// Shows the token to its owner. If that fails nobody has seen it, and nobody ever will.
+    /// Prints the token. If that fails, its text is lost, and the message names the command that
+    /// revokes it.
     pub(crate) fn print(&self, output: &Output, remark: &str) -> Result<(), Failure> {
         let TokenView { id, organization, .. } = &self.record;
-        let remark =
-            format!("Copy the token now: it is not kept, and cannot be shown again. {remark}");
+        let remark = format!("Copy the token now: it cannot be shown again. {remark}");
         output.one_with_remark(self, remark.trim_end()).map_err(|error| {
             Failure::new(format!("the token {id} was issued and cannot be shown: {error}")).and(
                 &format!("`guestway token revoke --organization '{organization}' {id}` revokes it"),
@@ -130,7 +130,7 @@ impl Show for IssuedView {
     }
 }
 
-/// A token that is gone.
+/// A revoked token.
 #[derive(Serialize)]
 pub(crate) struct Revoked {
     pub(crate) id: TokenId,

@@ -12,22 +12,22 @@ use tempfile::TempDir;
 
 use super::program::Program;
 
-/// A folder with a database of its own, in which commands are run.
-pub(crate) struct Desk {
+/// A temporary folder with its own database, in which commands run.
+pub(crate) struct Sandbox {
     folder: TempDir,
     database: Option<String>,
 }
 
-/// How a command ended, and what it said.
+/// The exit status and the output of a command.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) status: Option<i32>,
-    pub(crate) answer: String,
-    pub(crate) error: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl Desk {
-    /// With the database that is there if nothing is said.
+impl Sandbox {
+    /// With the default database.
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), database: None }
     }
@@ -48,28 +48,37 @@ impl Desk {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        said(&mut self.command(arguments))
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        output_of(&mut self.command(arguments))
     }
 
-    /// What a command answers with `--json`.
+    /// Runs a command with `--json`, and parses its output.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        let said = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!((said.status, &*said.error), (Some(0), ""), "{arguments:?}: {}", said.answer);
-        assert_eq!(said.answer.lines().count(), 1, "{arguments:?}");
-        serde_json::from_str(&said.answer).unwrap()
+        let output = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(
+            (output.status, &*output.stderr),
+            (Some(0), ""),
+            "{arguments:?}: {}",
+            output.stdout
+        );
+        assert_eq!(output.stdout.lines().count(), 1, "{arguments:?}");
+        serde_json::from_str(&output.stdout).unwrap()
     }
 
-    /// What a command says that ends with this status: one line, for people.
+    /// Runs a command that fails with this status, and returns the one line of its error.
     #[track_caller]
     pub(crate) fn refused(&self, status: i32, arguments: &[&str]) -> String {
-        let said = self.run(arguments);
-        assert_eq!((said.status, &*said.answer), (Some(status), ""), "{arguments:?}: {said:?}");
-        said.line()
+        let output = self.run(arguments);
+        assert_eq!(
+            (output.status, &*output.stdout),
+            (Some(status), ""),
+            "{arguments:?}: {output:?}"
+        );
+        output.error_line()
     }
 
-    /// What a command answers that lists.
+    /// Runs a command that lists.
     #[track_caller]
     pub(crate) fn list(&self, arguments: &[&str]) -> Vec<Value> {
         self.json(arguments).as_array().unwrap().clone()
@@ -81,24 +90,24 @@ impl Desk {
         self.json(&[&create[..], &scope].concat())
     }
 
-    /// The server, on a free port.
+    /// Starts the server on a free port.
     pub(crate) fn serve(&self, rust_log: &str) -> Program {
         Program::start(self.command(&["serve", "--listen", "127.0.0.1:0"]), rust_log)
     }
 
-    /// The address of the database, from wherever it is used.
+    /// The URL of the database, valid in every working directory.
     pub(crate) fn database(&self) -> String {
         let file = self.folder().join("guestway.db");
         let in_folder = || format!("sqlite://{}", file.to_str().unwrap());
         self.database.clone().unwrap_or_else(in_folder)
     }
 
-    /// The registry of the database, in this process: quicker than commands.
+    /// The registry of the database in this process, which is faster than commands.
     pub(crate) async fn registry(&self) -> Registry {
         registry(&self.database()).await
     }
 
-    /// All bytes of all files in the folder: a database, its log, and what else may be there.
+    /// The names and contents of all files in the folder: the database, its log, and any others.
     pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let files = fs::read_dir(self.folder()).unwrap().map(|file| file.unwrap());
         let read = |file: fs::DirEntry| {
@@ -114,25 +123,25 @@ pub(crate) async fn registry(database: &str) -> Registry {
     Registry::new(catalogue(), PREFIX, store, Arc::new(SystemClock))
 }
 
-pub(crate) fn said(command: &mut Command) -> Said {
+pub(crate) fn output_of(command: &mut Command) -> CommandOutput {
     let output = command.output().unwrap();
-    Said {
+    CommandOutput {
         status: output.status.code(),
-        answer: String::from_utf8(output.stdout).unwrap(),
-        error: String::from_utf8(output.stderr).unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
-impl Said {
-    /// The one line that a command says when it fails.
+impl CommandOutput {
+    /// The one line of standard error of a failed command.
     #[track_caller]
-    pub(crate) fn line(&self) -> String {
-        let line = self.error.strip_prefix("guestway: ").and_then(|line| line.strip_suffix('\n'));
+    pub(crate) fn error_line(&self) -> String {
+        let line = self.stderr.strip_prefix("guestway: ").and_then(|line| line.strip_suffix('\n'));
         let line = line.filter(|line| !line.contains(char::is_control));
-        line.unwrap_or_else(|| panic!("not one line: {:?}", self.error)).to_owned()
+        line.unwrap_or_else(|| panic!("not one line: {:?}", self.stderr)).to_owned()
     }
 }
 
 pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("no text {key}: {value}"))
+    value[key].as_str().unwrap_or_else(|| panic!("no string {key}: {value}"))
 }

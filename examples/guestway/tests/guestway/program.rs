@@ -1,23 +1,19 @@
-//! The program itself, from its first line to its last.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
-
-mod support;
+//! The server process, from start to stop.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use crate::support::client::{Call, Client};
+use crate::support::sandbox::{Sandbox, text};
+use crate::support::secret::assert_absent;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use hyper::{Method, StatusCode};
-use support::client::{Call, Client};
-use support::desk::{Desk, text};
-use support::secret::assert_absent;
 use tokio::task::JoinSet;
 
 #[tokio::test]
-async fn the_two_requests_that_it_prints_work_as_printed_on_both_versions_of_http() {
-    let desk = Desk::new();
-    let program = desk.serve("info");
+async fn printed_requests_work_over_http_1_and_http_2() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.serve("info");
     let [organization, reservations] = &program.calls;
     for client in [Client::http1(), Client::http2()] {
         let answer = client.send(organization.get()).await;
@@ -35,9 +31,9 @@ async fn the_two_requests_that_it_prints_work_as_printed_on_both_versions_of_htt
 }
 
 #[tokio::test]
-async fn the_printed_token_reads_edits_conversations_and_nothing_else() {
-    let desk = Desk::new();
-    let program = desk.serve("info");
+async fn the_printed_token_reads_and_edits_only_conversations() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.serve("info");
     let client = Client::http1();
     let at = |path: &str| {
         let url = program.calls[0].url.replace("/v1/organization", path);
@@ -53,10 +49,10 @@ async fn the_printed_token_reads_edits_conversations_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn eleven_requests_at_once_are_ten_answers_and_one_refusal() {
+async fn of_eleven_requests_at_once_one_is_refused() {
     for client in [Client::http1(), Client::http2()] {
-        let desk = Desk::new();
-        let program = desk.serve("info");
+        let sandbox = Sandbox::new();
+        let program = sandbox.serve("info");
         let start = Instant::now();
         let mut requests = JoinSet::new();
         for _ in 0..11 {
@@ -76,18 +72,18 @@ async fn eleven_requests_at_once_are_ten_answers_and_one_refusal() {
 }
 
 #[test]
-fn a_taken_port_is_said_in_one_line_and_by_exit_status_1() {
+fn a_port_in_use_gives_a_one_line_error_and_exit_status_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = Desk::new().refused(1, &["serve", "--listen", &address]);
-    assert!(said.starts_with(&format!("cannot listen on {address}: ")), "{said}");
+    let output = Sandbox::new().refused(1, &["serve", "--listen", &address]);
+    assert!(output.starts_with(&format!("cannot listen on {address}: ")), "{output}");
 }
 
 #[tokio::test]
-async fn it_ends_on_sigterm_and_on_sigint_without_waiting_for_idle_connections() {
+async fn sigterm_and_sigint_stop_without_waiting_for_idle_clients() {
     for signal in ["TERM", "INT"] {
-        let desk = Desk::new();
-        let program = desk.serve("info");
+        let sandbox = Sandbox::new();
+        let program = sandbox.serve("info");
         let clients = [Client::http1(), Client::http2()];
         for client in &clients {
             assert_eq!(client.send(program.calls[0].get()).await.status, 200);
@@ -102,9 +98,9 @@ async fn it_ends_on_sigterm_and_on_sigint_without_waiting_for_idle_connections()
 }
 
 #[tokio::test]
-async fn it_cuts_off_a_connection_that_does_not_end() {
-    let desk = Desk::new();
-    let program = desk.serve("info");
+async fn shutdown_cuts_off_a_connection_that_stays_open() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.serve("info");
     let server = program.calls[0].url.strip_prefix("http://").unwrap();
     let mut stuck = std::net::TcpStream::connect(server.split('/').next().unwrap()).unwrap();
     std::io::Write::write_all(&mut stuck, b"GET /healthz HTTP/1.1\r\n").unwrap();
@@ -116,26 +112,26 @@ async fn it_cuts_off_a_connection_that_does_not_end() {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_the_log_at_level_trace_or_in_the_database() {
-    let desk = Desk::new();
-    let program = desk.serve("trace");
+async fn no_secret_is_in_the_trace_log_or_the_database() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.serve("trace");
     let call = program.calls[0].clone();
-    let created = desk.create_token("harbour-stays");
+    let created = sandbox.create_token("harbour-stays");
     let rotated = ["token", "rotate", "--organization", "harbour-stays", text(&created, "id")];
-    let rotated = desk.json(&[&rotated[..], &["--overlap", "1h"]].concat());
+    let rotated = sandbox.json(&[&rotated[..], &["--overlap", "1h"]].concat());
     let tokens = [&*call.token, text(&created, "token"), text(&rotated, "token")];
     let client = Client::http1();
     for token in tokens {
         assert_eq!(client.send(program.call("/v1/guests", token).get()).await.status, 200);
     }
     send_secrets_where_they_do_not_belong(&call).await;
-    let database = desk.files();
+    let database = sandbox.files();
     let (_, log) = program.stop("TERM").await;
     assert!(log.contains("TRACE") && log.contains("answered") && log.contains("dualkey_tokens"));
     assert!(database.iter().any(|(name, bytes)| name == "guestway.db-wal" && !bytes.is_empty()));
     for token in tokens {
         assert_absent(token, log.as_bytes(), "the log");
-        for (name, bytes) in database.iter().chain(&desk.files()) {
+        for (name, bytes) in database.iter().chain(&sandbox.files()) {
             assert_absent(token, bytes, name);
         }
     }

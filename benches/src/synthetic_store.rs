@@ -11,19 +11,22 @@ use dualkey_store::{
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
 
-use crate::{Numbers, PREFIX, SCOPE, TOKEN_LEN, plenty};
+use crate::{Numbers, PREFIX, SCOPE, TOKEN_LEN, ample_policy};
 
-/// A store that takes no memory: it works out what it is asked for. It has every token, ten to an
-/// organization, and the partners of [`partner_key`]. It takes no changes.
+/// A store that holds no records: it computes each answer from the key or digest of the lookup, so that
+/// memory measurements see the verifier alone.
+///
+/// Every token exists, ten to an organization, and so does every partner of [`partner_key`]. Changes
+/// are not supported.
 #[derive(Debug)]
-pub struct Computed {
+pub struct SyntheticStore {
     changes: ChangeNotifier,
     organizations: u64,
     hint: TokenHint,
 }
 
-impl Computed {
-    /// A store of about so many tokens.
+impl SyntheticStore {
+    /// A store whose organizations suit about this many tokens.
     #[must_use]
     pub fn of_tokens(tokens: usize) -> Self {
         let organizations = (tokens as u64 / 10).max(1);
@@ -35,18 +38,18 @@ impl Computed {
     }
 }
 
-/// The key of a partner, by its number.
+/// The API key of the partner with this number.
 ///
 /// # Panics
 ///
-/// If there are not so many.
+/// If the number is 100,000,000 or more.
 #[must_use]
 pub fn partner_key(number: usize) -> [u8; 16] {
     let key = format!("partner-{number:08}").into_bytes();
     key.try_into().expect("there are fewer than a hundred million partners")
 }
 
-/// The text of a token, by its number.
+/// The text of the token with this number.
 ///
 /// # Panics
 ///
@@ -57,7 +60,7 @@ pub fn token_text(number: usize) -> [u8; TOKEN_LEN] {
     token.expose_secret().as_bytes().try_into().expect("tokens are of one length")
 }
 
-/// Draws the same tokens each time: good for nothing else.
+/// A deterministic generator, so that tokens are the same in each run. Not for real secrets.
 struct Repeatable(Numbers);
 
 impl TryRng for Repeatable {
@@ -81,13 +84,13 @@ impl TryRng for Repeatable {
 
 impl TryCryptoRng for Repeatable {}
 
-impl Store for Computed {
+impl Store for SyntheticStore {
     fn changes(&self) -> &ChangeNotifier {
         &self.changes
     }
 }
 
-impl PartnerStore for Computed {
+impl PartnerStore for SyntheticStore {
     fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
         let number = api_key
             .as_str()
@@ -97,7 +100,7 @@ impl PartnerStore for Computed {
             id: PartnerId::from_bytes(number.to_be_bytes()),
             name: "Benchmark".to_owned(),
             api_key: api_key.clone(),
-            policy: plenty(),
+            policy: ample_policy(),
             enabled: true,
             created_at: Timestamp::EPOCH,
         });
@@ -105,11 +108,11 @@ impl PartnerStore for Computed {
     }
 
     fn insert_partner(&self, _: Partner, _: AuditEntry) -> StoreFuture<'_, InsertOutcome> {
-        unchanging()
+        unsupported()
     }
 
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
-        unchanging()
+        unsupported()
     }
 
     fn set_limits(
@@ -118,7 +121,7 @@ impl PartnerStore for Computed {
         _: LimitPolicy,
         _: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        unchanging()
+        unsupported()
     }
 
     fn set_enabled(
@@ -127,11 +130,11 @@ impl PartnerStore for Computed {
         _: bool,
         _: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        unchanging()
+        unsupported()
     }
 }
 
-impl TokenStore for Computed {
+impl TokenStore for SyntheticStore {
     fn token_by_digest<'a>(
         &'a self,
         digest: &'a TokenDigest,
@@ -160,7 +163,7 @@ impl TokenStore for Computed {
         _: usize,
         _: AuditEntry,
     ) -> StoreFuture<'_, InsertOutcome> {
-        unchanging()
+        unsupported()
     }
 
     fn token<'a>(
@@ -168,7 +171,7 @@ impl TokenStore for Computed {
         _: &'a OrganizationId,
         _: &'a TokenId,
     ) -> StoreFuture<'a, Option<TokenRecord>> {
-        unchanging()
+        unsupported()
     }
 
     fn tokens<'a>(
@@ -176,7 +179,7 @@ impl TokenStore for Computed {
         _: &'a OrganizationId,
         _: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>> {
-        unchanging()
+        unsupported()
     }
 
     fn rotate_token(
@@ -185,7 +188,7 @@ impl TokenStore for Computed {
         _: RotationRequest,
         _: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome> {
-        unchanging()
+        unsupported()
     }
 
     fn revoke_token<'a>(
@@ -194,7 +197,7 @@ impl TokenStore for Computed {
         _: &'a TokenId,
         _: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome> {
-        unchanging()
+        unsupported()
     }
 
     fn record_uses<'a>(&'a self, _: &'a [TokenUse]) -> StoreFuture<'a, ()> {
@@ -202,13 +205,13 @@ impl TokenStore for Computed {
     }
 }
 
-impl UsageStore for Computed {
+impl UsageStore for SyntheticStore {
     fn usage(&self, _: PartnerId, _: i64) -> StoreFuture<'_, u64> {
         Box::pin(ready(Ok(0)))
     }
 
     fn usage_on(&self, _: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
-        unchanging()
+        unsupported()
     }
 
     fn add_usage<'a>(&'a self, _: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
@@ -216,16 +219,16 @@ impl UsageStore for Computed {
     }
 }
 
-impl AuditStore for Computed {
+impl AuditStore for SyntheticStore {
     fn audit<'a>(
         &'a self,
         _: Option<&'a OrganizationId>,
         _: Page<AuditId>,
     ) -> StoreFuture<'a, Vec<AuditEntry>> {
-        unchanging()
+        unsupported()
     }
 }
 
-fn unchanging<'a, T>() -> StoreFuture<'a, T> {
-    Box::pin(async { unreachable!("nothing but a request asks a computed store") })
+fn unsupported<'a, T>() -> StoreFuture<'a, T> {
+    Box::pin(async { unreachable!("requests do not call this method") })
 }

@@ -1,20 +1,18 @@
-//! What PATCH and POST change, and what they refuse.
+//! Changes by PATCH and POST, and refused bodies.
 
-mod support;
-
+use crate::support::api::{Api, Caller};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request};
 use serde_json::json;
-use support::api::{Api, Caller};
 
 async fn editor(api: &Api) -> Caller<'_> {
     api.caller("harbour-stays", &["full:edit"]).await
 }
 
 #[tokio::test]
-async fn a_changed_conversation_is_what_everybody_sees_next() {
+async fn a_changed_conversation_is_visible_to_other_tokens() {
     let api = Api::start().await;
     let caller = editor(&api).await;
     let path = caller.resolve("/v1/conversations/{id}").await;
@@ -37,7 +35,7 @@ async fn a_changed_conversation_is_what_everybody_sees_next() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_sent_is_the_last_of_its_conversation() {
+async fn a_sent_message_is_the_last_of_its_conversation() {
     let api = Api::start().await;
     let caller = editor(&api).await;
     let path = caller.resolve("/v1/conversations/{id}/messages").await;
@@ -75,7 +73,7 @@ async fn a_conversation_keeps_its_latest_50_messages() {
 }
 
 #[tokio::test]
-async fn a_custom_field_changes_its_name_and_value_and_keeps_its_type() {
+async fn a_custom_field_changes_name_and_value_but_not_type() {
     let api = Api::start().await;
     let caller = editor(&api).await;
     let values = [("text", json!("new")), ("number", json!(7)), ("boolean", json!(true))];
@@ -96,7 +94,7 @@ async fn a_custom_field_changes_its_name_and_value_and_keeps_its_type() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_what_the_endpoint_takes_changes_nothing() {
+async fn an_invalid_body_is_refused_and_changes_nothing() {
     let api = Api::start().await;
     let caller = editor(&api).await;
     let stranger = api.caller("alpine-homes", &["full:read"]).await;
@@ -138,18 +136,23 @@ async fn a_body_that_is_not_what_the_endpoint_takes_changes_nothing() {
         (&field, r#"{"name":""}"#, 422),
         (&field, r#"{"name":"New","type":"text"}"#, 422),
     ] {
-        let (method, path) = (endpoint.0.clone(), caller.resolve(endpoint.1).await);
-        let read = path.split_once("/cf_").map_or(&*path, |(list, _)| list);
-        let before = caller.get(read).await;
-        let answer = caller.send(method, &path, Some(body)).await;
-        let code = if status == 400 { "body_malformed" } else { "body_invalid" };
-        answer.assert_problem(status, code, body);
-        assert_eq!(caller.get(read).await, before, "{body}");
+        assert_refused(&caller, endpoint, body, status).await;
     }
 }
 
+/// Asserts that the endpoint refuses the body with this status, and that its record does not change.
+async fn assert_refused(caller: &Caller<'_>, endpoint: &(Method, &str), body: &str, status: u16) {
+    let (method, path) = (endpoint.0.clone(), caller.resolve(endpoint.1).await);
+    let read = path.split_once("/cf_").map_or(&*path, |(list, _)| list);
+    let before = caller.get(read).await;
+    let answer = caller.send(method, &path, Some(body)).await;
+    let code = if status == 400 { "body_malformed" } else { "body_invalid" };
+    answer.assert_problem(status, code, body);
+    assert_eq!(caller.get(read).await, before, "{body}");
+}
+
 #[tokio::test]
-async fn a_body_of_another_type_or_coding_is_refused() {
+async fn a_body_of_another_media_type_or_coding_is_refused() {
     let api = Api::start().await;
     let caller = editor(&api).await;
     let call = caller.call(&caller.resolve("/v1/conversations/{id}/messages").await);

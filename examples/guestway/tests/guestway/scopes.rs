@@ -1,15 +1,13 @@
-//! What each endpoint asks of a token.
+//! The scope that each endpoint requires.
 
-mod support;
-
+use crate::support::api::Api;
 use hyper::Method;
-use support::api::Api;
 
 const GET: Method = Method::GET;
 const PATCH: Method = Method::PATCH;
 const POST: Method = Method::POST;
 
-/// Every endpoint that asks for a scope, with a body that it takes.
+/// Every endpoint with the scope that it requires, and a valid body.
 const SCOPED: [(Method, &str, &str, Option<&str>); 20] = [
     (GET, "/v1/organization/users", "organization-users:read", None),
     (GET, "/v1/reservations", "reservations:read", None),
@@ -33,7 +31,7 @@ const SCOPED: [(Method, &str, &str, Option<&str>); 20] = [
     (GET, "/v1/organization", "", None), // any valid token
 ];
 
-/// What the product says of its scopes, in words of its own.
+/// The rules of the product's documentation, written independently of the catalogue.
 fn suffices(held: &str, needed: &str) -> bool {
     match held {
         "full:edit" => true,
@@ -43,7 +41,7 @@ fn suffices(held: &str, needed: &str) -> bool {
 }
 
 #[tokio::test]
-async fn each_endpoint_takes_exactly_the_tokens_whose_scope_suffices() {
+async fn each_endpoint_accepts_exactly_the_sufficient_scopes() {
     let api = Api::start().await;
     let everything = api.caller("harbour-stays", &["full:edit"]).await;
     for scope in guestway::catalogue().scopes() {
@@ -64,11 +62,11 @@ async fn each_endpoint_takes_exactly_the_tokens_whose_scope_suffices() {
 }
 
 #[tokio::test]
-async fn without_headers_only_the_health_of_the_server_is_told() {
+async fn without_credentials_only_the_health_check_answers() {
     let api = Api::start().await;
-    assert_eq!(api.stranger(GET, "/healthz").await.status, 200);
+    assert_eq!(api.send_anonymously(GET, "/healthz").await.status, 200);
     for (method, path, ..) in &SCOPED {
-        let answer = api.stranger(method.clone(), path).await;
+        let answer = api.send_anonymously(method.clone(), path).await;
         answer.assert_problem(401, "api_key_missing", path);
     }
 }
@@ -84,7 +82,7 @@ async fn scopes_add_up() {
 }
 
 #[tokio::test]
-async fn head_asks_for_what_get_asks_for() {
+async fn head_requires_the_scope_of_get() {
     let api = Api::start().await;
     let caller = api.caller("harbour-stays", &["guests:read"]).await;
     let answer = caller.send(Method::HEAD, "/v1/guests", None).await;
@@ -93,7 +91,7 @@ async fn head_asks_for_what_get_asks_for() {
 }
 
 #[tokio::test]
-async fn a_method_that_no_endpoint_takes_is_refused() {
+async fn a_method_without_an_endpoint_is_refused() {
     let api = Api::start().await;
     let caller = api.caller("harbour-stays", &["full:edit"]).await;
     for method in [Method::DELETE, Method::PUT, Method::OPTIONS] {

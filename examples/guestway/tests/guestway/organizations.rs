@@ -1,13 +1,10 @@
-//! Each organization has its own data, and nobody else's.
-#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
-
-mod support;
+//! Each organization has its own data.
 
 use std::collections::HashSet;
 
+use crate::support::api::{Api, Caller};
 use hyper::Method;
 use serde_json::Value;
-use support::api::{Api, Caller};
 
 const LISTS: [&str; 12] = [
     "/v1/organization/users",
@@ -24,7 +21,7 @@ const LISTS: [&str; 12] = [
     "/v1/custom-fields",
 ];
 
-/// Every endpoint that names a record, with a body that it takes.
+/// Every endpoint with an id in its path, with a valid body.
 const BY_ID: [(Method, &str, Option<&str>); 7] = [
     (Method::GET, "/v1/reservations/{id}", None),
     (Method::GET, "/v1/reservations/{id}/accesses", None),
@@ -51,7 +48,7 @@ async fn everything(caller: &Caller<'_>) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn no_two_organizations_have_a_record_in_common() {
+async fn two_organizations_share_no_record() {
     let api = Api::start().await;
     let mut seen = HashSet::new();
     for organization in ["harbour-stays", "alpine-homes", "acme", "acme2", "ümlaut / ../&"] {
@@ -65,7 +62,7 @@ async fn no_two_organizations_have_a_record_in_common() {
 }
 
 #[tokio::test]
-async fn another_organizations_record_is_not_found_like_one_that_does_not_exist() {
+async fn foreign_and_missing_records_get_the_same_answer() {
     let api = Api::start().await;
     let ours = api.caller("harbour-stays", &["full:edit"]).await;
     let theirs = api.caller("alpine-homes", &["full:edit"]).await;
@@ -81,7 +78,7 @@ async fn another_organizations_record_is_not_found_like_one_that_does_not_exist(
 }
 
 #[tokio::test]
-async fn an_id_of_another_kind_or_without_sense_is_not_found() {
+async fn an_id_of_another_kind_or_a_malformed_id_is_not_found() {
     let api = Api::start().await;
     let caller = api.caller("harbour-stays", &["full:edit"]).await;
     let guest = caller.first_id("/v1/guests").await;
@@ -94,7 +91,7 @@ async fn an_id_of_another_kind_or_without_sense_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_twice_is_the_same_twice_for_each_token_of_the_organization() {
+async fn all_tokens_of_an_organization_see_the_same_records() {
     let api = Api::start().await;
     let one = everything(&api.caller("acme", &["full:read"]).await).await;
     let other = everything(&api.caller("acme", &["full:edit"]).await).await;
@@ -102,7 +99,7 @@ async fn what_is_asked_for_twice_is_the_same_twice_for_each_token_of_the_organiz
 }
 
 #[tokio::test]
-async fn whatever_a_record_refers_to_exists() {
+async fn every_id_that_a_record_refers_to_exists() {
     let api = Api::start().await;
     for organization in ["harbour-stays", "alpine-homes", "acme"] {
         let caller = api.caller(organization, &["full:read"]).await;

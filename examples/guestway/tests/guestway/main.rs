@@ -1,0 +1,15 @@
+//! The API and the program. Its tests share one binary, which links once and lets waiting tests
+//! overlap.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+
+#[cfg(unix)]
+mod commands;
+mod edits;
+mod organizations;
+#[cfg(unix)]
+mod program;
+#[cfg(unix)]
+mod running;
+mod scopes;
+#[path = "../support/mod.rs"]
+mod support;
