@@ -53,8 +53,8 @@ where
     ) -> Self {
         let verifier = gate.verifier();
         let state = match verifier.try_verify_cached(request.headers(), requirement, cost) {
-            Poll::Ready(decision) => State::decided(inner, gate, request, decision),
-            Poll::Pending => {
+            Some(decision) => State::decided(inner, gate, request, decision),
+            None => {
                 // The clone may not be ready; the one that is goes with the request.
                 // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
                 let clone = inner.clone();

@@ -1,13 +1,12 @@
 //! One test per denial, the order of the checks, and who is charged for what.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-mod common;
+mod support;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{KEY, START, Setting, bearer, catalogue, headers, issue, stranger};
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::Requirement;
 use dualkey_store::{Fault, MemoryStore, NewPartner, Registry, Store as _};
@@ -16,6 +15,7 @@ use dualkey_verify::{CredentialField, Denial, Verifier};
 use http::{HeaderMap, StatusCode};
 use pollster::block_on;
 use proptest::prelude::*;
+use support::{KEY, START, Setting, bearer, catalogue, headers, issue, stranger};
 
 fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()

@@ -1,12 +1,12 @@
 //! No log line and no `Debug` of a decision shows a secret, at any level.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-mod common;
+mod support;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use common::{KEY, Setting, bearer, stranger};
+use support::{KEY, Setting, bearer, stranger};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
