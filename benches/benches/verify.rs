@@ -38,7 +38,9 @@ impl Guarded {
             (SPENT_KEY, LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN)),
         ] {
             let partner = NewPartner::new("Benchmark").with_policy(policy);
-            ready_or_panic(registry.register_partner(partner.with_api_key(ApiKey::parse(api_key)?)))?;
+            ready_or_panic(
+                registry.register_partner(partner.with_api_key(ApiKey::parse(api_key)?)),
+            )?;
         }
         let token = NewToken::new("acme", "Benchmark", [SCOPE]);
         let issued = ready_or_panic(registry.issue_token(token))?;

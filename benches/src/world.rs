@@ -108,7 +108,7 @@ impl World {
         let requirement = catalogue.require_all([SCOPE]).expect("the scope is declared");
         let store = Arc::new(SyntheticStore::of_tokens(tokens));
         let registry = Registry::new(catalogue, PREFIX, store, Arc::new(clock));
-        let verifier = Verifier::new(registry).with_max_tokens(tokens);
+        let verifier = Verifier::builder(registry).max_tokens(tokens).build();
         Self { verifier, requirement, partners, tokens }
     }
 

@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let (lines, names) = (field_lines(data), HeaderNames::default());
     let Some(headers) = request(&names.api_key, &lines) else { return Corpus::Reject };
     let credentials = Credentials::new(&headers, &names);
-    let key = credentials.api_key().map(|key| key.as_bytes().to_vec());
+    let key = credentials.api_key().map(|key| key.as_str().as_bytes().to_vec());
     assert_eq!(key, read_byte_by_byte(&lines));
     assert_eq!(credentials.token(), Err(CredentialError::Missing));
     Corpus::Keep

@@ -69,7 +69,7 @@ async fn credentials_are_read_from_the_configured_fields() {
         api_key: http::HeaderName::from_static("x-partner"),
         token: http::HeaderName::from_static("x-token"),
     };
-    let verifier = Verifier::new(world.registry.clone()).with_header_names(names);
+    let verifier = Verifier::builder(world.registry.clone()).header_names(names).build();
     let address = serve(Guard::new(Gate::new(verifier), world.require("guests:read")));
     let token = bearer(&world.token().await);
     let named = [("X-Partner", KEY), ("X-Token", &*token)];
@@ -112,7 +112,7 @@ async fn no_debug_output_shows_a_credential() {
     let world = World::new();
     world.partner(LimitPolicy::default()).await;
     let names = HeaderNames { token: "x-token".parse().unwrap(), ..HeaderNames::default() };
-    let verifier = Verifier::new(world.registry.clone()).with_header_names(names);
+    let verifier = Verifier::builder(world.registry.clone()).header_names(names).build();
     let guard = Guard::new(Gate::new(verifier), world.require("guests:read"));
     let secret = world.token().await;
 

@@ -313,7 +313,7 @@ fn configured_field_names_are_in_challenge_and_problem() {
     let fixture = Fixture::new();
     let names =
         HeaderNames { api_key: "partner".parse().unwrap(), token: "x-token".parse().unwrap() };
-    let verifier = Verifier::new(fixture.registry.clone()).with_header_names(names);
+    let verifier = Verifier::builder(fixture.registry.clone()).header_names(names).build();
     let layer = Gate::new(verifier).require(fixture.reads());
     let answer = ask(&layer, fixture.request());
     let challenge = r#"ApiKey realm="api", in="header", name="Partner""#;

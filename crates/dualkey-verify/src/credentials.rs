@@ -1,7 +1,17 @@
+use std::fmt;
+
 use dualkey_store::ApiKey;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
-/// Where the two credentials stand: `X-Api-Key` and `Authorization`, unless said otherwise.
+/// The header fields that hold the two credentials. Default: `X-Api-Key` and `Authorization`.
+///
+/// ```
+/// use dualkey_verify::HeaderNames;
+/// use http::HeaderName;
+///
+/// let names = HeaderNames::default().with_api_key(HeaderName::from_static("x-partner-key"));
+/// assert_eq!((names.api_key.as_str(), names.token.as_str()), ("x-partner-key", "authorization"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderNames {
     /// The field of the partner key.
@@ -10,32 +20,63 @@ pub struct HeaderNames {
     pub token: HeaderName,
 }
 
-impl Default for HeaderNames {
-    fn default() -> Self {
-        Self { api_key: HeaderName::from_static("x-api-key"), token: AUTHORIZATION }
-    }
-}
-
-/// The two credentials of a request, read only when asked for. Nothing here looks anything up.
+/// The two credentials of a request, parsed when asked for. Nothing is looked up.
+///
+/// ```
+/// use dualkey_verify::{CredentialError, Credentials, HeaderNames};
+/// use http::HeaderMap;
+///
+/// let (mut headers, names) = (HeaderMap::new(), HeaderNames::default());
+/// headers.insert("x-api-key", "abcd1234efgh5678".parse()?);
+/// headers.insert("authorization", "bearer  abc.def".parse()?);
+/// let credentials = Credentials::new(&headers, &names);
+/// assert_eq!(credentials.api_key()?, "abcd1234efgh5678");
+/// assert_eq!(credentials.token()?, b"abc.def");
+///
+/// headers.append("authorization", "Bearer abc.def".parse()?);
+/// let repeated = Credentials::new(&headers, &names).token();
+/// assert_eq!(repeated, Err(CredentialError::Repeated));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
     headers: &'a HeaderMap,
     names: &'a HeaderNames,
 }
 
-/// Why a field gives no credential.
+/// Why a header field holds no credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialError {
-    /// It is absent or empty, or presents credentials of another scheme.
+    /// The field is absent or empty, or holds credentials of another scheme.
     Missing,
-    /// It is there more than once. Which one counts is not guessed, even if they are equal.
+    /// The field occurs more than once, be the values equal or not: which one counts is not guessed.
     Repeated,
-    /// It holds what no credential holds.
+    /// The field holds characters or a length that no credential has.
     Malformed,
 }
 
-/// The longest value of the field of the token that is read, in bytes.
+/// The longest value of the token's field that is parsed, in bytes.
 const MAX_TOKEN_FIELD: usize = 512;
+
+impl HeaderNames {
+    /// Reads the partner key from this field.
+    #[must_use]
+    pub fn with_api_key(self, api_key: HeaderName) -> Self {
+        Self { api_key, ..self }
+    }
+
+    /// Reads the bearer token from this field.
+    #[must_use]
+    pub fn with_token(self, token: HeaderName) -> Self {
+        Self { token, ..self }
+    }
+}
+
+impl Default for HeaderNames {
+    fn default() -> Self {
+        Self { api_key: HeaderName::from_static("x-api-key"), token: AUTHORIZATION }
+    }
+}
 
 impl<'a> Credentials<'a> {
     /// The credentials in these headers.
@@ -44,36 +85,35 @@ impl<'a> Credentials<'a> {
         Self { headers, names }
     }
 
-    /// The partner key: 8 to 128 visible ASCII characters, without the white space around them.
+    /// The partner key: 8 to 128 visible ASCII characters other than `"` `,` `;` `\`, without the white
+    /// space around them.
     ///
     /// # Errors
     ///
-    /// The field gives no such key.
-    pub fn api_key(&self) -> Result<&'a str, CredentialError> {
-        let field = self.api_key_field()?;
-        let _key = as_api_key(field)?;
-        std::str::from_utf8(field).map_err(|_| CredentialError::Malformed)
+    /// The field holds no partner key.
+    pub fn api_key(&self) -> Result<ApiKey, CredentialError> {
+        ApiKey::parse(self.api_key_field()?).map_err(|_| CredentialError::Malformed)
     }
 
-    /// The bearer token: a `token68` (RFC 9110 §11.2) behind the scheme, whose capitals do not matter
-    /// (RFC 9110 §11.1), and one or more spaces.
+    /// The bearer token: a `token68` (RFC 9110 §11.2) after the case-insensitive scheme (RFC 9110 §11.1)
+    /// and one or more spaces.
     ///
     /// # Errors
     ///
-    /// The field gives no bearer token.
+    /// The field holds no bearer token.
     pub fn token(&self) -> Result<&'a [u8], CredentialError> {
         let token = self.token_field()?;
         if is_token68(token) { Ok(token) } else { Err(CredentialError::Malformed) }
     }
 
-    /// What stands where the partner key does. A key that is known is well-formed, so it is looked up
-    /// before anybody looks at its characters.
+    /// The value in place of the partner key. It is looked up before it is parsed, since cached keys are
+    /// well-formed.
     #[inline]
     pub(crate) fn api_key_field(&self) -> Result<&'a [u8], CredentialError> {
         self.value(&self.names.api_key)
     }
 
-    /// What stands where the token does; likewise.
+    /// The value in place of the token. It is looked up before it is parsed, likewise.
     #[inline]
     pub(crate) fn token_field(&self) -> Result<&'a [u8], CredentialError> {
         let value = self.value(&self.names.token)?;
@@ -83,8 +123,8 @@ impl<'a> Credentials<'a> {
         {
             return Ok(token);
         }
-        let scheme_ends = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
-        let (scheme, rest) = value.split_at(scheme_ends);
+        let scheme_end = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
+        let (scheme, rest) = value.split_at(scheme_end);
         if !scheme.eq_ignore_ascii_case(b"Bearer") {
             return Err(CredentialError::Missing);
         }
@@ -92,13 +132,13 @@ impl<'a> Credentials<'a> {
         if token.is_empty() {
             return Err(CredentialError::Missing);
         }
-        let spaces = &rest[..rest.len() - token.len()];
-        let is_separated = !spaces.is_empty() && spaces.iter().all(|byte| *byte == b' ');
+        let separator = &rest[..rest.len() - token.len()];
+        let is_separated = !separator.is_empty() && separator.iter().all(|byte| *byte == b' ');
         let is_readable = is_separated && value.len() <= MAX_TOKEN_FIELD;
         if is_readable { Ok(token) } else { Err(CredentialError::Malformed) }
     }
 
-    /// The field's value without the optional white space around it (RFC 9110 §5.5).
+    /// The value of the field, without the optional white space around it (RFC 9110 §5.5).
     #[inline]
     fn value(&self, name: &HeaderName) -> Result<&'a [u8], CredentialError> {
         let mut values = self.headers.get_all(name).iter();
@@ -111,9 +151,17 @@ impl<'a> Credentials<'a> {
     }
 }
 
-pub(crate) fn as_api_key(key: &[u8]) -> Result<ApiKey, CredentialError> {
-    ApiKey::parse(key).map_err(|_| CredentialError::Malformed)
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "the header field is missing",
+            Self::Repeated => "the header field occurs more than once",
+            Self::Malformed => "the header field holds no credential",
+        })
+    }
 }
+
+impl std::error::Error for CredentialError {}
 
 /// RFC 9110 §5.6.2.
 fn is_tchar(byte: u8) -> bool {

@@ -6,79 +6,114 @@ use dualkey_scope::{Requirement, ScopeSet};
 use dualkey_store::{OrganizationId, PartnerId, TokenId};
 use http::StatusCode;
 
-/// A request that may pass: who calls, for whom, and what it has left.
+/// A granted request: which partner calls, for which organization, with which scopes, and what is left of
+/// its limits.
+///
+/// ```
+/// use dualkey_testing::Fixture;
+///
+/// # pollster::block_on(async {
+/// let fixture = Fixture::new();
+/// let guests_read = fixture.registry.catalogue().require_all(["guests:read"])?;
+/// let verifier = fixture.gate.verifier();
+/// let grant = verifier.verify(&fixture.headers(), &guests_read).await?;
+/// assert_eq!(grant.partner, fixture.partner.id);
+/// assert_eq!(grant.token, fixture.issued.record.id);
+/// assert_eq!(grant.standing.burst_remaining(), 9); // of 10
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Grant {
-    /// Which integration calls.
+    /// The partner that calls.
     pub partner: PartnerId,
-    /// Whose data it may see.
+    /// The organization whose data it may access.
     pub organization: OrganizationId,
-    /// Which token it presented.
+    /// The token that it presented.
     pub token: TokenId,
-    /// What the token grants.
+    /// The scopes of the token, implied ones included.
     pub scopes: ScopeSet,
-    /// Where the partner stands with its limits after this request.
+    /// What is left of the partner's limits after this request.
     pub standing: Standing,
 }
 
-/// A request that may not pass, and why. It repeats no credential.
+/// A denied request, and why. No denial holds a credential.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use dualkey_testing::Fixture;
+///
+/// # pollster::block_on(async {
+/// let fixture = Fixture::new(); // 5 requests a second, burst 10
+/// let (headers, guests_read) = (fixture.headers(), fixture.require("guests:read"));
+/// let verify = || fixture.gate.verifier().verify(&headers, &guests_read);
+/// for _ in 0..10 {
+///     verify().await.unwrap();
+/// }
+/// let denial = verify().await.unwrap_err();
+/// assert_eq!((denial.code(), denial.status().as_u16()), ("rate_limited", 429));
+/// assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
+/// assert_eq!(denial.standing().unwrap().daily_remaining(), Some(9_990));
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Denial {
-    /// There is no partner key.
+    /// No partner key was sent.
     ApiKeyMissing,
-    /// The partner key is unreadable, unknown or disabled.
+    /// The partner key is malformed, unknown or disabled.
     ApiKeyInvalid {
-        /// Whether an organization's token stands where the partner key belongs.
+        /// Whether an organization access token was sent in place of the partner key.
         misplaced_token: bool,
     },
-    /// There are no bearer credentials.
+    /// No bearer credentials were sent.
     TokenMissing,
-    /// A field is there more than once.
+    /// A header field occurs more than once.
     HeaderRepeated(CredentialField),
-    /// The token is incorrect, revoked or expired: the same answer for all.
+    /// The token is malformed, unknown, revoked or expired: one answer for all.
     TokenInvalid,
     /// The token lacks a scope.
     ScopeInsufficient {
-        /// What the route asks for.
+        /// What the route requires.
         required: Requirement,
-        /// Where the partner stands: the request was charged.
+        /// What is left of the partner's limits: the request was charged.
         standing: Standing,
     },
     /// The burst is used up.
     RateLimited {
-        /// When to come back, and what is left.
+        /// When to retry, and what is left.
         refusal: Refusal,
     },
     /// The daily quota is used up.
     QuotaExceeded {
-        /// When to come back, and what is left.
+        /// When to retry, and what is left.
         refusal: Refusal,
     },
-    /// Too many requests under this partner key failed to present a valid token.
+    /// The failure allowance is used up: too many requests under this partner key had no valid token.
     AttemptsExceeded {
-        /// When the next attempt is looked at.
+        /// The time until the next request without a cached token is served.
         retry_after: Duration,
     },
     /// A store did not answer.
     Unavailable {
-        /// When to try again.
+        /// When to retry.
         retry_after: Duration,
     },
 }
 
-/// One of the two fields.
+/// One of the two header fields that hold credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialField {
-    /// That of the partner key.
+    /// The field of the partner key.
     ApiKey,
-    /// That of the bearer token.
+    /// The field of the bearer token.
     Token,
 }
 
 impl Denial {
-    /// A name for machines, which stays the same.
+    /// A stable, machine-readable code, such as `rate_limited`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -95,7 +130,7 @@ impl Denial {
         }
     }
 
-    /// The status to answer with.
+    /// The status of the response.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -112,7 +147,7 @@ impl Denial {
         }
     }
 
-    /// After which time the same request may pass, where waiting helps.
+    /// The time after which the same request may be granted; none where waiting does not help.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -126,7 +161,7 @@ impl Denial {
         }
     }
 
-    /// Where the partner stands with its limits, if the decision got as far as charging them.
+    /// What is left of the partner's limits, if the decision reached them.
     #[must_use]
     pub const fn standing(&self) -> Option<&Standing> {
         match self {
@@ -139,7 +174,7 @@ impl Denial {
     }
 }
 
-/// What the caller should do.
+/// What the caller can do about it.
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -158,7 +193,7 @@ impl fmt::Display for Denial {
                 "The access token lacks a permission that this request needs."
             }
             Self::RateLimited { .. } => "Too many requests at once: slow down.",
-            Self::QuotaExceeded { .. } => "The requests of this day are used up.",
+            Self::QuotaExceeded { .. } => "The daily quota is used up.",
             Self::AttemptsExceeded { .. } => {
                 "Too many requests with this partner key failed to present a valid access token."
             }

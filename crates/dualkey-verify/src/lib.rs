@@ -1,15 +1,15 @@
 //! From two headers to a [`Grant`] or a [`Denial`].
 //!
-//! `X-Api-Key` says which integration calls; its limits apply. `Authorization: Bearer …` says for
-//! which organization, and with which scopes. [`Verifier::verify`] reads both and decides, in memory:
-//! a store is asked only for what this process has not heard of within the last seconds.
+//! `X-Api-Key` says which integration calls; its limits apply. `Authorization: Bearer …` says for which
+//! organization, and with which scopes. [`Verifier::verify`] reads both and decides in memory: the store is
+//! asked only for what the cache does not hold, or has not confirmed within the last seconds.
 //!
 //! ```
-//! use http::HeaderMap;
-//! use dualkey_scope::{Catalogue, Requirement};
+//! use dualkey_scope::Catalogue;
 //! use dualkey_store::Registry;
 //! use dualkey_token::Prefix;
 //! use dualkey_verify::Verifier;
+//! use http::HeaderMap;
 //!
 //! # pollster::block_on(async {
 //! let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
@@ -22,29 +22,22 @@
 //! # }).unwrap();
 //! ```
 //!
-//! What happens to a request stands in three files: `credentials.rs` reads the headers, `verifier.rs`
-//! decides from top to bottom, `decision.rs` holds the answers.
+//! A request's way through the files: `credentials.rs` reads the headers, `decide.rs` decides from the cache,
+//! `resolve.rs` asks the store on a miss and decides again, `decision.rs` holds the answers.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod absent;
-#[cfg(feature = "axum")]
-mod axum;
+mod cache;
 mod credentials;
+mod decide;
 mod decision;
-mod directory;
-mod flights;
-mod index;
-mod pages;
-mod partners;
-mod slab;
-mod slot;
-mod tokens;
-mod unwritten;
+#[cfg(feature = "axum")]
+mod extract;
+mod resolve;
 mod verifier;
 
-#[cfg(feature = "axum")]
-pub use axum::MissingGrant;
 pub use credentials::{CredentialError, Credentials, HeaderNames};
 pub use decision::{CredentialField, Denial, Grant};
-pub use verifier::Verifier;
+#[cfg(feature = "axum")]
+pub use extract::MissingGrant;
+pub use verifier::{Verifier, VerifierBuilder};

@@ -18,7 +18,7 @@ fn read(
     }
     let names = HeaderNames::default();
     let credentials = Credentials::new(&headers, &names);
-    (credentials.api_key().map(str::to_owned), credentials.token().map(<[u8]>::to_vec))
+    (credentials.api_key().map(|key| key.to_string()), credentials.token().map(<[u8]>::to_vec))
 }
 
 fn api_key(value: &[u8]) -> Result<String, CredentialError> {
@@ -30,7 +30,7 @@ fn token(value: &[u8]) -> Result<Vec<u8>, CredentialError> {
 }
 
 #[test]
-fn what_is_absent_or_empty_is_missing() {
+fn an_absent_or_empty_field_is_missing() {
     assert_eq!(
         read("x-other", &[]),
         (Err(CredentialError::Missing), Err(CredentialError::Missing))
@@ -42,7 +42,7 @@ fn what_is_absent_or_empty_is_missing() {
 }
 
 #[test]
-fn what_is_there_more_than_once_is_repeated_whatever_it_holds() {
+fn a_field_that_occurs_twice_is_repeated_equal_or_not() {
     let bearer = format!("Bearer {TOKEN}");
     for second in [&b"abcd1234efgh5678"[..], b"", b"other-key"] {
         let (key, _) = read("x-api-key", &[b"abcd1234efgh5678", second]);
@@ -57,7 +57,7 @@ fn what_is_there_more_than_once_is_repeated_whatever_it_holds() {
 }
 
 #[test]
-fn the_scheme_minds_no_capitals_and_is_followed_by_spaces() {
+fn the_scheme_is_case_insensitive_and_followed_by_spaces() {
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         for spaces in [" ", "  ", "          "] {
             for (before, after) in [("", ""), (" ", "\t"), ("\t", "  ")] {
@@ -69,7 +69,7 @@ fn the_scheme_minds_no_capitals_and_is_followed_by_spaces() {
 }
 
 #[test]
-fn what_presents_no_bearer_credentials_is_missing() {
+fn credentials_of_another_scheme_are_missing() {
     for value in [
         "Basic dXNlcjpwYXNz",
         "Digest username=x",
@@ -88,7 +88,7 @@ fn what_presents_no_bearer_credentials_is_missing() {
 }
 
 #[test]
-fn what_is_no_token68_is_malformed() {
+fn characters_outside_of_token68_are_malformed() {
     for rest in [
         "\tabc",
         " \tabc",
@@ -130,7 +130,7 @@ fn at_most_512_bytes_of_a_token_field_are_read() {
 }
 
 #[test]
-fn a_partner_key_is_taken_byte_for_byte() {
+fn a_partner_key_is_read_byte_for_byte() {
     for key in ["eight888", "!#$%&'()*+-./:<=>?@[]^_`{|}~", &"a".repeat(128), TOKEN] {
         assert_eq!(api_key(key.as_bytes()).unwrap(), key);
         assert_eq!(api_key(format!(" \t{key}\t ").as_bytes()).unwrap(), key);
@@ -151,7 +151,7 @@ fn a_partner_key_is_taken_byte_for_byte() {
 }
 
 #[test]
-fn bytes_beyond_ascii_are_malformed_wherever_they_stand() {
+fn bytes_beyond_ascii_are_malformed_in_any_position() {
     for byte in 0x80..=0xFF {
         for at in [0, 4, 11] {
             let mut key = *b"abcd1234efgh";
@@ -165,7 +165,7 @@ fn bytes_beyond_ascii_are_malformed_wherever_they_stand() {
 }
 
 #[test]
-fn the_names_of_the_fields_can_be_chosen() {
+fn the_names_of_the_fields_are_configurable() {
     let names = HeaderNames {
         api_key: HeaderName::from_static("x-partner"),
         token: HeaderName::from_static("x-token"),
@@ -175,7 +175,7 @@ fn the_names_of_the_fields_can_be_chosen() {
     headers.insert("x-token", HeaderValue::from_static("Bearer abc"));
     headers.insert("x-api-key", HeaderValue::from_static("ignored-key"));
     let credentials = Credentials::new(&headers, &names);
-    assert_eq!(credentials.api_key(), Ok("abcd1234"));
+    assert_eq!(credentials.api_key().unwrap(), "abcd1234");
     assert_eq!(credentials.token(), Ok(&b"abc"[..]));
 }
 

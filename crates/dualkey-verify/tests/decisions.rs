@@ -1,13 +1,12 @@
 //! One test per denial, the order of the checks, and who is charged for what.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-mod common;
+mod support;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{KEY, START, Setting, bearer, catalogue, headers, issue, stranger};
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::Requirement;
 use dualkey_store::{MemoryStore, NewPartner, Registry, Store as _};
@@ -17,6 +16,7 @@ use dualkey_verify::{CredentialField, Denial, Verifier};
 use http::{HeaderMap, StatusCode};
 use pollster::block_on;
 use proptest::prelude::*;
+use support::{KEY, START, Setting, bearer, catalogue, headers, issue, unknown_token};
 
 fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -40,7 +40,7 @@ fn a_good_request_is_granted() {
 }
 
 #[test]
-fn no_partner_key() {
+fn a_missing_partner_key_is_denied() {
     let setting = Setting::new();
     let secret = format!("Bearer {}", setting.secret());
     for fields in [&[("authorization", secret.as_str())][..], &[("x-api-key", " ")], &[]] {
@@ -49,7 +49,7 @@ fn no_partner_key() {
 }
 
 #[test]
-fn a_partner_key_that_is_unreadable_unknown_or_disabled() {
+fn malformed_unknown_and_disabled_keys_are_invalid() {
     let setting = Setting::new();
     for key in ["seven77", "abcd1234, efgh5678", "ABCD1234EFGH5678", "abcd1234efgh5679"] {
         assert_eq!(denial(&setting, &bearer(key, setting.secret())), ("api_key_invalid", 401));
@@ -60,17 +60,17 @@ fn a_partner_key_that_is_unreadable_unknown_or_disabled() {
 }
 
 #[test]
-fn a_token_in_place_of_the_partner_key() {
+fn a_token_in_place_of_the_partner_key_is_denied() {
     let setting = Setting::new();
     let misplaced = bearer(setting.secret(), setting.secret());
     let denial = setting.verify(&misplaced).unwrap_err();
     assert!(matches!(denial, Denial::ApiKeyInvalid { misplaced_token: true }));
     assert!(!denial.to_string().contains(&setting.secret()[3..]));
-    assert_eq!(setting.asked(), (0, 0));
+    assert_eq!(setting.lookups(), (0, 0));
 }
 
 #[test]
-fn no_bearer_token() {
+fn a_missing_bearer_token_is_denied() {
     let setting = Setting::new();
     for value in ["", "Basic dXNlcjpwYXNz", "Bearer", setting.secret()] {
         let headers = headers(&[("x-api-key", KEY), ("authorization", value)]);
@@ -80,7 +80,7 @@ fn no_bearer_token() {
 }
 
 #[test]
-fn a_repeated_field() {
+fn a_repeated_field_is_denied() {
     let setting = Setting::new();
     for name in ["x-api-key", "authorization"] {
         let mut headers = bearer(KEY, setting.secret());
@@ -95,7 +95,7 @@ fn a_repeated_field() {
 }
 
 #[test]
-fn a_token_that_is_malformed_unknown_revoked_or_expired() {
+fn malformed_unknown_revoked_and_expired_tokens_are_invalid() {
     let setting = Setting::new();
     let expiry = START.saturating_add(Duration::from_secs(60));
     let expiring = issue(&setting.registry, Some(expiry)).secret;
@@ -108,7 +108,7 @@ fn a_token_that_is_malformed_unknown_revoked_or_expired() {
         "gw_short",
         "other_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdD",
         "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8aQQdE",
-        &stranger(),
+        &unknown_token(),
         expiring.expose_secret(),
         revoked.secret.expose_secret(),
     ] {
@@ -130,7 +130,7 @@ fn a_token_expires_at_its_expiry_and_not_before() {
 }
 
 #[test]
-fn a_token_that_lacks_a_scope() {
+fn a_token_without_the_scope_is_denied_and_charged() {
     let setting = Setting::new();
     let required = setting.registry.catalogue().require_all(["b:read"]).unwrap();
     let headers = bearer(KEY, setting.secret());
@@ -146,7 +146,7 @@ fn a_token_that_lacks_a_scope() {
 }
 
 #[test]
-fn a_burst_that_is_used_up() {
+fn a_used_up_burst_is_rate_limited() {
     let setting = Setting::new();
     for _ in 0..10 {
         assert_eq!(setting.code(setting.secret()), "granted");
@@ -160,7 +160,7 @@ fn a_burst_that_is_used_up() {
 }
 
 #[test]
-fn a_quota_that_is_used_up() {
+fn a_used_up_quota_is_quota_exceeded() {
     let policy = LimitPolicy::new(Rate::per_second(number(5)), number(10));
     let setting = Setting::with_policy(policy.with_daily(number(3)).unwrap());
     for _ in 0..3 {
@@ -174,22 +174,22 @@ fn a_quota_that_is_used_up() {
 }
 
 #[test]
-fn a_failure_allowance_that_is_used_up() {
+fn a_used_up_failure_allowance_is_attempts_exceeded() {
     let setting = Setting::new();
     for _ in 0..10 {
-        assert_eq!(setting.code(&stranger()), "token_invalid");
+        assert_eq!(setting.code(&unknown_token()), "token_invalid");
     }
-    let denial = setting.present(&stranger()).unwrap_err();
+    let denial = setting.present(&unknown_token()).unwrap_err();
     assert_eq!((denial.code(), denial.status().as_u16()), ("attempts_exceeded", 429));
     assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
     assert!(denial.standing().is_none(), "the limits were not looked at");
     setting.clock.advance(Duration::from_millis(200));
-    assert_eq!(setting.code(&stranger()), "token_invalid");
-    assert_eq!(setting.code(&stranger()), "attempts_exceeded");
+    assert_eq!(setting.code(&unknown_token()), "token_invalid");
+    assert_eq!(setting.code(&unknown_token()), "attempts_exceeded");
 }
 
 #[test]
-fn a_store_that_is_away() {
+fn an_unavailable_store_charges_nothing() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Error);
     for _ in 0..20 {
@@ -206,7 +206,7 @@ fn a_store_that_is_away() {
 }
 
 #[test]
-fn the_partner_key_is_judged_before_the_token_is_read() {
+fn the_partner_key_is_checked_before_the_token() {
     let setting = Setting::new();
     for token in ["", "Bearer gw_short", "Bearer a, b"] {
         let headers = headers(&[("x-api-key", "unknown-key"), ("authorization", token)]);
@@ -218,7 +218,7 @@ fn the_partner_key_is_judged_before_the_token_is_read() {
 }
 
 #[test]
-fn a_token_is_judged_before_the_limits_and_the_limits_before_the_scopes() {
+fn the_token_is_checked_before_limits_and_these_before_scopes() {
     let setting = Setting::new();
     let b_read = setting.registry.catalogue().require_all(["b:read"]).unwrap();
     let headers = bearer(KEY, setting.secret());
@@ -228,15 +228,15 @@ fn a_token_is_judged_before_the_limits_and_the_limits_before_the_scopes() {
     }
     let denial = block_on(setting.verifier.verify(&headers, &b_read)).unwrap_err();
     assert_eq!(denial.code(), "rate_limited");
-    assert_eq!(setting.code(&stranger()), "token_invalid");
+    assert_eq!(setting.code(&unknown_token()), "token_invalid");
     assert_eq!(setting.code("gw_short"), "token_invalid");
 }
 
 #[test]
-fn strangers_who_know_the_key_spend_nothing_of_the_partners_limits() {
+fn failures_under_a_known_key_spend_nothing_of_its_limits() {
     let setting = Setting::new();
     for _ in 0..1_000 {
-        assert_ne!(setting.code(&stranger()), "granted");
+        assert_ne!(setting.code(&unknown_token()), "granted");
         assert_ne!(setting.code("gw_short"), "granted");
         assert!(setting.verify(&headers(&[("x-api-key", KEY)])).is_err());
     }
@@ -246,15 +246,15 @@ fn strangers_who_know_the_key_spend_nothing_of_the_partners_limits() {
     let grant = setting.present(setting.secret()).unwrap();
     assert_eq!(grant.standing.daily_remaining(), Some(9_999));
     assert_eq!(grant.standing.burst_remaining(), 9);
-    assert_eq!(setting.code(&stranger()), "token_invalid", "that look-up was no failure");
+    assert_eq!(setting.code(&unknown_token()), "token_invalid", "that look-up was no failure");
     for _ in 0..5 {
-        assert_eq!(setting.code(&stranger()), "attempts_exceeded");
+        assert_eq!(setting.code(&unknown_token()), "attempts_exceeded");
         assert_eq!(setting.code(setting.secret()), "granted");
     }
 }
 
 #[test]
-fn failures_that_end_before_the_allowance_is_looked_at_are_told_as_they_are() {
+fn malformed_tokens_are_invalid_after_the_allowance_is_used_up() {
     let setting = Setting::new();
     for _ in 0..30 {
         assert_eq!(setting.code("gw_short"), "token_invalid");
@@ -263,7 +263,7 @@ fn failures_that_end_before_the_allowance_is_looked_at_are_told_as_they_are() {
         setting.verify(&headers(&[("x-api-key", KEY)])).unwrap_err().code(),
         "token_missing"
     );
-    assert_eq!(setting.code(&stranger()), "attempts_exceeded", "and they use it up");
+    assert_eq!(setting.code(&unknown_token()), "attempts_exceeded", "and they use it up");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn refusals_by_limits_cost_nothing() {
 }
 
 #[test]
-fn tokens_of_one_partner_share_its_limits_and_other_partners_have_their_own() {
+fn tokens_share_the_limits_of_the_partner_that_calls() {
     let setting = Setting::new();
     let second = issue(&setting.registry, None).secret;
     for _ in 0..5 {
@@ -313,7 +313,7 @@ fn limits_change_live_and_keep_what_was_spent() {
 }
 
 #[test]
-fn a_route_can_cost_more_and_never_more_than_all() {
+fn a_request_costs_at_most_what_the_limits_hold() {
     let setting = Setting::new();
     let headers = bearer(KEY, setting.secret());
     let verify = |cost| {
@@ -329,7 +329,7 @@ fn a_route_can_cost_more_and_never_more_than_all() {
 }
 
 #[test]
-fn tokens_under_an_older_pepper_are_accepted_until_it_is_dropped() {
+fn tokens_under_a_previous_pepper_pass_until_it_is_dropped() {
     let pepper = |byte| Pepper::new([byte; 32]).unwrap();
     let store = Arc::new(MemoryStore::new());
     let with = |digester| {
@@ -356,7 +356,7 @@ fn tokens_under_an_older_pepper_are_accepted_until_it_is_dropped() {
 }
 
 #[test]
-fn eight_threads_get_what_the_burst_holds() {
+fn eight_threads_are_granted_exactly_the_burst() {
     for _ in 0..200 {
         let setting = Setting::new();
         let headers = bearer(KEY, setting.secret());
@@ -379,7 +379,7 @@ proptest! {
         for kind in kinds {
             setting.clock.advance(Duration::from_millis(70));
             let (token, requirement) = match kind {
-                0 => (stranger(), &Requirement::NONE),
+                0 => (unknown_token(), &Requirement::NONE),
                 1 => ("gw_short".to_owned(), &Requirement::NONE),
                 2 => (setting.secret().to_owned(), &b_read),
                 _ => (setting.secret().to_owned(), &Requirement::NONE),

@@ -1,14 +1,13 @@
-//! What a store is asked, how fresh the answers are, and what is written behind.
+//! Lookups in the store, freshness of the cache, and write-behind.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-mod common;
+mod support;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::{KEY, START, Setting, bearer, headers, issue, stranger};
 use dualkey_limit::{Clock as _, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Requirement;
 use dualkey_store::{Change, Registry, Store, UsageStore as _};
@@ -16,19 +15,20 @@ use dualkey_testing::Fault;
 use dualkey_token::Prefix;
 use dualkey_verify::Verifier;
 use pollster::block_on;
+use support::{KEY, START, Setting, bearer, headers, issue, unknown_token};
 
 const MAX_STALENESS: Duration = Duration::from_secs(5);
 
-/// The store has begun to answer, and the request waits for it.
-fn poll_until_a_token_is_asked_for(setting: &Setting, mut verifying: Pin<&mut impl Future>) {
-    while setting.asked().1 == 0 {
+/// The store has answered, and the answer is not polled yet.
+fn poll_until_the_token_is_looked_up(setting: &Setting, mut verifying: Pin<&mut impl Future>) {
+    while setting.lookups().1 == 0 {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(verifying.as_mut().poll(&mut cx).is_pending());
     }
 }
 
-/// The codes of requests each of which begins before another ends.
-fn all_at_once(setting: &Setting, requests: &[http::HeaderMap]) -> Vec<&'static str> {
+/// The codes of concurrent requests.
+fn concurrently(setting: &Setting, requests: &[http::HeaderMap]) -> Vec<&'static str> {
     let mut cx = Context::from_waker(Waker::noop());
     let mut codes = Vec::new();
     let mut verifying: Vec<_> = requests
@@ -48,20 +48,20 @@ fn all_at_once(setting: &Setting, requests: &[http::HeaderMap]) -> Vec<&'static 
 }
 
 #[test]
-fn no_token_is_looked_up_when_the_partner_key_fails() {
+fn no_token_is_looked_up_under_an_invalid_partner_key() {
     let setting = Setting::new();
     for key in ["unknown-key", "seven77", "", "a, b, c, d"] {
         assert!(setting.verify(&bearer(key, setting.secret())).is_err());
     }
-    assert_eq!(setting.asked(), (1, 0), "only the readable key is looked up");
+    assert_eq!(setting.lookups(), (1, 0), "only the well-formed key is looked up");
     for _ in 0..100 {
         assert!(setting.verify(&bearer("unknown-key", setting.secret())).is_err());
     }
-    assert_eq!(setting.asked(), (1, 0), "and once, within the staleness allowed");
+    assert_eq!(setting.lookups(), (1, 0), "once within max_staleness");
 }
 
 #[test]
-fn no_token_is_looked_up_that_fails_its_format() {
+fn no_malformed_token_is_looked_up() {
     let setting = Setting::new();
     let mut mistyped = setting.secret().to_owned();
     let last = if mistyped.ends_with('A') { "B" } else { "A" };
@@ -70,67 +70,67 @@ fn no_token_is_looked_up_that_fails_its_format() {
         assert_eq!(setting.code(token), "token_invalid");
     }
     assert!(setting.verify(&headers(&[("x-api-key", KEY)])).is_err());
-    assert_eq!(setting.asked(), (1, 0));
+    assert_eq!(setting.lookups(), (1, 0));
 }
 
 #[test]
-fn strangers_cannot_make_the_store_be_asked_at_will() {
+fn unknown_tokens_query_the_store_within_the_allowance() {
     let setting = Setting::new();
     for _ in 0..1_000 {
-        assert!(setting.present(&stranger()).is_err());
+        assert!(setting.present(&unknown_token()).is_err());
     }
-    assert_eq!(setting.asked(), (1, 10), "as often as the allowance holds");
-    let same = stranger();
+    assert_eq!(setting.lookups(), (1, 10), "within the failure allowance");
+    let same = unknown_token();
     setting.clock.advance(Duration::from_secs(2));
     for _ in 0..10 {
         assert_eq!(setting.code(&same), "token_invalid");
     }
-    assert_eq!(setting.asked().1, 11, "an absent token is remembered");
+    assert_eq!(setting.lookups().1, 11, "the second lookup is a negative hit");
 }
 
 #[test]
-fn strangers_cannot_do_so_at_the_same_time_either() {
+fn concurrent_unknown_tokens_stay_within_the_allowance() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
-    let requests: Vec<_> = (0..100).map(|_| bearer(KEY, &stranger())).collect();
-    let codes = all_at_once(&setting, &requests);
-    assert_eq!(setting.asked().1, 10);
+    let requests: Vec<_> = (0..100).map(|_| bearer(KEY, &unknown_token())).collect();
+    let codes = concurrently(&setting, &requests);
+    assert_eq!(setting.lookups().1, 10);
     assert_eq!(codes.iter().filter(|code| **code == "token_invalid").count(), 10);
     assert_eq!(codes.iter().filter(|code| **code == "attempts_exceeded").count(), 90);
 }
 
 #[test]
-fn who_asks_the_same_at_the_same_time_waits_for_one_answer() {
+fn concurrent_requests_for_one_token_share_a_lookup() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
-    let codes = all_at_once(&setting, &vec![headers; 11]);
-    assert_eq!(setting.asked(), (1, 1));
+    let codes = concurrently(&setting, &vec![headers; 11]);
+    assert_eq!(setting.lookups(), (1, 1));
     assert_eq!(codes.iter().filter(|code| **code == "granted").count(), 10);
     assert_eq!(codes.iter().filter(|code| **code == "rate_limited").count(), 1);
 }
 
 #[test]
-fn who_waits_does_not_depend_on_the_one_who_asked() {
+fn a_shared_lookup_survives_the_request_that_began_it() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut asking = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
-    poll_until_a_token_is_asked_for(&setting, asking.as_mut());
-    // From here on nobody polls the one who asked.
+    poll_until_the_token_is_looked_up(&setting, asking.as_mut());
+    // From here on the request that began the lookup is not polled.
     assert_eq!(setting.code(setting.secret()), "granted");
-    assert_eq!(setting.asked(), (1, 1));
+    assert_eq!(setting.lookups(), (1, 1));
 }
 
 #[test]
-fn a_look_up_that_is_given_up_counts_no_longer() {
+fn a_dropped_lookup_releases_its_reservation() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
     for _ in 0..100 {
-        let headers = bearer(KEY, &stranger());
+        let headers = bearer(KEY, &unknown_token());
         let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
         let mut cx = Context::from_waker(Waker::noop());
-        while setting.asked().0 == 0 {
+        while setting.lookups().0 == 0 {
             assert!(verifying.as_mut().poll(&mut cx).is_pending());
         }
         let _given_up = verifying.as_mut().poll(&mut cx);
@@ -141,59 +141,64 @@ fn a_look_up_that_is_given_up_counts_no_longer() {
 }
 
 #[test]
-fn the_hot_path_asks_nobody() {
+fn the_hot_path_queries_no_store() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     for _ in 0..8 {
         let headers = bearer(KEY, setting.secret());
         let cost = std::num::NonZeroU32::MIN;
         let decided = setting.verifier.try_verify_cached(&headers, &Requirement::NONE, cost);
-        assert!(matches!(decided, std::task::Poll::Ready(Ok(_))));
+        assert!(matches!(decided, Some(Ok(_))));
     }
-    assert_eq!(setting.asked(), (1, 1));
+    assert_eq!(setting.lookups(), (1, 1));
 }
 
 #[test]
-fn a_token_in_memory_expires_to_the_nanosecond_and_its_store_is_asked_in_the_last_moment() {
+fn a_cached_token_expires_to_the_nanosecond() {
     let setting = Setting::new();
     let expiry = START.saturating_add(Duration::from_millis(1_030));
     let token = issue(&setting.registry, Some(expiry)).secret;
     for (before, asked) in [(1_030_000_000, 1), (100_000_000, 1), (1, 2)] {
         setting.clock.set(expiry.saturating_sub(Duration::from_nanos(before)));
         assert_eq!(setting.code(token.expose_secret()), "granted");
-        assert_eq!(setting.asked(), (1, asked), "{before} ns before");
+        assert_eq!(setting.lookups(), (1, asked), "{before} ns before");
     }
     setting.clock.set(expiry);
     assert_eq!(setting.code(token.expose_secret()), "token_invalid");
 }
 
 #[test]
-fn an_entry_is_served_for_so_long_after_it_was_confirmed_and_no_longer() {
+fn an_entry_is_served_for_max_staleness_and_no_longer() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     block_on(setting.registry.revoke_token(&"acme".into(), &setting.token.record.id)).unwrap();
     setting.clock.set(START.saturating_add(MAX_STALENESS));
-    assert_eq!(setting.code(setting.secret()), "granted", "nobody told this process");
+    assert_eq!(
+        setting.code(setting.secret()),
+        "granted",
+        "no change was published to this process"
+    );
     setting.clock.advance(Duration::from_nanos(1));
     assert_eq!(setting.code(setting.secret()), "token_invalid");
 }
 
 #[test]
-fn a_shorter_staleness_can_be_asked_for() {
+fn the_staleness_is_configurable() {
     let setting = Setting::new();
-    let verifier = setting.verifier.clone().with_max_staleness(Duration::ZERO);
+    let verifier =
+        Verifier::builder(setting.registry.clone()).max_staleness(Duration::ZERO).build();
     let headers = bearer(KEY, setting.secret());
     for _ in 0..3 {
         assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
-        assert_eq!(setting.asked().1, 1, "within the same instant nothing is stale");
+        assert_eq!(setting.lookups().1, 1, "within the same instant nothing is stale");
     }
     setting.clock.advance(Duration::from_nanos(1));
     assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
-    assert_eq!(setting.asked().1, 2);
+    assert_eq!(setting.lookups().1, 2);
 }
 
 #[test]
-fn a_change_that_is_heard_of_counts_at_once() {
+fn a_published_change_takes_effect_at_once() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     let organization = "acme".into();
@@ -207,7 +212,7 @@ fn a_change_that_is_heard_of_counts_at_once() {
 }
 
 #[test]
-fn what_is_issued_works_at_once_though_it_was_found_absent_before() {
+fn a_registered_key_works_at_once_after_a_negative_hit() {
     let setting = Setting::new();
     let unknown = bearer("registered-later", setting.secret());
     assert_eq!(setting.verify(&unknown).unwrap_err().code(), "api_key_invalid");
@@ -222,25 +227,25 @@ fn what_is_issued_works_at_once_though_it_was_found_absent_before() {
 }
 
 #[test]
-fn beyond_the_bound_the_store_is_asked_until_idle_tokens_make_room() {
+fn at_the_bound_idle_tokens_are_evicted() {
     let setting = Setting::new();
-    let verifier = setting.verifier.clone().with_max_tokens(2);
+    let verifier = Verifier::builder(setting.registry.clone()).max_tokens(2).build();
     let tokens: Vec<_> = (0..3).map(|_| issue(&setting.registry, None).secret).collect();
     let verify = |at: usize| {
         let headers = bearer(KEY, tokens[at].expose_secret());
         assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
-        setting.asked().1
+        setting.lookups().1
     };
     setting.store.changes().advance_watermark(Timestamp::from_nanos(u64::MAX));
     assert_eq!([verify(0), verify(1), verify(2)], [1, 2, 3]);
-    assert_eq!([verify(0), verify(1), verify(2)], [3, 3, 4], "the third finds no room");
+    assert_eq!([verify(0), verify(1), verify(2)], [3, 3, 4], "there is no room for the third");
     setting.clock.advance(Duration::from_secs(61));
     assert_eq!([verify(0), verify(2), verify(2)], [4, 5, 5], "the second was idle");
     assert_eq!(verify(1), 6);
 }
 
 #[test]
-fn a_feed_that_is_complete_spares_the_store() {
+fn a_current_feed_confirms_entries_without_the_store() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     for _ in 0..10 {
@@ -249,20 +254,20 @@ fn a_feed_that_is_complete_spares_the_store() {
         setting.clock.advance(MAX_STALENESS);
         assert_eq!(setting.code(setting.secret()), "granted");
     }
-    assert_eq!(setting.asked(), (1, 1));
+    assert_eq!(setting.lookups(), (1, 1));
     setting.clock.advance(Duration::from_nanos(1));
     assert_eq!(setting.code(setting.secret()), "granted");
-    assert_eq!(setting.asked(), (2, 2), "a feed that is down confirms nothing");
+    assert_eq!(setting.lookups(), (2, 2), "a feed that is behind confirms nothing");
 }
 
 #[test]
-fn an_answer_from_before_a_change_is_not_kept() {
+fn an_answer_from_before_a_change_is_not_cached() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
-    poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
-    // The store has read the token, its answer is on the way; now the token is revoked.
+    poll_until_the_token_is_looked_up(&setting, verifying.as_mut());
+    // The store has read the token, and its answer is not delivered yet; now the token is revoked.
     block_on(setting.registry.revoke_token(&"acme".into(), &setting.token.record.id)).unwrap();
     setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
     assert!(block_on(verifying).is_ok(), "the request began before the revocation");
@@ -270,12 +275,12 @@ fn an_answer_from_before_a_change_is_not_kept() {
 }
 
 #[test]
-fn a_use_is_noted_also_where_the_answer_is_not_kept() {
+fn a_use_is_recorded_where_the_answer_is_not_cached() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
-    poll_until_a_token_is_asked_for(&setting, verifying.as_mut());
+    poll_until_the_token_is_looked_up(&setting, verifying.as_mut());
     setting.store.changes().publish(&Change::Partner("another-partner".parse().unwrap()));
     assert!(block_on(verifying).is_ok());
     setting.store.set_fault(Fault::None);
@@ -283,11 +288,11 @@ fn a_use_is_noted_also_where_the_answer_is_not_kept() {
     let record = block_on(setting.registry.tokens(&"acme".into())).unwrap().remove(0);
     assert_eq!(record.last_used_at, Some(START));
     assert_eq!(setting.code(setting.secret()), "granted");
-    assert_eq!(setting.asked().1, 2, "and it was not kept");
+    assert_eq!(setting.lookups().1, 2, "the first answer was not cached");
 }
 
 #[test]
-fn while_the_store_is_away_known_tokens_pass_until_they_are_stale_and_unknown_ones_get_503() {
+fn without_the_store_cached_tokens_pass_until_they_are_stale() {
     let setting = Setting::new();
     let unknown = issue(&setting.registry, None).secret;
     assert_eq!(setting.code(setting.secret()), "granted");
@@ -302,18 +307,18 @@ fn while_the_store_is_away_known_tokens_pass_until_they_are_stale_and_unknown_on
 }
 
 #[test]
-fn a_remembered_token_needs_no_allowance_to_be_confirmed_again() {
+fn a_stale_token_is_confirmed_without_the_allowance() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     setting.clock.advance(MAX_STALENESS + Duration::from_nanos(1));
     for _ in 0..20 {
-        assert!(setting.present(&stranger()).is_err());
+        assert!(setting.present(&unknown_token()).is_err());
     }
     assert_eq!(setting.code(setting.secret()), "granted");
 }
 
 #[test]
-fn last_uses_are_written_behind_once_a_minute_and_only_forwards() {
+fn last_uses_are_written_behind_once_a_minute() {
     let setting = Setting::new();
     let record = || block_on(setting.registry.tokens(&"acme".into())).unwrap().remove(0);
     let write = || block_on(setting.verifier.write_behind()).unwrap();
@@ -330,20 +335,16 @@ fn last_uses_are_written_behind_once_a_minute_and_only_forwards() {
     setting.clock.advance(Duration::from_secs(1));
     write();
     let last = START.saturating_add(Duration::from_secs(59));
-    assert_eq!(record().last_used_at, Some(last), "when it was used, not when it was written");
+    assert_eq!(record().last_used_at, Some(last), "the time of use, not of the write");
     setting.clock.advance(Duration::from_secs(1));
     assert_eq!(setting.code(setting.secret()), "granted");
     block_on(setting.verifier.flush()).unwrap();
-    assert_eq!(
-        record().last_used_at,
-        Some(setting.clock.now()),
-        "the end of the process waits not"
-    );
+    assert_eq!(record().last_used_at, Some(setting.clock.now()), "a flush writes at once");
     assert_eq!(record().first_used_at, Some(START));
 }
 
 #[test]
-fn a_403_is_a_use_and_a_refusal_by_limits_is_none() {
+fn a_403_is_a_use_and_a_429_is_none() {
     let setting = Setting::new();
     let b_read = setting.registry.catalogue().require_all(["b:read"]).unwrap();
     let headers = bearer(KEY, setting.secret());
@@ -358,7 +359,7 @@ fn a_403_is_a_use_and_a_refusal_by_limits_is_none() {
 }
 
 #[test]
-fn usage_outlives_the_process_and_processes_add_up() {
+fn usage_survives_a_restart_and_processes_add_up() {
     let setting = Setting::new();
     let other = Verifier::new(setting.registry.clone());
     let headers = bearer(KEY, setting.secret());
@@ -379,11 +380,11 @@ fn usage_outlives_the_process_and_processes_add_up() {
     let grant = block_on(restarted.verify(&headers, &Requirement::NONE)).unwrap();
     assert_eq!(grant.standing.daily_remaining(), Some(10_000 - 7));
     block_on(restarted.write_behind()).unwrap();
-    assert_eq!(used(), 7, "what was read is not added again");
+    assert_eq!(used(), 7, "usage from the store is not added again");
 }
 
 #[test]
-fn what_a_store_fails_to_write_is_written_later_and_costs_requests_nothing() {
+fn a_failed_write_is_repeated_and_no_request_waits() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     setting.store.set_fault(Fault::Error);
@@ -399,11 +400,11 @@ fn what_a_store_fails_to_write_is_written_later_and_costs_requests_nothing() {
     assert_eq!(record.last_used_at, Some(START));
     let writes = setting.store.writes();
     block_on(setting.verifier.write_behind()).unwrap();
-    assert_eq!(setting.store.writes(), writes, "nothing new, no statement");
+    assert_eq!(setting.store.writes(), writes, "no statement without a change");
 }
 
 #[test]
-fn a_write_that_is_given_up_is_made_up_for() {
+fn a_dropped_write_is_repeated() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
     setting.store.set_fault(Fault::Delay);
@@ -420,7 +421,7 @@ fn a_write_that_is_given_up_is_made_up_for() {
 }
 
 #[test]
-fn what_keeps_writing_ends_with_a_last_write_when_it_is_told_to() {
+fn run_write_behind_ends_with_a_flush() {
     let setting = Setting::new();
     let mut ticks = 0;
     let is_over = std::cell::Cell::new(false);
@@ -439,7 +440,7 @@ fn what_keeps_writing_ends_with_a_last_write_when_it_is_told_to() {
 }
 
 #[test]
-fn many_tokens_in_constant_use_are_a_row_a_minute_each_in_few_statements() {
+fn a_thousand_busy_tokens_are_a_row_a_minute_each() {
     const TOKENS: usize = 1_000;
     let plenty = std::num::NonZeroU32::new(1_000_000).unwrap();
     let policy = LimitPolicy::new(Rate::per_second(plenty), plenty);
@@ -458,11 +459,11 @@ fn many_tokens_in_constant_use_are_a_row_a_minute_each_in_few_statements() {
     let of_partner = 120;
     assert_eq!(setting.store.rows_written(), 2 * TOKENS + of_partner);
     assert_eq!(setting.store.writes(), 2 + of_partner);
-    assert_eq!(setting.asked(), (1, TOKENS), "and each is asked for once");
+    assert_eq!(setting.lookups(), (1, TOKENS), "one lookup per token");
 }
 
 #[test]
-fn scopes_that_the_catalogue_no_longer_knows_grant_nothing() {
+fn scopes_that_left_the_catalogue_grant_nothing() {
     let setting = Setting::new();
     let smaller = dualkey_scope::Catalogue::builder().scope("b:read", "B").build().unwrap();
     let b_read = smaller.require_all(["b:read"]).unwrap();

@@ -1,12 +1,12 @@
 //! No log line and no `Debug` of a decision shows a secret, at any level.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-mod common;
+mod support;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use common::{KEY, Setting, bearer, stranger};
+use support::{KEY, Setting, bearer, unknown_token};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -39,7 +39,7 @@ fn a_log_of_everything_holds_no_token() {
         .with_writer(log.clone())
         .finish();
     let setting = Setting::new();
-    let unknown = stranger();
+    let unknown = unknown_token();
     let mut mistyped = setting.secret().to_owned();
     mistyped.pop();
     let mut shown = String::new();
@@ -55,8 +55,8 @@ fn a_log_of_everything_holds_no_token() {
         }
     });
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("wrong length"), "operators read why a token is malformed: {log}");
-    assert!(log.contains("in place of a partner key"), "a misplaced secret is told of: {log}");
+    assert!(log.contains("wrong length"), "the reason is logged: {log}");
+    assert!(log.contains("in place of a partner key"), "a misplaced secret is logged: {log}");
     assert!(log.contains(&setting.token.record.id.to_string()), "by its id: {log}");
     shown += &format!("{:?}", setting.verifier);
     for secret in [setting.secret(), &unknown] {

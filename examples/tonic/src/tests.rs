@@ -58,7 +58,8 @@ fn refusal(answer: Result<GuestList, Status>) -> (Code, String) {
 async fn a_good_call_is_served() {
     let mut world = World::new(MemoryStore::new()).await;
     let (partner, issued) = seed_demo(&world.registry).await.unwrap();
-    let answer = world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
+    let answer =
+        world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
     assert_eq!((&*answer.organization, &*answer.names), ("acme", &["Ada".to_owned()][..]));
 }
 

@@ -50,8 +50,8 @@ where
         let GuardRule { gate, requirement, cost } = rule;
         let cached = gate.verifier().try_verify_cached(request.headers(), requirement, *cost);
         let state = match cached {
-            Poll::Ready(decision) => State::decided(inner, gate, request, decision),
-            Poll::Pending => State::verifying(inner, rule.clone(), request),
+            Some(decision) => State::decided(inner, gate, request, decision),
+            None => State::verifying(inner, rule.clone(), request),
         };
         Self { state }
     }

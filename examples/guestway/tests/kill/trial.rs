@@ -162,7 +162,7 @@ async fn register(registry: &Registry) -> Partner {
 
 fn call(program: &Program, partner: &Partner, token: &str) -> Call {
     let api_key = partner.api_key.clone();
-    Call { api_key, ..program.call("/v1/organization", token) }
+    Call { api_key: api_key.to_string(), ..program.call("/v1/organization", token) }
 }
 
 /// Ends both processes, in random order unless the stop is clean. Returns the changes that the writer

@@ -63,8 +63,8 @@ impl Setting {
         self.verify(&bearer(KEY, token))
     }
 
-    /// How often the store was asked for partners and for tokens.
-    pub fn asked(&self) -> (usize, usize) {
+    /// The lookups of partners and of tokens in the store.
+    pub fn lookups(&self) -> (usize, usize) {
         (self.store.partner_lookups(), self.store.token_lookups())
     }
 
@@ -82,8 +82,8 @@ pub fn issue(registry: &Registry, expires_at: Option<Timestamp>) -> IssuedToken 
     block_on(registry.issue_token(token)).unwrap()
 }
 
-/// A well-formed token that nobody issued.
-pub fn stranger() -> String {
+/// A well-formed token that was never issued.
+pub fn unknown_token() -> String {
     dualkey_token::PlainToken::mint(&Prefix::new("gw")).expose_secret().to_owned()
 }
 

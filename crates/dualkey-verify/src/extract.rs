@@ -1,3 +1,5 @@
+use std::fmt;
+
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -5,8 +7,8 @@ use http::request::Parts;
 
 use crate::Grant;
 
-/// A handler asked for a [`Grant`] on a route that no layer guards: a mistake of the program, which the
-/// caller learns as status 500 and the log in words.
+/// The rejection of [`Grant`] as an extractor on a route without a guard: a mistake of the program. The
+/// caller gets status 500, and the log says which route.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MissingGrant;
@@ -31,3 +33,11 @@ impl IntoResponse for MissingGrant {
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }
+
+impl fmt::Display for MissingGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no Gate guards this route")
+    }
+}
+
+impl std::error::Error for MissingGrant {}

@@ -1,0 +1,171 @@
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Timestamp};
+use dualkey_store::{ApiKey, DailyUsage, Partner, PartnerId};
+
+/// A partner: its meters, and its state in the store.
+pub(crate) struct PartnerEntry {
+    limits: Meter,
+    /// The failure allowance: the rate and burst of the limits, without a daily quota.
+    failures: Meter,
+    key: ApiKey,
+    pub(crate) id: PartnerId,
+    state: AtomicU64,
+    /// Whether it was charged since its usage was last written.
+    is_dirty: AtomicBool,
+    /// Token lookups in flight that may turn out to be failures.
+    reserved_failures: AtomicU32,
+    /// A day, and how many of its permits the store knows of.
+    written: Mutex<(i32, u32)>,
+}
+
+/// The state of a partner in the store, in one word that is swapped as a whole: from the top, the time of
+/// the lookup (milliseconds since the Unix epoch; zero once invalidated), whether the partner is
+/// enabled, and the number of its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PartnerState(u64);
+
+impl PartnerState {
+    pub(crate) const POLICY_BITS: u32 = 20;
+    const ENABLED: u64 = 1 << Self::POLICY_BITS;
+    const TIME_AT: u32 = Self::POLICY_BITS + 1;
+
+    pub(crate) fn new(policy: u32, is_enabled: bool, confirmed_at: Timestamp) -> Self {
+        let enabled = if is_enabled { Self::ENABLED } else { 0 };
+        let millis = confirmed_at.as_nanos() / 1_000_000;
+        Self(millis << Self::TIME_AT | enabled | u64::from(policy))
+    }
+
+    pub(crate) const fn policy(self) -> u32 {
+        (self.0 & (Self::ENABLED - 1)) as u32
+    }
+
+    pub(crate) const fn is_enabled(self) -> bool {
+        self.0 & Self::ENABLED != 0
+    }
+
+    /// When the store last confirmed this, rounded down; none once it is invalidated.
+    #[inline]
+    pub(crate) fn confirmed_at(self) -> Option<Timestamp> {
+        let millis = self.0 >> Self::TIME_AT;
+        (millis != 0).then(|| Timestamp::from_nanos(millis.saturating_mul(1_000_000)))
+    }
+
+    /// The same, to be confirmed before it is served.
+    pub(crate) const fn invalidated(self) -> Self {
+        Self(self.0 & (Self::ENABLED << 1).wrapping_sub(1))
+    }
+}
+
+impl PartnerEntry {
+    pub(crate) fn new(
+        partner: &Partner,
+        state: PartnerState,
+        used: LimitState,
+        now: Timestamp,
+    ) -> Self {
+        let day = day_number(partner.policy.day(now));
+        Self {
+            limits: used.into(),
+            failures: Meter::new(),
+            key: partner.api_key.clone(),
+            id: partner.id,
+            state: AtomicU64::new(state.0),
+            is_dirty: AtomicBool::new(false),
+            reserved_failures: AtomicU32::new(0),
+            written: Mutex::new((day, used.used_today(&partner.policy, now))),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> &[u8] {
+        self.key.as_str().as_bytes()
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> PartnerState {
+        PartnerState(self.state.load(Ordering::Acquire))
+    }
+
+    /// Swaps the state, unless the current one is newer. The caller holds the write lock.
+    pub(crate) fn update_state(&self, state: PartnerState) {
+        if state.confirmed_at() >= self.state().confirmed_at() {
+            self.state.store(state.0, Ordering::Release);
+        }
+    }
+
+    /// The partner is no longer served until it is confirmed again. The caller holds the write lock.
+    pub(crate) fn invalidate(&self) {
+        self.state.store(self.state().invalidated().0, Ordering::Release);
+    }
+
+    /// Charges the limits. A request that costs more than they ever hold costs all that they hold.
+    #[inline]
+    pub(crate) fn charge(&self, policy: &LimitPolicy, cost: u32, now: Timestamp) -> Outcome {
+        let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst());
+        self.limits.take(policy, now, cost.min(max.get()))
+    }
+
+    /// Charges the failure allowance, unless it is used up.
+    pub(crate) fn charge_failure(&self, policy: &LimitPolicy, now: Timestamp) {
+        let _charged_or_used_up = self.failures.take(&policy.without_daily(), now, 1);
+    }
+
+    /// Reserves a permit of the failure allowance for a lookup that may turn out to be a failure.
+    ///
+    /// # Errors
+    ///
+    /// The allowance does not cover it beside the lookups in flight; the time to wait.
+    pub(crate) fn reserve_failure(
+        &self,
+        policy: &LimitPolicy,
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        let others = self.reserved_failures.fetch_add(1, Ordering::SeqCst);
+        let allowance = policy.without_daily();
+        let outcome = self.failures.peek(&allowance, now, others.saturating_add(1));
+        if outcome.is_allowed() {
+            return Ok(());
+        }
+        self.release_failure();
+        Err(outcome.retry_after().unwrap_or(allowance.rate().time_for(1)))
+    }
+
+    pub(crate) fn release_failure(&self) {
+        self.reserved_failures.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Marks the usage as not written. True if it was written until now: the caller then enqueues it.
+    #[inline]
+    pub(crate) fn mark_dirty(&self) -> bool {
+        !self.is_dirty.load(Ordering::Relaxed) && !self.is_dirty.swap(true, Ordering::SeqCst)
+    }
+
+    /// What was used today and is not written, which from here on counts as written.
+    pub(crate) fn take_usage(&self, policy: &LimitPolicy, now: Timestamp) -> Option<DailyUsage> {
+        self.is_dirty.store(false, Ordering::SeqCst);
+        let day = policy.day(now);
+        let used = self.limits.state().used_today(policy, now);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if written.0 == day_number(day) { written.1 } else { 0 };
+        *written = (day_number(day), used.max(before));
+        let permits = u64::from(used.saturating_sub(before));
+        (permits > 0).then_some(DailyUsage { partner: self.id, day, permits })
+    }
+
+    /// This usage was not written after all.
+    pub(crate) fn return_usage(&self, usage: &DailyUsage) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.0 == day_number(usage.day) {
+            let permits = u32::try_from(usage.permits).unwrap_or(u32::MAX);
+            written.1 = written.1.saturating_sub(permits);
+        }
+    }
+}
+
+/// The days of a 64-bit clock in nanoseconds fit into an `i32`.
+fn day_number(day: i64) -> i32 {
+    i32::try_from(day).unwrap_or(i32::MAX)
+}

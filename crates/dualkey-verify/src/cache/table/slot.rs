@@ -1,0 +1,180 @@
+use std::array;
+
+use dualkey_token::TokenDigest;
+use subtle::ConstantTimeEq as _;
+
+use super::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// One token: 56 bytes, of which 4 are unused. A slot whose key is zero is free.
+#[derive(Default)]
+pub(crate) struct Slot {
+    key: [AtomicU64; 2],
+    id: [AtomicU64; 2],
+    /// The generation, the [`DIRTY`] bit, and the second of the last use.
+    usage: AtomicU64,
+    access: AtomicU32,
+    expires_at: AtomicU32,
+    confirmed_at: AtomicU32,
+}
+
+/// Half of a digest, 128 bits: to find another text with the same half, one has to break SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(pub(crate) [u64; 2]);
+
+/// A copy of a slot.
+#[derive(Clone, Copy)]
+pub(crate) struct Contents {
+    pub(crate) key: Key,
+    pub(crate) id: u128,
+    /// The number of its access record.
+    pub(crate) access: u32,
+    /// In ticks of the cache, rounded down; `u32::MAX` is never.
+    pub(crate) expires_at: u32,
+    /// In ticks of the cache, rounded down; zero is never.
+    pub(crate) confirmed_at: u32,
+    pub(crate) usage: u64,
+}
+
+/// In a word of usage: the use is not written to the store yet.
+const DIRTY: u64 = 1 << 31;
+const SECONDS: u64 = DIRTY - 1;
+const GENERATION: u64 = 1 << 32;
+
+/// The latest second that a slot holds: after 68 years.
+pub(crate) const LAST_SECOND: u32 = SECONDS as u32;
+
+impl Key {
+    const FREE: Self = Self([0; 2]);
+
+    #[inline]
+    pub(crate) fn of(digest: &TokenDigest) -> Self {
+        let bytes = digest.as_bytes();
+        let word = |at| u64::from_ne_bytes(array::from_fn(|byte| bytes[at + byte]));
+        Self([word(0), word(8)])
+    }
+
+    /// The word of a directory that leads to the key's page.
+    #[inline]
+    pub(crate) fn directory_index(self, words: usize) -> usize {
+        scale(self.0[0], words)
+    }
+
+    /// The slot of a page with which the key's probe sequence begins.
+    #[inline]
+    pub(crate) fn home_slot(self, slots: usize) -> usize {
+        scale(self.0[1], slots)
+    }
+}
+
+/// Maps 32 random bits to a number below the bound.
+#[inline]
+fn scale(random: u64, bound: usize) -> usize {
+    (((random >> 32) * bound as u64) >> 32) as usize
+}
+
+impl Contents {
+    /// A token without a use.
+    pub(crate) const fn new(key: Key, id: u128) -> Self {
+        Self { key, id, access: 0, expires_at: 0, confirmed_at: 0, usage: 0 }
+    }
+
+    /// How often the slot was given to a token.
+    #[inline]
+    pub(crate) const fn generation(&self) -> u32 {
+        (self.usage >> 32) as u32
+    }
+
+    /// The second of the last use.
+    pub(crate) const fn last_use(&self) -> u32 {
+        (self.usage & SECONDS) as u32
+    }
+}
+
+impl Slot {
+    #[inline]
+    pub(crate) fn is_free(&self) -> bool {
+        self.key.iter().all(|word| word.load(Ordering::Relaxed) == 0)
+    }
+
+    /// Compares in constant time.
+    #[inline]
+    pub(crate) fn has_key(&self, key: Key) -> bool {
+        let [first, second] = &self.key;
+        let difference = (first.load(Ordering::Relaxed) ^ key.0[0])
+            | (second.load(Ordering::Relaxed) ^ key.0[1]);
+        difference.ct_eq(&0).into()
+    }
+
+    #[inline]
+    pub(crate) fn contents(&self) -> Contents {
+        let [key, id] = [&self.key, &self.id]
+            .map(|pair| pair.each_ref().map(|word| word.load(Ordering::Relaxed)));
+        Contents {
+            key: Key(key),
+            id: u128::from(id[1]) << 64 | u128::from(id[0]),
+            access: self.access.load(Ordering::Relaxed),
+            expires_at: self.expires_at.load(Ordering::Relaxed),
+            confirmed_at: self.confirmed_at.load(Ordering::Relaxed),
+            usage: self.usage.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Gives the slot to this token: the next generation, in one step beside uses that are recorded.
+    pub(crate) fn assign(&self, contents: &Contents) {
+        self.update(contents);
+        let next = |usage: u64| {
+            let generation = (usage & !(GENERATION - 1)).wrapping_add(GENERATION);
+            Some(generation | contents.usage & (GENERATION - 1))
+        };
+        let _before = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
+    }
+
+    /// Overwrites what is known of its token, but for the usage.
+    pub(crate) fn update(&self, contents: &Contents) {
+        let id = [contents.id & u128::from(u64::MAX), contents.id >> 64];
+        for (word, half) in self.id.iter().zip(id) {
+            word.store(half.try_into().unwrap_or(0), Ordering::Relaxed);
+        }
+        for (word, half) in self.key.iter().zip(contents.key.0) {
+            word.store(half, Ordering::Relaxed);
+        }
+        self.access.store(contents.access, Ordering::Relaxed);
+        self.expires_at.store(contents.expires_at, Ordering::Relaxed);
+        self.confirmed_at.store(contents.confirmed_at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn free(&self) {
+        self.assign(&Contents::new(Key::FREE, 0));
+    }
+
+    /// The token is no longer served until it is confirmed again.
+    pub(crate) fn invalidate(&self) {
+        self.confirmed_at.store(0, Ordering::Release);
+    }
+
+    /// Records a use in this second by the token of this generation. True if the slot becomes dirty: the
+    /// caller then enqueues the use to be written.
+    #[inline]
+    pub(crate) fn record_use(&self, generation: u32, second: u32) -> bool {
+        let usage = self.usage.load(Ordering::Relaxed);
+        let is_recorded = usage & (GENERATION - 1) >= DIRTY | u64::from(second);
+        !is_recorded && self.mark_dirty(generation, second)
+    }
+
+    fn mark_dirty(&self, generation: u32, second: u32) -> bool {
+        let later = |usage: u64| {
+            let seconds = (usage & SECONDS).max(second.into());
+            let is_same_token = usage >> 32 == u64::from(generation);
+            is_same_token.then_some(u64::from(generation) << 32 | DIRTY | seconds)
+        };
+        let before = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, later);
+        before.is_ok_and(|before| before & DIRTY == 0)
+    }
+
+    /// The use of this second is written: the next one makes the slot dirty again. False if there was a
+    /// later use.
+    pub(crate) fn clear_dirty(&self, second: u32) -> bool {
+        let cleared = |usage: u64| (usage & SECONDS == u64::from(second)).then_some(usage & !DIRTY);
+        self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, cleared).is_ok()
+    }
+}

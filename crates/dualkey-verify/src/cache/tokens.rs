@@ -1,0 +1,227 @@
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dualkey_limit::Timestamp;
+use dualkey_scope::{Catalogue, ResolvedScopes, ScopeSet};
+use dualkey_store::{OrganizationId, StoredToken, TokenId};
+use dualkey_token::TokenDigest;
+
+use super::freshness::{CacheLookup, LookupStart, RequestTime};
+use super::table::{Access, Contents, Key, LAST_SECOND, Slot, TokenTable, Writer};
+
+/// The tokens of this process by digest: a bounded table that is read without a lock.
+pub(crate) struct Tokens {
+    catalogue: Catalogue,
+    capacity: usize,
+    /// The time at which the ticks and seconds of the table start.
+    epoch: Timestamp,
+    table: TokenTable,
+    /// When idle tokens were last evicted, in seconds.
+    evicted_at: AtomicU64,
+}
+
+/// The bound on tokens: 10 GB, whose segments are addressed from the start.
+const MAX_TOKENS: usize = 1 << 27;
+/// The unit in which the table holds when a token was confirmed and when it expires.
+const TICK: Duration = Duration::from_nanos(1_000_000_000 / 16);
+const NEVER: u32 = u32::MAX;
+/// A token without a use for this long is idle. At the bound, idle tokens are evicted, at most this often.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The organization whose data a token opens, and its scopes.
+#[derive(Clone)]
+pub(crate) struct TokenAccess {
+    pub(crate) organization: OrganizationId,
+    pub(crate) scopes: ScopeSet,
+}
+
+/// A valid token.
+pub(crate) struct Token<'a> {
+    key: Key,
+    id: u128,
+    pub(crate) access: TokenAccess,
+    /// Its slot, and the generation of that.
+    slot: Option<(&'a Slot, u32)>,
+}
+
+impl Token<'_> {
+    #[inline]
+    pub(crate) fn id(&self) -> TokenId {
+        TokenId::from_bytes(self.id.to_ne_bytes())
+    }
+}
+
+/// A token as the store described it, cached or not.
+#[derive(Clone)]
+pub(crate) struct FetchedToken {
+    key: Key,
+    id: TokenId,
+    access: TokenAccess,
+    expires_at: Option<Timestamp>,
+}
+
+impl FetchedToken {
+    /// The token, unless it has expired.
+    pub(crate) fn token(&self, now: Timestamp) -> Option<Token<'static>> {
+        let is_valid = self.expires_at.is_none_or(|expires_at| now < expires_at);
+        let access = self.access.clone();
+        is_valid.then(|| Token { key: self.key, id: to_word(self.id), access, slot: None })
+    }
+}
+
+/// A token whose use is to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct UsedToken {
+    key: Key,
+    pub(crate) id: TokenId,
+}
+
+impl Tokens {
+    pub(crate) fn new(catalogue: Catalogue, max_tokens: usize, now: Timestamp) -> Self {
+        let capacity = max_tokens.min(MAX_TOKENS);
+        Self {
+            catalogue,
+            capacity,
+            epoch: Timestamp::from_secs(now.as_secs().saturating_sub(1)),
+            table: TokenTable::with_capacity(capacity),
+            evicted_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Brings the entry of this digest from memory.
+    #[inline]
+    pub(crate) fn prefetch(&self, digest: &TokenDigest) {
+        self.table.prefetch(Key::of(digest));
+    }
+
+    /// What is held of the token with this digest. In the last sixteenth of a second before its expiry it
+    /// is stale, so that it expires to the nanosecond.
+    #[inline(always)]
+    pub(crate) fn get(
+        &self,
+        digest: &TokenDigest,
+        time: &RequestTime<'_>,
+    ) -> CacheLookup<Token<'_>> {
+        let key = Key::of(digest);
+        let Some(entry) = self.table.get(key) else { return CacheLookup::Miss };
+        let Contents { id, expires_at, confirmed_at, .. } = entry.contents;
+        if confirmed_at == 0 || !time.is_fresh(self.time(confirmed_at)) {
+            return CacheLookup::Stale;
+        }
+        let now_to_expiry = match expires_at {
+            NEVER => Less,
+            _ => self.ticks(time.now()).cmp(&expires_at),
+        };
+        match now_to_expiry {
+            Less => {
+                let scopes = self.catalogue.scope_set_from_bits(entry.access.scopes);
+                let access = TokenAccess { organization: entry.access.organization, scopes };
+                let slot = Some((entry.slot, entry.contents.generation()));
+                CacheLookup::Fresh(Token { key, id, access, slot })
+            }
+            Equal => CacheLookup::Stale,
+            Greater => CacheLookup::NegativeHit,
+        }
+    }
+
+    /// Caches a token of the store, if there is room; as fresh only if the answer is current.
+    pub(crate) fn upsert(
+        &self,
+        stored: StoredToken,
+        start: LookupStart,
+        is_current: impl FnOnce() -> bool,
+    ) -> FetchedToken {
+        let StoredToken { digest, record } = stored;
+        let ResolvedScopes { scopes, unknown } = self.catalogue.resolve(&record.scopes);
+        if !unknown.is_empty() {
+            let (token, unknown) = (record.id, unknown.join(" "));
+            tracing::warn!(%token, unknown, "a token has scopes that the catalogue does not know");
+        }
+        let access = Access { organization: record.organization, scopes: scopes.to_bits() };
+        let key = Key::of(&digest);
+        let mut writer = self.table.write_lock();
+        if writer.find(key).is_some() || self.has_room(&mut writer, start.at) {
+            let expires_at = record.expires_at.map_or(NEVER, |at| self.ticks(at));
+            let confirmed_at = if is_current() { self.ticks(start.at) } else { 0 };
+            let contents = Contents::new(key, to_word(record.id));
+            writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access);
+        }
+        let access = TokenAccess { organization: access.organization, scopes };
+        FetchedToken { key, id: record.id, access, expires_at: record.expires_at }
+    }
+
+    pub(crate) fn invalidate(&self, digest: &TokenDigest) {
+        if let Some(slot) = self.table.write_lock().find(Key::of(digest)) {
+            slot.invalidate();
+        }
+    }
+
+    pub(crate) fn invalidate_all(&self) {
+        self.table.write_lock().for_each(Slot::invalidate);
+    }
+
+    pub(crate) fn remove(&self, digest: &TokenDigest) {
+        self.table.write_lock().remove(Key::of(digest));
+    }
+
+    /// Records a use. If it returns the token, the caller enqueues it to be written.
+    #[inline]
+    pub(crate) fn record_use(&self, token: &Token<'_>, now: Timestamp) -> Option<UsedToken> {
+        let (slot, generation) = token.slot.or_else(|| self.slot_of(token))?;
+        let is_dirty = slot.record_use(generation, self.seconds(now));
+        is_dirty.then(|| UsedToken { key: token.key, id: token.id() })
+    }
+
+    #[cold]
+    fn slot_of(&self, token: &Token<'_>) -> Option<(&Slot, u32)> {
+        let entry = self.table.get(token.key)?;
+        (entry.contents.id == token.id).then(|| (entry.slot, entry.contents.generation()))
+    }
+
+    /// When the token was last used; none if it is no longer held.
+    pub(crate) fn last_use(&self, used: UsedToken) -> Option<Timestamp> {
+        let contents = self.table.get(used.key)?.contents;
+        let time = self.epoch.saturating_add(Duration::from_secs(contents.last_use().into()));
+        (contents.id == to_word(used.id)).then_some(time)
+    }
+
+    /// The last use is written: the next one is enqueued again. False if there was a later use.
+    pub(crate) fn clear_dirty(&self, used: UsedToken, last_use: Timestamp) -> bool {
+        let writer = self.table.write_lock();
+        writer
+            .find(used.key)
+            .filter(|slot| slot.contents().id == to_word(used.id))
+            .is_none_or(|slot| slot.clear_dirty(self.seconds(last_use)))
+    }
+
+    /// Whether there is room for one more token, after idle ones are evicted if need be.
+    fn has_room(&self, writer: &mut Writer<'_>, now: Timestamp) -> bool {
+        let evicted_at = Timestamp::from_secs(self.evicted_at.load(Ordering::Relaxed));
+        if self.table.len() >= self.capacity && now.saturating_duration_since(evicted_at) >= IDLE {
+            self.evicted_at.store(now.as_secs(), Ordering::Relaxed);
+            let idle = self.seconds(now.saturating_sub(IDLE));
+            writer.retain(|token| token.last_use() >= idle);
+        }
+        self.table.len() < self.capacity
+    }
+
+    fn seconds(&self, time: Timestamp) -> u32 {
+        let seconds = time.saturating_duration_since(self.epoch).as_secs();
+        u32::try_from(seconds).unwrap_or(u32::MAX).min(LAST_SECOND)
+    }
+
+    /// Rounded down.
+    fn ticks(&self, time: Timestamp) -> u32 {
+        let nanos = time.saturating_duration_since(self.epoch).as_nanos();
+        u32::try_from(nanos / TICK.as_nanos()).unwrap_or(u32::MAX).min(NEVER - 1)
+    }
+
+    fn time(&self, ticks: u32) -> Timestamp {
+        self.epoch.saturating_add(TICK * ticks)
+    }
+}
+
+fn to_word(id: TokenId) -> u128 {
+    u128::from_ne_bytes(*id.as_bytes())
+}

@@ -1,0 +1,115 @@
+use std::num::NonZeroU32;
+
+use dualkey_limit::Outcome;
+use dualkey_scope::Requirement;
+use dualkey_token::TokenDigest;
+use http::HeaderMap;
+
+use crate::cache::{CacheLookup, RequestTime, Token, TokenAccess};
+use crate::resolve::{PendingLookup, StoreLookup};
+use crate::{CredentialError, CredentialField, Credentials, Denial, Grant, Verifier};
+
+/// What is decided on.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) requirement: &'a Requirement,
+    pub(crate) cost: NonZeroU32,
+}
+
+/// Why a request is not granted, yet or at all.
+pub(crate) enum NotGranted {
+    Denied(Denial),
+    /// The store has to be asked; nothing is charged.
+    NeedsStore(PendingLookup),
+}
+
+/// What a request presents as its token.
+pub(crate) struct Bearer<'a> {
+    pub(crate) text: Result<&'a [u8], CredentialError>,
+    /// The digest under the newest pepper, if the text is as long as a token.
+    pub(crate) digest: Option<TokenDigest>,
+}
+
+impl Verifier {
+    /// Decides on a request from the cache, and from what the store answered for this request.
+    #[inline(always)]
+    pub(crate) fn decide(
+        &self,
+        request: Request<'_>,
+        fetched: &StoreLookup,
+    ) -> Result<Grant, NotGranted> {
+        let Request { headers, requirement, cost } = request;
+        let time = self.cache.request_time(self.registry.clock());
+        let credentials = Credentials::new(headers, &self.header_names);
+
+        let key = self.cache.hash_key(credentials.api_key_field().map_err(api_key_denial)?);
+        // Large partner index: digest first, so that its cache miss overlaps with SHA-256. Otherwise look
+        // up first: an unknown key costs no hash.
+        let digests_first = self.cache.has_large_partner_index();
+        let early = digests_first.then(|| self.read_bearer(credentials));
+        let partner = match self.cache.partner(&key, &time) {
+            CacheLookup::Fresh(partner) if partner.state.is_enabled() => partner,
+            lookup => self.resolve_partner(&key, &lookup, &time, fetched)?,
+        };
+        let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
+        let token = match self.cached_token(&bearer, &time) {
+            Some(token) => token,
+            None => self.resolve_token(&bearer, partner, &time, fetched)?,
+        };
+        let standing = match partner.entry.charge(partner.policy, cost.get(), time.now()) {
+            Outcome::Allowed(standing) => standing,
+            refused => return Err(limit_denial(refused).into()),
+        };
+        self.cache.record_use(partner, &token, time.now());
+
+        let (id, TokenAccess { organization, scopes }) = (token.id(), token.access);
+        if !requirement.is_met_by(&scopes) {
+            let required = requirement.clone();
+            return Err(Denial::ScopeInsufficient { required, standing }.into());
+        }
+        Ok(Grant { partner: partner.entry.id, organization, token: id, scopes, standing })
+    }
+
+    /// Reads and digests the token, and brings its entry from memory.
+    #[inline]
+    fn read_bearer<'a>(&self, credentials: Credentials<'a>) -> Bearer<'a> {
+        let text = credentials.token_field();
+        let is_token_long = |text: &&[u8]| text.len() == self.registry.prefix().token_len();
+        let digest = text.ok().filter(is_token_long).map(|text| {
+            let digest = self.registry.digester().digest(text);
+            self.cache.prefetch_token(&digest);
+            digest
+        });
+        Bearer { text, digest }
+    }
+
+    #[inline(always)]
+    fn cached_token(&self, bearer: &Bearer<'_>, time: &RequestTime<'_>) -> Option<Token<'_>> {
+        match self.cache.token(bearer.digest.as_ref()?, time) {
+            CacheLookup::Fresh(token) => Some(token),
+            _ => None,
+        }
+    }
+}
+
+impl From<Denial> for NotGranted {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+fn api_key_denial(error: CredentialError) -> Denial {
+    match error {
+        CredentialError::Repeated => Denial::HeaderRepeated(CredentialField::ApiKey),
+        _ => Denial::ApiKeyMissing,
+    }
+}
+
+fn limit_denial(outcome: Outcome) -> Denial {
+    match outcome {
+        Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal },
+        Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
+        outcome => Denial::Unavailable { retry_after: outcome.standing().policy().fill_time() },
+    }
+}
