@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use dualkey_store::OrganizationId;
-use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::arena::Arena;
-use super::sync::{AtomicU64, Ordering};
+use super::geometry::NAME_WORDS;
+use super::sync::{AtomicU64, Hasher, Ordering};
 
 /// The organization whose data a token opens, and the bits of its scopes: the same for many tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub(crate) struct Access {
 /// A record is read within the seqlock of a slot that refers to it, and rewritten only when no slot does.
 pub(crate) struct AccessRecords {
     records: Arena<Record>,
-    hasher: RandomState,
+    hasher: Hasher,
 }
 
 /// The part of [`AccessRecords`] that only writers use, under their lock.
@@ -37,18 +37,19 @@ pub(crate) struct AccessIndex {
 #[derive(Default)]
 struct Record {
     scopes: [AtomicU64; 2],
-    /// Up to 23 bytes of the organization's name, and in the last byte their number, or [`LONG`].
-    organization: [AtomicU64; 3],
+    /// The organization's name, if it has at most [`MAX_INLINE`] bytes, and in the last byte its length; else
+    /// [`LONG`].
+    name: [AtomicU64; NAME_WORDS],
     /// The organization, if its name is longer.
     long_organization: ArcSwapOption<OrganizationId>,
 }
 
-const MAX_INLINE: usize = 23;
+const MAX_INLINE: usize = NAME_WORDS * 8 - 1;
 const LONG: u8 = u8::MAX;
 
 impl AccessRecords {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { records: Arena::with_capacity(capacity), hasher: RandomState::default() }
+        Self { records: Arena::with_capacity(capacity), hasher: Hasher::default() }
     }
 
     /// The access of this number, if a slot refers to it. If none does any more, the value is
@@ -101,8 +102,8 @@ impl Record {
     #[inline]
     fn read(&self) -> Access {
         let [low, high] = self.scopes.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let words = self.organization.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let bytes: [u8; 24] = array::from_fn(|at| words[at / 8].to_le_bytes()[at % 8]);
+        let words = self.name.each_ref().map(|word| word.load(Ordering::Relaxed));
+        let bytes: [u8; NAME_WORDS * 8] = array::from_fn(|at| words[at / 8].to_le_bytes()[at % 8]);
         let organization = match bytes.get(..bytes[MAX_INLINE].into()) {
             Some(name) => OrganizationId::new(str::from_utf8(name).unwrap_or_default()),
             None => self.read_long_organization(),
@@ -118,7 +119,7 @@ impl Record {
 
     fn write(&self, access: &Access) {
         let name = access.organization.as_str().as_bytes();
-        let mut bytes = [0; 24];
+        let mut bytes = [0; NAME_WORDS * 8];
         if name.len() <= MAX_INLINE {
             bytes[..name.len()].copy_from_slice(name);
             bytes[MAX_INLINE] = name.len().try_into().unwrap_or(LONG);
@@ -126,7 +127,7 @@ impl Record {
             self.long_organization.store(Some(Arc::new(access.organization.clone())));
             bytes[MAX_INLINE] = LONG;
         }
-        for (word, bytes) in self.organization.iter().zip(bytes.as_chunks().0) {
+        for (word, bytes) in self.name.iter().zip(bytes.as_chunks().0) {
             word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
         }
         let halves = [access.scopes & u128::from(u64::MAX), access.scopes >> 64];

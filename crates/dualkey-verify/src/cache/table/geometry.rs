@@ -10,5 +10,7 @@ pub(crate) const FEWEST: usize = 20;
 pub(crate) const MAX_BITS: usize = 26;
 /// This many pages, 512 KiB, stay in a CPU cache.
 pub(crate) const CPU_CACHE_PAGES: usize = 128;
+/// The words of an access record that hold the name of an organization, if it is short enough.
+pub(crate) const NAME_WORDS: usize = 3;
 /// An arena grows by segments of about this size.
 pub(crate) const SEGMENT_BYTES: usize = 1 << 17;

@@ -1,5 +1,5 @@
-//! The tables under every interleaving and every memory order that C++11 allows, by loom: compiled once
-//! more, with loom's primitives and with pages of two slots.
+//! The tables beside a reader, in the interleavings and with the stale values that the C++11 memory model
+//! allows, by loom: compiled once more, with loom's primitives and with pages of two slots.
 #![allow(dead_code, reason = "the tests use a part of the tables")]
 
 #[path = "access.rs"]
@@ -19,11 +19,13 @@ mod geometry {
     pub(crate) const FEWEST: usize = 1;
     pub(crate) const MAX_BITS: usize = 2;
     pub(crate) const CPU_CACHE_PAGES: usize = 128;
+    pub(crate) const NAME_WORDS: usize = 1;
     /// One entry per segment.
     pub(crate) const SEGMENT_BYTES: usize = 0;
 }
 
 mod sync {
+    pub(crate) use foldhash::quality::FixedState as Hasher;
     pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
@@ -83,23 +85,32 @@ fn get(table: &TokenTable, key: Key) -> Option<Access> {
     Some(entry.access)
 }
 
-/// Runs one writer beside one reader, in every interleaving with few preemptions.
+/// Those of an update are fewer; those of a split are millions.
+const MAX_EXECUTIONS: usize = 10_000;
+
+/// Runs a writer beside a reader, with one preemption in any place and with each value that a load may
+/// return, up to [`MAX_EXECUTIONS`].
+///
+/// The reader is the spawned thread, so that the writer runs first: loom compares an access only with the
+/// last one to the same atomic, and the writer loads a directory word before it writes the word.
 fn check(
     before: impl Fn(&TokenTable) + Send + Sync + 'static,
-    write: impl Fn(&TokenTable) + Send + Sync + Copy + 'static,
-    read: impl Fn(&TokenTable) + Send + Sync + 'static,
+    write: impl Fn(&TokenTable) + Send + Sync + 'static,
+    read: impl Fn(&TokenTable) + Send + Sync + Copy + 'static,
 ) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(2);
+    model.preemption_bound = Some(1);
+    model.checkpoint_interval = 100; // it stops at a multiple only
+    model.max_permutations = Some(MAX_EXECUTIONS);
     model.check(move || {
         let table = Arc::new(TokenTable::with_capacity(4));
         before(&table);
-        let writing = {
+        let reading = {
             let table = Arc::clone(&table);
-            thread::spawn(move || write(&table))
+            thread::spawn(move || read(&table))
         };
-        read(&table);
-        writing.join().unwrap();
+        write(&table);
+        reading.join().unwrap();
         read(&table);
     });
 }

@@ -121,6 +121,13 @@ impl Slot {
 
     /// Gives the slot to this token: the next generation, in one step beside uses that are recorded.
     pub(crate) fn assign(&self, contents: &Contents) {
+        let id = [contents.id & u128::from(u64::MAX), contents.id >> 64];
+        for (word, half) in self.id.iter().zip(id) {
+            word.store(half.try_into().unwrap_or(0), Ordering::Relaxed);
+        }
+        for (word, half) in self.key.iter().zip(contents.key.0) {
+            word.store(half, Ordering::Relaxed);
+        }
         self.update(contents);
         let next = |usage: u64| {
             let generation = (usage & !(GENERATION - 1)).wrapping_add(GENERATION);
@@ -129,15 +136,8 @@ impl Slot {
         let _before = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
     }
 
-    /// Overwrites what is known of its token, but for the usage.
+    /// Overwrites what may change of its token: the access, the expiry, and when it was confirmed.
     pub(crate) fn update(&self, contents: &Contents) {
-        let id = [contents.id & u128::from(u64::MAX), contents.id >> 64];
-        for (word, half) in self.id.iter().zip(id) {
-            word.store(half.try_into().unwrap_or(0), Ordering::Relaxed);
-        }
-        for (word, half) in self.key.iter().zip(contents.key.0) {
-            word.store(half, Ordering::Relaxed);
-        }
         self.access.store(contents.access, Ordering::Relaxed);
         self.expires_at.store(contents.expires_at, Ordering::Relaxed);
         self.confirmed_at.store(contents.confirmed_at, Ordering::Relaxed);
