@@ -359,7 +359,7 @@ fn an_outage_is_logged_without_credentials() {
         *request.method_mut() = Method::POST;
         let answer = caller.ask(request).await;
         assert_eq!((answer.status().as_u16(), field(&answer, "retry-after")), (503, Some("1")));
-        assert!(server.log.line("the store is away").contains("ERROR"));
+        assert!(server.log.line("the store is down").contains("ERROR"));
         server.fixture.store.set_fault(Fault::None);
         assert_eq!(caller.ask(server.good_request()).await.status(), 200);
     });
