@@ -37,4 +37,5 @@ pub use dualkey_tower::{
 pub use dualkey_verify::MissingGrant;
 pub use dualkey_verify::{
     CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
+    VerifierBuilder,
 };

@@ -4,10 +4,7 @@ use super::geometry::SLOTS;
 use super::slot::{Contents, Key, Slot};
 
 /// Slots with open addressing and linear probing.
-///
-/// Aligned to a page of memory, so that a lookup misses the TLB once. Not in tests: the threads of loom have
-/// small stacks.
-#[cfg_attr(not(test), repr(align(4096)))]
+#[repr(align(64))]
 pub(crate) struct Page([Slot; SLOTS]);
 
 impl Default for Page {
