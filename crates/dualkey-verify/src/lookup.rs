@@ -56,7 +56,7 @@ impl StoreLookup {
 #[cold]
 pub(crate) fn resolve_partner<'a>(
     registry: &Registry,
-    cache: &'a Arc<CredentialCache>,
+    cache: &'a CredentialCache,
     key: &HashedKey<'_>,
     lookup: &CacheLookup<CachedPartner<'_>>,
     time: &RequestTime<'_>,
@@ -83,7 +83,7 @@ pub(crate) fn resolve_partner<'a>(
 #[cold]
 pub(crate) fn resolve_token<'a>(
     registry: &Registry,
-    cache: &'a Arc<CredentialCache>,
+    cache: &'a CredentialCache,
     bearer: &Bearer<'_>,
     partner: CachedPartner<'_>,
     time: &RequestTime<'_>,
@@ -134,7 +134,7 @@ fn parse_token<'a>(
 /// A token that is not cached needs the failure allowance, whether the store is asked or is known not to
 /// have it. A stale entry is confirmed without: its token was valid before.
 fn look_up_token(
-    cache: &Arc<CredentialCache>,
+    cache: &CredentialCache,
     partner: CachedPartner<'_>,
     unknown: Vec<TokenDigest>,
     is_cached: bool,
