@@ -1,13 +1,15 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use dualkey_limit::Outcome;
 use dualkey_scope::Requirement;
-use dualkey_token::TokenDigest;
+use dualkey_store::Registry;
 use http::HeaderMap;
 
-use crate::cache::{CacheLookup, RequestTime, Token, TokenAccess};
-use crate::resolve::{PendingLookup, StoreLookup};
-use crate::{CredentialError, CredentialField, Credentials, Denial, Grant, Verifier};
+use crate::cache::{CacheLookup, CredentialCache, RequestTime, Token, TokenAccess};
+use crate::credentials::{CredentialError, Credentials, HeaderNames};
+use crate::decision::{CredentialField, Denial, Grant};
+use crate::lookup::{Bearer, NotGranted, StoreLookup, resolve_partner, resolve_token};
 
 /// What is decided on.
 #[derive(Clone, Copy)]
@@ -17,21 +19,15 @@ pub(crate) struct Request<'a> {
     pub(crate) cost: NonZeroU32,
 }
 
-/// Why a request is not granted, yet or at all.
-pub(crate) enum NotGranted {
-    Denied(Denial),
-    /// The store has to be asked; nothing is charged.
-    NeedsStore(PendingLookup),
+/// What decisions are made from. Clones share one cache.
+#[derive(Clone)]
+pub(crate) struct Decider {
+    pub(crate) registry: Registry,
+    pub(crate) cache: Arc<CredentialCache>,
+    pub(crate) header_names: HeaderNames,
 }
 
-/// What a request presents as its token.
-pub(crate) struct Bearer<'a> {
-    pub(crate) text: Result<&'a [u8], CredentialError>,
-    /// The digest under the newest pepper, if the text is as long as a token.
-    pub(crate) digest: Option<TokenDigest>,
-}
-
-impl Verifier {
+impl Decider {
     /// Decides on a request from the cache, and from what the store answered for this request.
     #[inline(always)]
     pub(crate) fn decide(
@@ -50,12 +46,12 @@ impl Verifier {
         let early = digests_first.then(|| self.read_bearer(credentials));
         let partner = match self.cache.partner(&key, &time) {
             CacheLookup::Fresh(partner) if partner.state.is_enabled() => partner,
-            lookup => self.resolve_partner(&key, &lookup, &time, fetched)?,
+            lookup => resolve_partner(&self.registry, &self.cache, &key, &lookup, &time, fetched)?,
         };
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
         let token = match self.cached_token(&bearer, &time) {
             Some(token) => token,
-            None => self.resolve_token(&bearer, partner, &time, fetched)?,
+            None => resolve_token(&self.registry, &self.cache, &bearer, partner, &time, fetched)?,
         };
         let standing = match partner.entry.charge(partner.policy, cost.get(), time.now()) {
             Outcome::Allowed(standing) => standing,
@@ -90,12 +86,6 @@ impl Verifier {
             CacheLookup::Fresh(token) => Some(token),
             _ => None,
         }
-    }
-}
-
-impl From<Denial> for NotGranted {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
     }
 }
 

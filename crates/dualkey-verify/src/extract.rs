@@ -5,7 +5,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::Grant;
+use crate::decision::Grant;
 
 /// The rejection of [`Grant`] as an extractor on a route without a guard: a mistake of the program. The
 /// caller gets status 500, and the log says which route.

@@ -22,8 +22,9 @@
 //! # }).unwrap();
 //! ```
 //!
-//! A request's way through the files: `credentials.rs` reads the headers, `decide.rs` decides from the cache,
-//! `resolve.rs` asks the store on a miss and decides again, `decision.rs` holds the answers.
+//! A request's way through the files: `credentials.rs` reads the headers, `decide.rs` decides from the cache.
+//! On a miss, `lookup.rs` begins a lookup in the store, and `resolve.rs` waits for it and decides again.
+//! `decision.rs` holds the answers.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -37,6 +38,7 @@ mod decide;
 mod decision;
 #[cfg(feature = "axum")]
 mod extract;
+mod lookup;
 mod resolve;
 mod verifier;
 

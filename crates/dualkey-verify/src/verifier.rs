@@ -12,9 +12,10 @@ use dualkey_store::{Registry, StoreError};
 use http::HeaderMap;
 
 use crate::cache::{CredentialCache, log_store_error};
-use crate::decide::{NotGranted, Request};
-use crate::resolve::StoreLookup;
-use crate::{Denial, Grant, HeaderNames};
+use crate::credentials::HeaderNames;
+use crate::decide::{Decider, Request};
+use crate::decision::{Denial, Grant};
+use crate::lookup::{NotGranted, StoreLookup};
 
 /// Decides on requests by their two headers. Clones share one cache and one set of meters.
 ///
@@ -53,9 +54,7 @@ use crate::{Denial, Grant, HeaderNames};
 /// ```
 #[derive(Clone)]
 pub struct Verifier {
-    pub(crate) registry: Registry,
-    pub(crate) cache: Arc<CredentialCache>,
-    pub(crate) header_names: HeaderNames,
+    decider: Decider,
 }
 
 /// Settings of a [`Verifier`]: see [`Verifier::builder`].
@@ -104,7 +103,7 @@ impl VerifierBuilder {
         let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
         let now = registry.clock().now();
         let cache = CredentialCache::new(store, catalogue, max_tokens, max_staleness, now);
-        Verifier { registry, cache: Arc::new(cache), header_names }
+        Verifier { decider: Decider { registry, cache: Arc::new(cache), header_names } }
     }
 }
 
@@ -146,13 +145,13 @@ impl Verifier {
     /// The registry that issues the tokens.
     #[must_use]
     pub const fn registry(&self) -> &Registry {
-        &self.registry
+        &self.decider.registry
     }
 
     /// The header fields that hold the credentials.
     #[must_use]
     pub const fn header_names(&self) -> &HeaderNames {
-        &self.header_names
+        &self.decider.header_names
     }
 
     /// Decides on a request with these headers, which costs one permit.
@@ -180,13 +179,7 @@ impl Verifier {
         requirement: &Requirement,
         cost: NonZeroU32,
     ) -> Result<Grant, Denial> {
-        let request = Request { headers, requirement, cost };
-        match self.decide(request, &StoreLookup::default()) {
-            Ok(grant) => Ok(grant),
-            Err(NotGranted::Denied(denial)) => Err(denial),
-            // Boxed, so that a decision from memory does not carry the state of a lookup.
-            Err(NotGranted::NeedsStore(pending)) => Box::pin(self.resolve(request, pending)).await,
-        }
+        self.decider.decide_or_resolve(Request { headers, requirement, cost }).await
     }
 
     /// Decides on a request without waiting. `None`: the store has to be asked, and nothing is charged.
@@ -216,7 +209,8 @@ impl Verifier {
         requirement: &Requirement,
         cost: NonZeroU32,
     ) -> Option<Result<Grant, Denial>> {
-        match self.decide(Request { headers, requirement, cost }, &StoreLookup::default()) {
+        let request = Request { headers, requirement, cost };
+        match self.decider.decide(request, &StoreLookup::default()) {
             Ok(grant) => Some(Ok(grant)),
             Err(NotGranted::Denied(denial)) => Some(Err(denial)),
             Err(NotGranted::NeedsStore(_)) => None,
@@ -231,7 +225,7 @@ impl Verifier {
     ///
     /// The store failed.
     pub async fn write_behind(&self) -> Result<(), StoreError> {
-        self.cache.write_behind(self.now(), false).await
+        self.decider.cache.write_behind(self.now(), false).await
     }
 
     /// Calls [`write_behind`](Self::write_behind) after each tick, and [`flush`](Self::flush) at the end.
@@ -283,20 +277,20 @@ impl Verifier {
     ///
     /// The store failed; what is not written is kept.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.cache.write_behind(self.now(), true).await
+        self.decider.cache.write_behind(self.now(), true).await
     }
 
     fn now(&self) -> Timestamp {
-        self.registry.clock().now()
+        self.decider.registry.clock().now()
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
-            .field("registry", &self.registry)
-            .field("header_names", &self.header_names)
-            .field("max_staleness", &self.cache.max_staleness())
+            .field("registry", &self.decider.registry)
+            .field("header_names", &self.decider.header_names)
+            .field("max_staleness", &self.decider.cache.max_staleness())
             .finish_non_exhaustive()
     }
 }

@@ -286,11 +286,7 @@ fn tokens_share_the_limits_of_the_partner_that_calls() {
         assert_eq!(setting.code(second.expose_secret()), "granted");
     }
     assert_eq!(setting.code(setting.secret()), "rate_limited");
-    let other = NewPartner {
-        name: "Other".into(),
-        policy: LimitPolicy::default(),
-        api_key: Some("other-partner-key".parse().unwrap()),
-    };
+    let other = NewPartner::new("Other").with_api_key("other-partner-key".parse().unwrap());
     block_on(setting.registry.register_partner(other)).unwrap();
     assert!(setting.verify(&bearer("other-partner-key", setting.secret())).is_ok());
 }
@@ -338,11 +334,7 @@ fn tokens_under_a_previous_pepper_pass_until_it_is_dropped() {
         Registry::new(catalogue(), Prefix::new("gw"), shared, clock).with_digester(digester)
     };
     let old = with(Digester::peppered(pepper(1)));
-    let new = NewPartner {
-        name: "One".into(),
-        policy: LimitPolicy::default(),
-        api_key: Some(KEY.parse().unwrap()),
-    };
+    let new = NewPartner::new("One").with_api_key(KEY.parse().unwrap());
     block_on(old.register_partner(new)).unwrap();
     let token = issue(&old, None).secret;
     let headers = bearer(KEY, token.expose_secret());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock as _, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{Change, Registry, Store, UsageStore as _};
+use dualkey_store::{Change, NewPartner, NewToken, Registry, Store, UsageStore as _};
 use dualkey_testing::Fault;
 use dualkey_token::Prefix;
 use dualkey_verify::Verifier;
@@ -216,11 +216,7 @@ fn a_registered_key_works_at_once_after_a_negative_hit() {
     let setting = Setting::new();
     let unknown = bearer("registered-later", setting.secret());
     assert_eq!(setting.verify(&unknown).unwrap_err().code(), "api_key_invalid");
-    let new = dualkey_store::NewPartner {
-        name: "Later".into(),
-        policy: dualkey_limit::LimitPolicy::default(),
-        api_key: Some("registered-later".parse().unwrap()),
-    };
+    let new = NewPartner::new("Later").with_api_key("registered-later".parse().unwrap());
     block_on(setting.registry.register_partner(new)).unwrap();
     setting.store.changes().publish(&Change::Partner("registered-later".parse().unwrap()));
     assert!(setting.verify(&unknown).is_ok());
@@ -242,6 +238,28 @@ fn at_the_bound_idle_tokens_are_evicted() {
     setting.clock.advance(Duration::from_secs(61));
     assert_eq!([verify(0), verify(2), verify(2)], [4, 5, 5], "the second was idle");
     assert_eq!(verify(1), 6);
+}
+
+/// Ten tokens fit, each of another organization, every second with a name too long to be held inline.
+#[test]
+fn organizations_make_room_for_one_another() {
+    let setting = Setting::new();
+    let verifier = Verifier::builder(setting.registry.clone()).max_tokens(10).build();
+    setting.store.changes().advance_watermark(Timestamp::from_nanos(u64::MAX));
+    for number in 0..200 {
+        setting.clock.advance(Duration::from_secs(61));
+        let suffix = if number % 2 == 0 { "" } else { "-with-a-name-of-more-than-23-bytes" };
+        let organization = format!("organization-{number}{suffix}");
+        let token = NewToken::new(organization.clone(), "token", ["a:read"]);
+        let issued = block_on(setting.registry.issue_token(token)).unwrap();
+        let headers = bearer(KEY, issued.secret.expose_secret());
+        let before = setting.lookups().1;
+        for _ in 0..2 {
+            let grant = block_on(verifier.verify(&headers, &Requirement::NONE)).unwrap();
+            assert_eq!(grant.organization.as_str(), organization);
+        }
+        assert_eq!(setting.lookups().1, before + 1, "token {number} is cached");
+    }
 }
 
 #[test]

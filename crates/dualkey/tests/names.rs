@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use dualkey::{
-    Catalogue, Clock, FakeClock, Gate, Grant, InvalidPolicy, InvalidPrefix, LimitPolicy,
-    LimitState, Limiter, MemoryStore, Meter, NewPartner, NewToken, OrganizationId, Outcome,
-    ParseTokenErrorKind, Partner, PlainToken, Prefix, Rate, Registry, RegistryError, Requirement,
-    ScopeSet, SystemClock, Timestamp, TokenDigest, TokenHint, TokenId, TokenRecord, UnknownScopes,
-    Verifier,
+    Catalogue, Clock, Denial, FakeClock, Gate, Grant, GuardedRouter, HeaderNames, InvalidPolicy,
+    InvalidPrefix, LimitPolicy, LimitState, Limiter, MemoryStore, Meter, NewPartner, NewToken,
+    OrganizationId, Outcome, ParseTokenErrorKind, Partner, PlainToken, Prefix, Rate, Registry,
+    RegistryError, Requirement, ScopeSet, SystemClock, Timestamp, TokenDigest, TokenHint, TokenId,
+    TokenRecord, UnknownScopes, Verifier,
 };
 
 const PREFIX: Prefix = Prefix::new("gw");
@@ -89,17 +89,10 @@ async fn registry_verifier_and_layer() {
     let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
     let registry = Registry::new(catalogue(), PREFIX, store, clock);
     let _short: Registry = Registry::in_memory(catalogue(), PREFIX);
-    let new = NewPartner { name: "One".into(), policy: LimitPolicy::default(), api_key: None };
-    let partner: Result<Partner, RegistryError> = registry.register_partner(new).await;
-    let issued = registry
-        .issue_token(NewToken {
-            organization: "acme".into(),
-            name: "Zapier - production".into(),
-            scopes: vec!["reservations:read".into()],
-            expires_at: None,
-        })
-        .await
-        .unwrap();
+    let partner: Result<Partner, RegistryError> =
+        registry.register_partner(NewPartner::new("One")).await;
+    let token = NewToken::new("acme", "Zapier - production", ["reservations:read"]);
+    let issued = registry.issue_token(token).await.unwrap();
     let (secret, record): (&PlainToken, &TokenRecord) = (&issued.secret, &issued.record);
     let (acme, id): (OrganizationId, TokenId) = ("acme".into(), record.id);
     assert_eq!(registry.tokens(&acme).await.unwrap().len(), 1);
@@ -107,7 +100,11 @@ async fn registry_verifier_and_layer() {
         registry.idle_tokens(&acme, Timestamp::from_nanos(0)).await.unwrap();
     assert!(idle.is_empty());
 
-    let verifier = Verifier::new(registry.clone());
+    let verifier = Verifier::builder(registry.clone())
+        .max_staleness(Duration::from_secs(5))
+        .max_tokens(1_000)
+        .header_names(HeaderNames::default())
+        .build();
     let mut headers = HeaderMap::new();
     let denial = verifier.verify(&headers, &Requirement::NONE).await.unwrap_err();
     assert_eq!((denial.code(), denial.status()), ("api_key_missing", StatusCode::UNAUTHORIZED));
@@ -115,12 +112,20 @@ async fn registry_verifier_and_layer() {
     headers.insert("x-api-key", partner.as_ref().unwrap().api_key.as_str().parse().unwrap());
     let bearer = format!("Bearer {}", secret.expose_secret());
     headers.insert("authorization", bearer.parse().unwrap());
+    let one = NonZeroU32::MIN;
+    let cached: Option<Result<Grant, Denial>> =
+        verifier.try_verify_cached(&headers, &Requirement::NONE, one);
+    assert!(cached.is_none(), "the partner is not cached yet");
     let grant = verifier.verify(&headers, &Requirement::NONE).await.unwrap();
     assert_eq!((grant.partner, &grant.organization), (partner.unwrap().id, &acme));
     assert_eq!((grant.token, grant.scopes.len(), grant.standing.burst_remaining()), (id, 1, 9));
 
-    let layer = Gate::new(verifier).require(Requirement::NONE);
-    let _router: axum::Router = axum::Router::new().layer(layer);
+    let gate = Gate::new(verifier);
+    let _router: axum::Router = axum::Router::new().layer(gate.require(Requirement::NONE));
+    let _guarded: axum::Router = GuardedRouter::new(gate)
+        .public(Method::GET, "/healthz", async || "ok")
+        .require(Method::GET, "/guests", Requirement::NONE, async || "guests")
+        .into_router();
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.extensions.insert(grant);
     assert!(Grant::from_request_parts(&mut parts, &()).await.is_ok());

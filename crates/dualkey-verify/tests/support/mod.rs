@@ -42,8 +42,7 @@ impl Setting {
         let shared: Arc<dyn Store> = Arc::<FaultyStore>::clone(&store);
         let registry =
             Registry::new(catalogue(), Prefix::new("gw"), shared, Arc::new(clock.clone()));
-        let new =
-            NewPartner { policy, api_key: Some(KEY.parse().unwrap()), ..NewPartner::new("One") };
+        let new = NewPartner::new("One").with_policy(policy).with_api_key(KEY.parse().unwrap());
         let partner = block_on(registry.register_partner(new)).unwrap();
         let verifier = Verifier::new(registry.clone());
         let token = issue(&registry, None);
@@ -78,7 +77,11 @@ pub fn catalogue() -> Catalogue {
 }
 
 pub fn issue(registry: &Registry, expires_at: Option<Timestamp>) -> IssuedToken {
-    let token = NewToken { expires_at, ..NewToken::new("acme", "token", ["a:read"]) };
+    let token = NewToken::new("acme", "token", ["a:read"]);
+    let token = match expires_at {
+        Some(expires_at) => token.with_expiry(expires_at),
+        None => token,
+    };
     block_on(registry.issue_token(token)).unwrap()
 }
 

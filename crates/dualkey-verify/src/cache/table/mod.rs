@@ -33,6 +33,8 @@
 //! holds the same entries, in one run, and prints time per lookup and bytes per token. If it no longer shows a
 //! clear gain, replace these tables by that map: everything outside of this folder uses only the five types.
 
+#![cfg_attr(test, allow(clippy::duplicate_mod, reason = "loom_tests.rs compiles the tables again"))]
+
 mod access;
 mod arena;
 mod geometry;

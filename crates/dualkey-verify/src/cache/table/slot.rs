@@ -37,11 +37,11 @@ pub(crate) struct Contents {
 
 /// In a word of usage: the use is not written to the store yet.
 const DIRTY: u64 = 1 << 31;
-const SECONDS: u64 = DIRTY - 1;
+const SECONDS: u64 = LAST_SECOND as u64;
 const GENERATION: u64 = 1 << 32;
 
 /// The latest second that a slot holds: after 68 years.
-pub(crate) const LAST_SECOND: u32 = SECONDS as u32;
+pub(crate) const LAST_SECOND: u32 = (1 << 31) - 1;
 
 impl Key {
     const FREE: Self = Self([0; 2]);
