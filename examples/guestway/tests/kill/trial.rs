@@ -156,8 +156,7 @@ async fn register(registry: &Registry) -> Partner {
     let today = i32::try_from(registry.clock().now().as_secs() % 86_400).unwrap();
     let policy =
         LimitPolicy::new(Rate::per_second(many), many).with_utc_offset_secs(-today).unwrap();
-    let partner = NewPartner { policy, ..NewPartner::new("Tests") };
-    registry.register_partner(partner).await.unwrap()
+    registry.register_partner(NewPartner::new("Tests").with_policy(policy)).await.unwrap()
 }
 
 fn call(program: &Program, partner: &Partner, token: &str) -> Call {

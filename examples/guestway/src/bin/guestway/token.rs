@@ -136,8 +136,10 @@ impl Create {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { of: OfOrganization { organization }, name, scopes, expires_in, output } = self;
         let registry = global.registry().await?;
-        let expires_at = expires_in.map(|time| registry.clock().now().saturating_add(time));
-        let token = NewToken { expires_at, ..NewToken::new(organization, name, scopes) };
+        let mut token = NewToken::new(organization, name, scopes);
+        if let Some(lifetime) = expires_in {
+            token = token.with_expiry(registry.clock().now().saturating_add(lifetime));
+        }
         let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
         issued.print(&output, "")
     }
