@@ -53,7 +53,7 @@ impl Clock for AcceleratedClock {
 }
 
 /// A policy with a rate and a daily quota, neither of which is reached on an [`AcceleratedClock`]. The
-/// burst and the quota are as large as fits together in one word of state.
+/// burst and the quota are the largest that one word of state holds together.
 ///
 /// # Panics
 ///
