@@ -16,7 +16,7 @@ tools:
 format:
     .ci/run format
 
-# No word of the old vocabulary, no test name above 60 characters.
+# No word that CONTRIBUTING.md excludes, no test name above 60 characters.
 words:
     .ci/run words
 
@@ -48,7 +48,7 @@ docs:
 dependencies:
     .ci/run dependencies
 
-# RustSec advisories, where a network is.
+# RustSec advisories, if their database can be reached.
 advisories:
     .ci/run advisories
 

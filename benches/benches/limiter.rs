@@ -1,10 +1,10 @@
-//! `Limiter` with both limits beside two governors, as their documentation builds them and with
-//! Dualkey's hasher, and beside other limiters as their own documentation uses them. Each reads its
-//! own clock; Dualkey's is accelerated, since no policy allows the rate of this benchmark. Rows "at a
-//! given time" read no clock.
+//! `Limiter` with both limits, compared with two governors and with other limiters. Governors are built
+//! as in their documentation and, in further rows, with Dualkey's hasher. Each limiter reads its own
+//! clock; Dualkey's is accelerated, since no policy allows the rate of this benchmark. Rows "at a given
+//! time" read no clock.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{self, BuildHasher, Hash};
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
@@ -12,12 +12,12 @@ use std::time::{Duration, SystemTime};
 use dualkey_benches::{
     AcceleratedClock, Numbers, Report, Row, Samples, Work, ample_policy, interleave, is_measuring,
 };
-use dualkey_limit::{Clock, Limiter, Meter};
+use dualkey_limit::{Clock as _, Limiter, Meter};
 use foldhash::fast::RandomState;
-use governor::clock::{Clock as _, DefaultClock, FakeRelativeClock};
+use governor::clock::{Clock, DefaultClock, FakeRelativeClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
-use governor::{Quota, RateLimiter};
+use governor::{NotUntil, Quota, RateLimiter};
 use limitador::limit::{Context, Limit};
 
 const DUALKEY: &str = "dualkey_limit::Limiter, both limits";
@@ -58,54 +58,115 @@ fn rows(samples: &Samples, names: &[&str]) -> Vec<Row> {
     names.iter().map(row).collect()
 }
 
-/// All limiters get the same random keys, drawn outside of the measured time.
+/// A keyed governor with a hasher `S` and a clock `C`.
+type Governor<K, S, C> =
+    RateLimiter<K, DashMapStateStore<K, S>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+fn governor<K, S, C>(quota: Quota) -> Governor<K, S, C>
+where
+    K: Hash + Eq + Clone,
+    S: BuildHasher + Clone + Default,
+    C: Clock + Default,
+{
+    RateLimiter::dashmap_with_clock_and_hasher(quota, C::default(), S::default())
+}
+
+/// A governor for the rate and one for the day. A request that the rate refuses is not charged to the
+/// day.
+struct TwoGovernors<K: Hash + Eq + Clone, S: BuildHasher + Clone, C: Clock> {
+    rate: Governor<K, S, C>,
+    day: Governor<K, S, C>,
+}
+
+impl<K, S, C> TwoGovernors<K, S, C>
+where
+    K: Hash + Eq + Clone,
+    S: BuildHasher + Clone + Default,
+    C: Clock + Default,
+{
+    fn new() -> Self {
+        Self { rate: governor(rate()), day: governor(day()) }
+    }
+
+    #[inline]
+    fn check(&self, key: &K) -> Result<(), NotUntil<C::Instant>> {
+        self.rate.check_key(key).and_then(|()| self.day.check_key(key))
+    }
+}
+
+/// The limiters of one table.
+struct KeyedLimiters<K: Hash + Eq + Clone> {
+    clock: AcceleratedClock,
+    dualkey: Limiter<K>,
+    one: Governor<K, hash::RandomState, DefaultClock>,
+    two: TwoGovernors<K, hash::RandomState, DefaultClock>,
+    two_fast: TwoGovernors<K, RandomState, DefaultClock>,
+    dualkey_given: Limiter<K>,
+    two_given: TwoGovernors<K, hash::RandomState, FakeRelativeClock>,
+    two_given_fast: TwoGovernors<K, RandomState, FakeRelativeClock>,
+}
+
+impl<K: Hash + Eq + Clone> KeyedLimiters<K> {
+    fn new() -> Self {
+        Self {
+            clock: AcceleratedClock::new(),
+            dualkey: Limiter::new(ample_policy()),
+            one: governor(rate()),
+            two: TwoGovernors::new(),
+            two_fast: TwoGovernors::new(),
+            dualkey_given: Limiter::new(ample_policy()),
+            two_given: TwoGovernors::new(),
+            two_given_fast: TwoGovernors::new(),
+        }
+    }
+
+    /// Takes a permit of this key from each limiter that reads a clock.
+    fn assert_allowed(&self, key: &K) {
+        assert!(self.dualkey.take(key, self.clock.now(), 1).is_allowed());
+        assert!(self.one.check_key(key).is_ok());
+        assert!(self.two.check(key).is_ok() && self.two_fast.check(key).is_ok());
+    }
+
+    /// Each work draws the same random keys, outside of the measured time.
+    fn works<'a>(&'a self, keys: &'a [K]) -> Vec<Work<'a>> {
+        let first = || vec![keys[0].clone(); 256];
+        let mut now = self.clock.now();
+        vec![
+            Work::over(DUALKEY, first(), draw(keys), |key| {
+                self.dualkey.take(key, self.clock.now(), 1)
+            }),
+            Work::over(ONE, first(), draw(keys), |key| self.one.check_key(key)),
+            Work::over(TWO, first(), draw(keys), |key| self.two.check(key)),
+            Work::over(TWO_FAST, first(), draw(keys), |key| self.two_fast.check(key)),
+            Work::over(DUALKEY_GIVEN, first(), draw(keys), move |key| {
+                now = now.saturating_add(Duration::from_micros(10));
+                self.dualkey_given.take(key, now, 1)
+            }),
+            Work::over(TWO_GIVEN, first(), draw(keys), |key| self.two_given.check(key)),
+            Work::over(TWO_GIVEN_FAST, first(), draw(keys), |key| self.two_given_fast.check(key)),
+        ]
+    }
+}
+
+/// Replaces a key by a random one, in the same order for each caller.
+fn draw<K: Clone>(keys: &[K]) -> impl FnMut(&mut K) + use<'_, K> {
+    let mut numbers = Numbers::from(5);
+    move |key| key.clone_from(&keys[numbers.below(keys.len())])
+}
+
 fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row> {
     let many = if is_measuring() { many } else { 1 };
     let keys: Vec<K> = (0..many).map(key).collect();
-    let (limiter, clock) = (Limiter::new(ample_policy()), AcceleratedClock::new());
-    let [one, burst, daily] = [rate(), rate(), day()].map(RateLimiter::<K, _, _, _>::dashmap);
-    let fast = [rate(), day()].map(|quota| with_fast_hasher(quota, DefaultClock::default()));
-    for key in &keys {
-        let _ = (one.check_key(key), burst.check_key(key), daily.check_key(key));
-        let _ = (fast[0].check_key(key), fast[1].check_key(key));
-        assert!(limiter.take(key, clock.now(), 1).is_allowed());
-    }
-    let given_limiter = Limiter::new(ample_policy());
-    let given = [rate(), day()].map(|quota| {
-        RateLimiter::<K, _, _, _>::dashmap_with_clock(quota, FakeRelativeClock::default())
-    });
-    let given_fast =
-        [rate(), day()].map(|quota| with_fast_hasher(quota, FakeRelativeClock::default()));
-    let mut now = clock.now();
-    let drawn = || {
-        let mut numbers = Numbers::from(5);
-        let keys = &keys;
-        move |to: &mut K| to.clone_from(&keys[numbers.below(keys.len())])
-    };
-    let first = || vec![keys[0].clone(); 256];
-    let both = |key: &K| burst.check_key(key).and_then(|()| daily.check_key(key));
-    let works = vec![
-        Work::over(DUALKEY, first(), drawn(), |key| limiter.take(key, clock.now(), 1)),
-        Work::over(ONE, first(), drawn(), |key| one.check_key(key)),
-        Work::over(TWO, first(), drawn(), |key| both(key)),
-        Work::over(TWO_FAST, first(), drawn(), |key| {
-            fast[0].check_key(key).and_then(|()| fast[1].check_key(key))
-        }),
-        Work::over(DUALKEY_GIVEN, first(), drawn(), |key| {
-            now = now.saturating_add(Duration::from_micros(10));
-            given_limiter.take(key, now, 1)
-        }),
-        Work::over(TWO_GIVEN, first(), drawn(), |key| {
-            given[0].check_key(key).and_then(|()| given[1].check_key(key))
-        }),
-        Work::over(TWO_GIVEN_FAST, first(), drawn(), |key| {
-            given_fast[0].check_key(key).and_then(|()| given_fast[1].check_key(key))
-        }),
-    ];
-    let samples = interleave(ROUNDS, works);
-    assert!(both(&keys[0]).is_ok() && limiter.take(&keys[0], clock.now(), 1).is_allowed());
+    let limiters = KeyedLimiters::new();
+    keys.iter().for_each(|key| limiters.assert_allowed(key));
+    let samples = interleave(ROUNDS, limiters.works(&keys));
+    limiters.assert_allowed(&keys[0]);
+    keyed_rows(&samples)
+}
+
+fn keyed_rows(samples: &Samples) -> Vec<Row> {
     let mut rows =
-        rows(&samples, &[DUALKEY, ONE, TWO, TWO_FAST, DUALKEY_GIVEN, TWO_GIVEN, TWO_GIVEN_FAST]);
+        rows(samples, &[DUALKEY, ONE, TWO, TWO_FAST, DUALKEY_GIVEN, TWO_GIVEN, TWO_GIVEN_FAST]);
     for (ours, theirs, fast, how) in [
         (DUALKEY, TWO, TWO_FAST, "clocks read"),
         (DUALKEY_GIVEN, TWO_GIVEN, TWO_GIVEN_FAST, "at a given time"),
@@ -116,13 +177,6 @@ fn keyed<K: Hash + Eq + Clone>(many: usize, key: impl Fn(usize) -> K) -> Vec<Row
         rows.push(Row::new(&against(TWO_FAST)).measured(of_fast, "× two governors"));
     }
     rows
-}
-
-fn with_fast_hasher<K: Hash + Eq + Clone, C: governor::clock::Clock>(
-    quota: Quota,
-    clock: C,
-) -> RateLimiter<K, DashMapStateStore<K, RandomState>, C, NoOpMiddleware<C::Instant>> {
-    RateLimiter::dashmap_with_clock_and_hasher(quota, clock, RandomState::default())
 }
 
 /// limitador is called as in its own benchmark, with a prepared context; both limits are fixed windows.

@@ -1,5 +1,5 @@
-//! What is held in memory, counted by the allocator as it is asked for: an idle server's directory,
-//! explained by its parts, and a limiter's keys beside two governors'.
+//! The bytes in use, counted by the allocator: those of an idle server, compared with the sum of its parts,
+//! and those of a limiter's keys, compared with the keys of two governors.
 //!
 //! Counting costs some nanoseconds an allocation, so nothing is timed here.
 
@@ -35,14 +35,14 @@ fn main() {
     });
 }
 
-/// Bytes that something added to what is held.
+/// The result of `make`, and the bytes that it added to those in use.
 fn held<T>(make: impl FnOnce() -> T) -> (T, f64) {
     let region = Region::new(ALLOCATOR);
     let made = make();
     (made, bytes_since(&region))
 }
 
-/// Bytes that are held now and were not when the region began.
+/// The bytes in use now, less those in use when the region began.
 fn bytes_since(region: &Region<'_, System>) -> f64 {
     let change = region.change();
     change.bytes_allocated as f64 - change.bytes_deallocated as f64
@@ -81,9 +81,9 @@ fn idle_server() -> Vec<Row> {
     rows
 }
 
-/// What is held, worked out from the numbers of entries and the bytes that one takes.
+/// The bytes of each part, computed from the number of its entries and the size of one.
 fn parts(partners: usize, tokens: usize) -> Vec<(String, f64)> {
-    /// Of entries, that room is made for at once.
+    /// The bytes of a segment: memory for entries is allocated in segments.
     const SEGMENT: usize = 128 << 10;
 
     let segments = |entries: usize, bytes: usize| (entries * bytes).div_ceil(SEGMENT);
@@ -107,30 +107,32 @@ fn parts(partners: usize, tokens: usize) -> Vec<(String, f64)> {
     parts.map(|(name, bytes)| (name.to_owned(), bytes as f64)).into()
 }
 
-/// Words of four bytes, an eighth of them free; and each smaller table, which stays.
+/// The bytes of an index: words of four bytes, at most seven eighths of them in use, and all smaller
+/// tables, which are never freed.
 fn index(entries: usize) -> usize {
     2 * 4 * (entries * 8 / 7).next_power_of_two()
 }
 
-/// How many pages hold the tokens of a world: one that has more than 76 is divided by the next bit.
+/// The number of pages that hold the tokens of a world: a page with more than 76 tokens is split by the
+/// next bit.
 fn pages(tokens: usize) -> usize {
     let half = |number| TokenDigest::of(&token_text(number)).as_bytes()[4..8].try_into();
     let mut keys: Vec<u32> =
         (0..tokens).map(|number| half(number).map_or(0, u32::from_ne_bytes)).collect();
     keys.sort_unstable();
-    divided(&keys, 0)
+    pages_of(&keys, 0)
 }
 
-fn divided(keys: &[u32], bits: u32) -> usize {
+fn pages_of(keys: &[u32], bits: u32) -> usize {
     if keys.len() <= 76 {
         return 1;
     }
     let (lower, upper) = keys.split_at(keys.partition_point(|key| key << bits < 1 << 31));
-    divided(lower, bits + 1) + divided(upper, bits + 1)
+    pages_of(lower, bits + 1) + pages_of(upper, bits + 1)
 }
 
-/// Bytes a key, averaged over several sizes: each map doubles at sizes of its own, so at any single size
-/// one side may have just doubled and the other may be about to.
+/// Bytes per key, averaged over several sizes: each map doubles at its own sizes, so at a single size one
+/// side may have just doubled while the other is about to.
 fn keys<K: Hash + Eq + Clone>(key: impl Fn(u64) -> K) -> Vec<Row> {
     let now = Timestamp::from_secs(1_700_000_000);
     let limiter =
@@ -174,7 +176,7 @@ fn bytes_a_key<T>(make: impl FnOnce() -> T, add: impl Fn(&T, u64)) -> f64 {
 
 type Governor<K, S> = RateLimiter<K, DashMapStateStore<K, S>, DefaultClock>;
 
-/// Bytes that two of them hold for each of these keys.
+/// The bytes that two governors hold for each of these keys.
 fn two_governors<K: Hash + Eq + Clone, S: BuildHasher + Clone>(
     key: impl Fn(u64) -> K,
     make: impl Fn(Quota) -> Governor<K, S>,

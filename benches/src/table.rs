@@ -75,7 +75,7 @@ impl Row {
     }
 }
 
-/// Three digits that count.
+/// Three significant digits.
 fn shown(value: f64) -> String {
     match value {
         _ if value >= 99.95 => format!("{value:.0}"),

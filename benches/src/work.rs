@@ -10,8 +10,7 @@ pub struct Work<'a> {
     run: Box<dyn FnMut(u64) -> Duration + 'a>,
 }
 
-/// How long a work runs before the next one has its turn: short, so that load on the machine affects
-/// all of them alike.
+/// The duration of one turn of a work: short, so that load on the machine affects all works alike.
 const TURN: Duration = Duration::from_micros(200);
 
 impl<'a> Work<'a> {
@@ -38,18 +37,18 @@ impl<'a> Work<'a> {
         R: 'a,
     {
         Self::timed(name, move |times| {
-            let (mut left, mut spent) = (times, Duration::ZERO);
-            while left > 0 {
-                let part = usize::try_from(left).unwrap_or(usize::MAX).min(inputs.len());
+            let (mut remaining, mut total) = (times, Duration::ZERO);
+            while remaining > 0 {
+                let part = usize::try_from(remaining).unwrap_or(usize::MAX).min(inputs.len());
                 inputs[..part].iter_mut().for_each(&mut write);
                 let start = Instant::now();
                 for input in &mut inputs[..part] {
                     black_box(ask(black_box(input)));
                 }
-                spent += start.elapsed();
-                left -= part as u64;
+                total += start.elapsed();
+                remaining -= part as u64;
             }
-            spent
+            total
         })
     }
 
@@ -57,7 +56,7 @@ impl<'a> Work<'a> {
         Self { name: name.to_owned(), run: Box::new(run) }
     }
 
-    fn times_a_turn(&mut self) -> u64 {
+    fn repetitions_per_turn(&mut self) -> u64 {
         let mut times = 1;
         while (self.run)(times) < TURN / 2 {
             times *= 2;
@@ -101,7 +100,7 @@ impl Samples {
 pub fn interleave(rounds: usize, mut works: Vec<Work<'_>>) -> Samples {
     let is_measuring = is_measuring();
     let (times, rounds): (Vec<u64>, _) = match is_measuring {
-        true => (works.iter_mut().map(Work::times_a_turn).collect(), rounds),
+        true => (works.iter_mut().map(Work::repetitions_per_turn).collect(), rounds),
         false => (vec![1; works.len()], 1),
     };
     let mut samples = Samples(works.iter().map(|work| (work.name.clone(), Vec::new())).collect());

@@ -53,7 +53,7 @@ impl Clock for AcceleratedClock {
 }
 
 /// A policy with a rate and a daily quota, neither of which is reached on an [`AcceleratedClock`]. The
-/// burst and the quota are as large as fits together in one word of state.
+/// burst and the quota are the largest that one word of state holds together.
 ///
 /// # Panics
 ///
@@ -131,8 +131,8 @@ impl World {
     pub fn registry_with_spent_partner(key: &[u8]) -> Registry {
         let registry = Registry::in_memory(catalogue(), PREFIX);
         let policy = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
-        let api_key = Some(ApiKey::parse(key).expect("the key is well-formed"));
-        let partner = NewPartner { policy, api_key, ..NewPartner::new("Spent") };
+        let api_key = ApiKey::parse(key).expect("the key is well-formed");
+        let partner = NewPartner::new("Spent").with_policy(policy).with_api_key(api_key);
         let _partner = ready_or_panic(registry.register_partner(partner)).expect("the key is free");
         registry
     }

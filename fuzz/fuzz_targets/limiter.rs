@@ -79,7 +79,7 @@ struct Caller {
     own_policy: LimitPolicy,
     policy: LimitPolicy,
     now: Timestamp,
-    /// The latest time so far. A saved state may be ahead of every clock.
+    /// The latest time of all requests. A saved state may be ahead of every clock.
     latest: Timestamp,
     /// Nanoseconds in which the clock ran forwards.
     elapsed: u128,

@@ -14,57 +14,59 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let work = args.next().unwrap_or_default();
     let times: u64 = args.next().and_then(|times| times.parse().ok()).unwrap_or(1);
-    let mut ask = work_named(&work).unwrap_or_else(|| panic!("no operation is named {work:?}"));
+    let mut run =
+        operation_named(&work).unwrap_or_else(|| panic!("no operation is named {work:?}"));
     for turn in 0..times {
-        ask(turn);
+        run(turn);
     }
 }
 
 /// An operation, with the number of the repetition.
-type Ask = Box<dyn FnMut(u64)>;
+type Operation = Box<dyn FnMut(u64)>;
 
-fn work_named(name: &str) -> Option<Ask> {
+fn operation_named(name: &str) -> Option<Operation> {
     let text = token_text(0);
     let policy = dualkey_benches::ample_policy();
     Some(match name {
-        "parse" => Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(text)))),
+        "parse" => Box::new(move |_| used(PlainToken::parse(&PREFIX, black_box(text)))),
         "parse-refused" => {
             let text = swapped(&text);
-            Box::new(move |_| ask(PlainToken::parse(&PREFIX, black_box(&text))))
+            Box::new(move |_| used(PlainToken::parse(&PREFIX, black_box(&text))))
         }
         "digest" => {
             let token = PlainToken::parse(&PREFIX, text).ok()?;
-            Box::new(move |_| ask(black_box(&token).digest()))
+            Box::new(move |_| used(black_box(&token).digest()))
         }
         "meter-allowed" => {
             let meter = Meter::new();
-            Box::new(move |turn| ask(meter.take(black_box(&policy), at(turn), 1)))
+            Box::new(move |turn| used(meter.take(black_box(&policy), at(turn), 1)))
         }
         "meter-refused" => {
             let (meter, policy) = (Meter::new(), one_a_day());
-            Box::new(move |_| ask(meter.take(black_box(&policy), NOW, 1)))
+            Box::new(move |_| used(meter.take(black_box(&policy), NOW, 1)))
         }
         "limiter-allowed" => {
             let limiter = Limiter::<u64>::new(policy);
-            Box::new(move |turn| ask(limiter.take(black_box(&1), at(turn), 1)))
+            Box::new(move |turn| used(limiter.take(black_box(&1), at(turn), 1)))
         }
         "verify" => {
             let world = World::cold(1, 1, FakeClock::new(NOW));
             let headers = request(&partner_key(0), &text);
-            Box::new(move |_| ask(world.verify(black_box(&headers))))
+            Box::new(move |_| used(world.verify(black_box(&headers))))
         }
         "partner-look-up" => {
             let world = World::cold(1, 1, FakeClock::new(NOW));
             let mut headers = request(&partner_key(0), &text);
             headers.remove("authorization");
-            Box::new(move |_| ask(world.verify(black_box(&headers))))
+            Box::new(move |_| used(world.verify(black_box(&headers))))
         }
         _ => return None,
     })
 }
 
-fn ask<T>(answer: T) {
-    black_box(answer);
+/// Keeps the compiler from removing an operation whose result is not used.
+fn used<T>(result: T) {
+    black_box(result);
 }
 
 fn at(turn: u64) -> Timestamp {

@@ -36,79 +36,86 @@ pub(crate) async fn health() -> Json<serde_json::Value> {
 
 /// A handler that lists all records of one kind.
 pub(crate) fn list<T: Clone + 'static>(
-    of: fn(&Records) -> &[T],
+    select: fn(&Records) -> &[T],
 ) -> impl Fn(Grant, State<Organizations>) -> Ready<Json<List<T>>> + Clone + Send + Sync + 'static {
-    move |grant, State(all)| {
-        ready(Json(all.with(&grant.organization, |records| of(records).to_vec()).into()))
+    move |grant, State(organizations)| {
+        ready(Json(
+            organizations.with(&grant.organization, |records| select(records).to_vec()).into(),
+        ))
     }
 }
 
 pub(crate) async fn organization(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
 ) -> Json<Organization> {
-    Json(all.with(&grant.organization, |records| records.organization.clone()))
+    Json(organizations.with(&grant.organization, |records| records.organization.clone()))
 }
 
 pub(crate) async fn reservation(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
 ) -> Answer<Reservation> {
-    all.with(&grant.organization, |records| records.reservation(&id).cloned()).map(Json)
+    organizations.with(&grant.organization, |records| records.reservation(&id).cloned()).map(Json)
 }
 
 pub(crate) async fn accesses(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
 ) -> Answer<List<ReservationAccess>> {
-    let accesses = all.with(&grant.organization, |records| records.accesses_of(&id))?;
+    let accesses = organizations.with(&grant.organization, |records| records.accesses_of(&id))?;
     Ok(Json(accesses.into()))
 }
 
 pub(crate) async fn conversation(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
 ) -> Answer<Conversation> {
-    all.with(&grant.organization, |records| records.conversation(&id).cloned()).map(Json)
+    organizations.with(&grant.organization, |records| records.conversation(&id).cloned()).map(Json)
 }
 
 pub(crate) async fn messages(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
 ) -> Answer<List<Message>> {
-    let messages = all.with(&grant.organization, |records| records.messages_of(&id))?;
+    let messages = organizations.with(&grant.organization, |records| records.messages_of(&id))?;
     Ok(Json(messages.into()))
 }
 
 pub(crate) async fn edit_conversation(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
     Body(change): Body<ConversationChange>,
 ) -> Answer<Conversation> {
-    all.with(&grant.organization, |records| records.change_conversation(&id, change)).map(Json)
+    organizations
+        .with(&grant.organization, |records| records.change_conversation(&id, change))
+        .map(Json)
 }
 
 pub(crate) async fn send_message(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
     Body(message): Body<NewMessage>,
 ) -> Result<(StatusCode, Json<Message>), Problem> {
     let now = Timestamp::now();
-    let sent = all.with(&grant.organization, |records| records.send_message(&id, message, now))?;
+    let sent = organizations
+        .with(&grant.organization, |records| records.send_message(&id, message, now))?;
     Ok((StatusCode::CREATED, Json(sent)))
 }
 
 pub(crate) async fn edit_custom_field(
     grant: Grant,
-    State(all): State<Organizations>,
+    State(organizations): State<Organizations>,
     Id(id): Id,
     Body(change): Body<CustomFieldChange>,
 ) -> Answer<CustomField> {
-    all.with(&grant.organization, |records| records.change_custom_field(&id, change)).map(Json)
+    organizations
+        .with(&grant.organization, |records| records.change_custom_field(&id, change))
+        .map(Json)
 }

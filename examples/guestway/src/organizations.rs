@@ -16,7 +16,7 @@ pub(crate) struct Organizations(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     records: HashMap<OrganizationId, Records>,
-    /// Oldest first.
+    /// The ids, oldest first.
     order: VecDeque<OrganizationId>,
 }
 
@@ -62,12 +62,14 @@ mod tests {
     fn beyond_the_bound_the_oldest_organization_starts_over() {
         let organizations = Organizations::default();
         let rename = |name: &str| {
-            organizations.with(&name.into(), |of| of.organization.name = "Changed".to_owned());
+            organizations
+                .with(&name.into(), |records| records.organization.name = "Changed".to_owned());
         };
         for n in 0..MAX_ORGANIZATIONS {
             rename(&n.to_string());
         }
-        let name = |id: &str| organizations.with(&id.into(), |of| of.organization.name.clone());
+        let name =
+            |id: &str| organizations.with(&id.into(), |records| records.organization.name.clone());
         assert_eq!((name("0"), name("1")), ("Changed".to_owned(), "Changed".to_owned()));
         rename("one more");
         assert_eq!(organizations.0.lock().unwrap().records.len(), MAX_ORGANIZATIONS);

@@ -41,8 +41,8 @@ impl Records {
     /// The lock codes of this reservation.
     pub(crate) fn accesses_of(&self, reservation: &str) -> Result<Vec<ReservationAccess>, Problem> {
         self.reservation(reservation)?;
-        let of = self.accesses.iter().filter(|access| access.reservation_id == reservation);
-        Ok(of.cloned().collect())
+        let accesses = self.accesses.iter().filter(|access| access.reservation_id == reservation);
+        Ok(accesses.cloned().collect())
     }
 
     pub(crate) fn conversation(&self, id: &str) -> Result<&Conversation, Problem> {
@@ -53,11 +53,12 @@ impl Records {
         self.conversations.iter_mut().find(|one| one.id == id).ok_or_else(Problem::not_found)
     }
 
-    /// Oldest first.
+    /// The messages of this conversation, oldest first.
     pub(crate) fn messages_of(&self, conversation: &str) -> Result<Vec<Message>, Problem> {
         self.conversation(conversation)?;
-        let of = self.messages.iter().filter(|message| message.conversation_id == conversation);
-        Ok(of.cloned().collect())
+        let messages =
+            self.messages.iter().filter(|message| message.conversation_id == conversation);
+        Ok(messages.cloned().collect())
     }
 
     pub(crate) fn change_conversation(
@@ -100,9 +101,9 @@ impl Records {
     }
 
     fn drop_oldest_beyond_bound(&mut self, conversation: &str) {
-        let is_of = |message: &Message| message.conversation_id == conversation;
-        if self.messages.iter().filter(|message| is_of(message)).count() > MAX_MESSAGES
-            && let Some(oldest) = self.messages.iter().position(is_of)
+        let is_in_conversation = |message: &Message| message.conversation_id == conversation;
+        if self.messages.iter().filter(|message| is_in_conversation(message)).count() > MAX_MESSAGES
+            && let Some(oldest) = self.messages.iter().position(is_in_conversation)
         {
             self.messages.remove(oldest);
         }

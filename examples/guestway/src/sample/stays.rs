@@ -61,41 +61,45 @@ pub(crate) fn draw(
     stays
 }
 
-fn booking(random: &mut Random, currency: &'static str, of: &Reservation) -> Booking {
+fn booking(random: &mut Random, currency: &'static str, reservation: &Reservation) -> Booking {
     let channels = [BookingChannel::Airbnb, BookingChannel::BookingCom, BookingChannel::Direct];
     Booking {
-        id: of.booking_id.clone(),
-        reservation_id: of.id.clone(),
+        id: reservation.booking_id.clone(),
+        reservation_id: reservation.id.clone(),
         channel: random.pick(&channels),
         channel_reference: format!("{:08}", random.below(100_000_000)),
         total_minor: 20_000 + 100 * random.below(2_000),
         currency,
-        booked_at: of.created_at,
+        booked_at: reservation.created_at,
     }
 }
 
 /// The codes for the front door and for the listing's door.
-fn accesses(random: &mut Random, listing: &Listing, of: &Reservation) -> [ReservationAccess; 2] {
+fn accesses(
+    random: &mut Random,
+    listing: &Listing,
+    reservation: &Reservation,
+) -> [ReservationAccess; 2] {
     ["Front door".to_owned(), listing.name.clone()].map(|lock_name| ReservationAccess {
         id: random.id("acc"),
-        reservation_id: of.id.clone(),
+        reservation_id: reservation.id.clone(),
         lock_name,
         pin_code: format!("{:06}", random.below(1_000_000)),
-        valid_from: at(of.check_in, 15),
-        valid_to: at(of.check_out, 11),
+        valid_from: at(reservation.check_in, 15),
+        valid_to: at(reservation.check_out, 11),
     })
 }
 
-fn response(random: &mut Random, of: &Reservation) -> PreCheckInResponse {
+fn response(random: &mut Random, reservation: &Reservation) -> PreCheckInResponse {
     PreCheckInResponse {
         id: random.id("pci"),
-        reservation_id: of.id.clone(),
-        guest_id: of.guest_id.clone(),
+        reservation_id: reservation.id.clone(),
+        guest_id: reservation.guest_id.clone(),
         answers: vec![
             Answer { question: "When do you arrive?", answer: random.pick(&words::ARRIVALS) },
             Answer { question: "Do you bring a pet?", answer: random.pick(&["Yes", "No"]) },
         ],
-        submitted_at: at(day(of.check_in, -2), 18),
+        submitted_at: at(day(reservation.check_in, -2), 18),
     }
 }
 

@@ -91,13 +91,13 @@ impl Ledger {
 
     /// The texts of the tokens whose state is certain, newest first, and whether each is accepted.
     pub(crate) fn expected(&self) -> impl Iterator<Item = (&str, bool)> {
-        let certain = self.tokens.iter().rev().filter(|(id, _)| !self.is_touched(id));
+        let certain = self.tokens.iter().rev().filter(|(id, _)| !self.is_in_progress(id));
         certain.map(|(_, token)| {
             (&*token.text, matches!(token.state, State::Active | State::Replaced))
         })
     }
 
-    fn is_touched(&self, token: &TokenId) -> bool {
+    fn is_in_progress(&self, token: &TokenId) -> bool {
         [Attempt::Rotate(*token), Attempt::Revoke(*token)].map(Some).contains(&self.in_progress)
     }
 
@@ -107,13 +107,13 @@ impl Ledger {
     pub(crate) async fn assert_kept(&self, registry: &Registry) -> bool {
         let (records, trail) = self.snapshot(registry).await;
         for (id, token) in &self.tokens {
-            if !self.is_touched(id) {
+            if !self.is_in_progress(id) {
                 assert_eq!(state(records.get(id)), token.state, "{id}");
             }
         }
         let mut counts = self.counts.clone();
-        let happened = self.happened(&records);
-        if let Some(action) = happened {
+        let effect = self.effect_of_attempt(&records);
+        if let Some(action) = effect {
             *counts.entry(action).or_default() += 1;
         }
         let mut recorded: HashMap<_, usize> = HashMap::new();
@@ -125,7 +125,7 @@ impl Ledger {
             "the audit trail agrees with the changes, {:?} in progress",
             self.in_progress
         );
-        happened.is_some()
+        effect.is_some()
     }
 
     /// The tokens and the audit trail of the same moment. A database server may still be executing a
@@ -147,10 +147,10 @@ impl Ledger {
     }
 
     /// The action of the change in progress, if it took effect. Panics if it took effect in part.
-    fn happened(&self, records: &HashMap<TokenId, TokenRecord>) -> Option<AuditAction> {
-        let news = records.values().filter(|record| !self.tokens.contains_key(&record.id));
-        let news: Vec<_> = news.collect();
-        match (self.in_progress, &news[..]) {
+    fn effect_of_attempt(&self, records: &HashMap<TokenId, TokenRecord>) -> Option<AuditAction> {
+        let added = records.values().filter(|record| !self.tokens.contains_key(&record.id));
+        let added: Vec<_> = added.collect();
+        match (self.in_progress, &added[..]) {
             (None, []) | (Some(Attempt::Issue), []) => None,
             (Some(Attempt::Issue), [new]) if state(Some(new)) == State::Active => {
                 Some(AuditAction::TokenIssued)
@@ -168,7 +168,7 @@ impl Ledger {
             (Some(Attempt::Revoke(token)), []) => {
                 (!records.contains_key(&token)).then_some(AuditAction::TokenRevoked)
             }
-            (attempt, news) => panic!("{attempt:?} was in progress, and there are {news:?}"),
+            (attempt, added) => panic!("{attempt:?} was in progress, and {added:?} were added"),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Trial {
 struct Measured {
     changes: usize,
     /// The changes in progress when the writer was killed, and how many of them took effect.
-    under_way: [usize; 2],
+    in_progress: [usize; 2],
     requests: usize,
     loss: Duration,
 }
@@ -75,7 +75,7 @@ impl Trial {
         for ledger in &self.ledgers {
             ledger.assert_kept(&self.registry).await;
         }
-        let Measured { changes, under_way: [attempts, happened], requests, loss } = self.measured;
+        let Measured { changes, in_progress: [attempts, happened], requests, loss } = self.measured;
         println!(
             "rounds {rounds:?} in {:?}: {changes} changes and {requests} requests were acknowledged; \
              of {attempts} changes in progress {happened} took effect; at most {loss:?} of usage were lost",
@@ -109,8 +109,8 @@ impl Trial {
         assert!(loss <= Duration::from_millis(2_500), "{loss:?} of usage were lost");
         assert!(end != End::Clean || answered.lost(counted) == 0, "a clean stop loses nothing");
         self.measured.changes += ledger.acknowledged();
-        self.measured.under_way[0] += usize::from(ledger.has_attempt());
-        self.measured.under_way[1] += usize::from(happened);
+        self.measured.in_progress[0] += usize::from(ledger.has_attempt());
+        self.measured.in_progress[1] += usize::from(happened);
         self.measured.requests += answered.count();
         self.measured.loss = self.measured.loss.max(loss);
         self.ledgers.push(ledger);
@@ -156,8 +156,7 @@ async fn register(registry: &Registry) -> Partner {
     let today = i32::try_from(registry.clock().now().as_secs() % 86_400).unwrap();
     let policy =
         LimitPolicy::new(Rate::per_second(many), many).with_utc_offset_secs(-today).unwrap();
-    let partner = NewPartner { policy, ..NewPartner::new("Tests") };
-    registry.register_partner(partner).await.unwrap()
+    registry.register_partner(NewPartner::new("Tests").with_policy(policy)).await.unwrap()
 }
 
 fn call(program: &Program, partner: &Partner, token: &str) -> Call {
@@ -170,7 +169,8 @@ fn call(program: &Program, partner: &Partner, token: &str) -> Call {
 fn stop(program: Program, writer: Writer, end: End) -> (Ledger, Instant) {
     if end == End::Clean {
         let stopped_at = Instant::now();
-        assert!(program.stop_now("TERM").0.success());
+        let (status, log) = program.stop_now("TERM");
+        assert!(status.success(), "{status}: {log}");
         return (writer.kill(), stopped_at);
     }
     if below(2) == 0 {

@@ -1,14 +1,15 @@
-//! A process that issues, rotates and revokes tokens as fast as it can, until it is killed. It prints
-//! each change before it starts, and again when it is acknowledged.
+//! A process that issues, rotates and revokes tokens in a loop, until it is killed. It prints each
+//! change before it starts, and again when it is acknowledged.
 
 use std::collections::VecDeque;
 use std::env;
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dualkey::{IssuedToken, NewToken, OrganizationId, Registry, TokenId};
+use tokio::time::sleep;
 
 use crate::ledger::Ledger;
 use crate::support::sandbox::{Sandbox, registry};
@@ -70,14 +71,26 @@ pub(crate) async fn write() {
     let organization = OrganizationId::from(env::var(ORGANIZATION).unwrap());
     let mut kept = VecDeque::new();
     for round in 0_u64.. {
-        let token = issue(&registry, &organization).await;
+        let token = paced(issue(&registry, &organization)).await;
         let overlap = Duration::from_secs(if round % 2 == 0 { 0 } else { 3_600 });
-        let successor = rotate(&registry, &organization, token, overlap).await;
-        kept.extend([token, successor, issue(&registry, &organization).await]);
+        let successor = paced(rotate(&registry, &organization, token, overlap)).await;
+        kept.extend([token, successor, paced(issue(&registry, &organization)).await]);
         while kept.len() > KEPT {
-            revoke(&registry, &organization, kept.pop_front().unwrap()).await;
+            paced(revoke(&registry, &organization, kept.pop_front().unwrap())).await;
         }
     }
+}
+
+/// Makes a change, then pauses for as long as the change took.
+///
+/// SQLite does not queue writers: a waiting one retries at intervals of up to 100 ms. Without the pauses
+/// this process would hold the write lock almost always, and on a slow disk the server's writes would
+/// time out.
+async fn paced<T>(change: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let result = change.await;
+    sleep(began.elapsed()).await;
+    result
 }
 
 async fn issue(registry: &Registry, organization: &OrganizationId) -> TokenId {

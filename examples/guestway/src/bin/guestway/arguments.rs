@@ -7,7 +7,7 @@ use dualkey::{InvalidPolicy, LimitPolicy, OrganizationId, Rate};
 
 /// The organization of a token command.
 #[derive(Args)]
-pub(crate) struct OfOrganization {
+pub(crate) struct OrganizationOption {
     /// The organization of the tokens: one of the sample data, or any other
     #[arg(long, value_name = "ORG", value_parser = organization)]
     pub(crate) organization: OrganizationId,

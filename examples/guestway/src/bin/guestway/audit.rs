@@ -9,7 +9,7 @@ use crate::arguments::organization;
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
 use crate::output::{Output, Show};
-use crate::times::{brief, shown};
+use crate::times::{brief, to_jiff};
 
 /// Show the audit trail of an organization's tokens or, without one, of partners; newest first
 #[derive(Args)]
@@ -57,7 +57,7 @@ impl From<AuditEntry> for EntryView {
             AuditTarget::Token { organization, id } => (Some(organization), Some(id), None),
             AuditTarget::Partner { id } => (None, None, Some(id)),
         };
-        Self { id, at: shown(at), actor, action, organization, token, partner, detail }
+        Self { id, at: to_jiff(at), actor, action, organization, token, partner, detail }
     }
 }
 

@@ -155,9 +155,9 @@ mod tests {
             }
             let of_itself = |example: &Vec<String>| example.join(" ").starts_with(&name);
             assert!(examples.iter().any(of_itself), "{name}: {help}");
-            let below = command.get_subcommands();
+            let subcommands = command.get_subcommands();
             commands
-                .extend(below.map(|below| (format!("{name} {}", below.get_name()), below.clone())));
+                .extend(subcommands.map(|sub| (format!("{name} {}", sub.get_name()), sub.clone())));
         }
     }
 

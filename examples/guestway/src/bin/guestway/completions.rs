@@ -3,7 +3,7 @@ use clap_complete::{Shell, generate};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
-use crate::output::{print, unprintable};
+use crate::output::{output_failure, print};
 
 /// Print a completion script for a shell
 #[derive(Args)]
@@ -21,6 +21,6 @@ impl Completions {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let mut script = Vec::new();
         generate(self.shell, &mut Cli::command(), "guestway", &mut script);
-        print(&String::from_utf8_lossy(&script)).map_err(|error| unprintable(&error))
+        print(&String::from_utf8_lossy(&script)).map_err(|error| output_failure(&error))
     }
 }

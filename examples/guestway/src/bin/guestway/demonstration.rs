@@ -30,8 +30,8 @@ impl Demonstration {
         let organization = OrganizationId::new("harbour-stays");
         let partner = partner(registry).await?;
         revoke_earlier(registry, &organization).await?;
-        let expires_at = Some(registry.clock().now().saturating_add(LIFETIME));
-        let token = NewToken { expires_at, ..NewToken::new(organization, NAME, SCOPES) };
+        let expiry = registry.clock().now().saturating_add(LIFETIME);
+        let token = NewToken::new(organization, NAME, SCOPES).with_expiry(expiry);
         Ok(Self { partner, token: registry.issue_token(token).await? })
     }
 

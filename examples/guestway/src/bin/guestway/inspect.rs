@@ -98,12 +98,12 @@ impl Show for Finding {
         &["WELL-FORMED", "KNOWN", "STATUS", "ORGANIZATION", "NAME", "ID"];
 
     fn cells(&self) -> Vec<String> {
-        let word = |truth| if truth { "yes" } else { "no" }.to_owned();
+        let yes_or_no = |value| if value { "yes" } else { "no" }.to_owned();
         let well_formed = match &self.reason {
             Some(reason) => format!("no: {reason}"),
-            None => word(self.well_formed),
+            None => yes_or_no(self.well_formed),
         };
-        let mut cells = vec![well_formed, word(self.known)];
+        let mut cells = vec![well_formed, yes_or_no(self.known)];
         if let Some(record) = &self.record {
             let (organization, id) = (record.organization.to_string(), record.id.to_string());
             cells.extend([record.status.to_owned(), organization, record.name.clone(), id]);

@@ -30,12 +30,12 @@ impl Output {
             let rows = things.iter().map(Show::cells);
             aligned(&Vec::from_iter([headings].into_iter().chain(rows)))
         };
-        self.print(&things, table).map_err(|error| unprintable(&error))
+        self.print(&things, table).map_err(|error| output_failure(&error))
     }
 
     /// Prints one value.
     pub(crate) fn one(&self, thing: &impl Show) -> Result<(), Failure> {
-        self.print(thing, || sheet(thing)).map_err(|error| unprintable(&error))
+        self.print(thing, || sheet(thing)).map_err(|error| output_failure(&error))
     }
 
     /// Prints one value and, unless the format is JSON, a remark.
@@ -61,6 +61,6 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-pub(crate) fn unprintable(error: &io::Error) -> Failure {
+pub(crate) fn output_failure(error: &io::Error) -> Failure {
     Failure::new(format!("cannot write to standard output: {error}"))
 }

@@ -52,7 +52,7 @@ pub(crate) struct Add {
     name: String,
     /// Its key, 8 to 128 characters [default: 16 random letters and digits]
     #[arg(long)]
-    key: Option<ApiKey>,
+    key: Option<String>,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub(crate) struct List {
 #[command(group = ArgGroup::new("change").args(["rate", "burst", "daily"]).required(true).multiple(true))]
 pub(crate) struct ChangeLimits {
     /// The partner's key
-    key: ApiKey,
+    key: String,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub(crate) struct ChangeLimits {
 #[derive(Args)]
 pub(crate) struct Switch {
     /// The partner's key
-    key: ApiKey,
+    key: String,
     #[command(flatten)]
     output: Output,
 }
@@ -100,8 +100,12 @@ impl Add {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { name, key, limits, output } = self;
         let policy = limits.over(LimitPolicy::default()).map_err(RegistryError::from)?;
+        let mut partner = NewPartner::new(name).with_policy(policy);
+        if let Some(key) = key {
+            let key = ApiKey::parse(key).map_err(|error| Failure::usage(error.to_string()))?;
+            partner = partner.with_api_key(key);
+        }
         let registry = global.registry().await?;
-        let partner = NewPartner { name, policy, api_key: key };
         let partner = registry.register_partner(partner).await.map_err(|error| match error {
             RegistryError::ApiKeyTaken => {
                 Failure::from(error).and("choose another key, or omit --key to generate one")
@@ -123,9 +127,10 @@ impl List {
 impl ChangeLimits {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let registry = global.registry().await?;
-        let partner = registry.partner(&self.key).await.map_err(explain)?;
+        let key = existing(&self.key)?;
+        let partner = registry.partner(&key).await.map_err(explain)?;
         let policy = self.limits.over(partner.policy).map_err(RegistryError::from)?;
-        let partner = registry.set_limits(&self.key, policy).await.map_err(explain)?;
+        let partner = registry.set_limits(&key, policy).await.map_err(explain)?;
         self.output.one(&PartnerView::of(partner, &registry).await?)
     }
 }
@@ -133,9 +138,16 @@ impl ChangeLimits {
 impl Switch {
     async fn run(self, global: &GlobalOptions, enabled: bool) -> Result<(), Failure> {
         let registry = global.registry().await?;
-        let partner = registry.set_enabled(&self.key, enabled).await.map_err(explain)?;
+        let key = existing(&self.key)?;
+        let partner = registry.set_enabled(&key, enabled).await.map_err(explain)?;
         self.output.one(&PartnerView::of(partner, &registry).await?)
     }
+}
+
+/// Parses the key of an existing partner. No partner has a malformed key, so the failure is that of an
+/// unknown one.
+fn existing(key: &str) -> Result<ApiKey, Failure> {
+    ApiKey::parse(key).map_err(|_| explain(RegistryError::NotFound))
 }
 
 fn explain(error: RegistryError) -> Failure {

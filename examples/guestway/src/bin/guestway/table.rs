@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr as _;
 /// Formats rows with aligned columns, one per line. Cells cannot send control sequences to a terminal.
 pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let rows = Vec::from_iter(
-        rows.iter().map(|row| Vec::from_iter(row.iter().map(|cell| harmless(cell)))),
+        rows.iter().map(|row| Vec::from_iter(row.iter().map(|cell| sanitized(cell)))),
     );
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| Some(row.get(column)?.width())).max();
@@ -25,7 +25,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
 
 /// Replaces control characters, which a database may contain if other programs write to it, and
 /// characters that change the direction of the rest of the line (Unicode Standard Annex #9).
-fn harmless(cell: &str) -> String {
+fn sanitized(cell: &str) -> String {
     let is_bidirectional = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     cell.replace(|char: char| char.is_control() || is_bidirectional(char), "\u{fffd}")
 }

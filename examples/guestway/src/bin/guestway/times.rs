@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// A time that serializes as RFC 3339 in UTC.
-pub(crate) fn shown(time: dualkey::Timestamp) -> Timestamp {
+pub(crate) fn to_jiff(time: dualkey::Timestamp) -> Timestamp {
     Timestamp::from_nanosecond(time.as_nanos().into()).unwrap_or(Timestamp::MAX)
 }
 
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn times_are_shown_in_utc() {
-        let time = shown(dualkey::Timestamp::from_nanos(1_700_000_000_123_456_000));
+        let time = to_jiff(dualkey::Timestamp::from_nanos(1_700_000_000_123_456_000));
         assert_eq!(time.to_string(), "2023-11-14T22:13:20.123456Z");
         assert_eq!(brief(Some(time)), "2023-11-14T22:13:20Z");
         assert_eq!(brief(None), "-");

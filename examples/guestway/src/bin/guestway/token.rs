@@ -9,7 +9,7 @@ use guestway::catalogue;
 
 pub(crate) use self::view::TokenView;
 use self::view::{IssuedView, Revoked, views};
-use crate::arguments::OfOrganization;
+use crate::arguments::OrganizationOption;
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -56,7 +56,7 @@ Example:
 #[derive(Args)]
 pub(crate) struct Create {
     #[command(flatten)]
-    of: OfOrganization,
+    owner: OrganizationOption,
     /// The name of the token
     #[arg(long)]
     name: String,
@@ -73,7 +73,7 @@ pub(crate) struct Create {
 #[derive(Args)]
 pub(crate) struct List {
     #[command(flatten)]
-    of: OfOrganization,
+    owner: OrganizationOption,
     #[command(flatten)]
     output: Output,
 }
@@ -81,7 +81,7 @@ pub(crate) struct List {
 #[derive(Args)]
 pub(crate) struct Rotate {
     #[command(flatten)]
-    of: OfOrganization,
+    owner: OrganizationOption,
     /// The token's id, from the list
     id: TokenId,
     /// How long the old token still works, such as 1h
@@ -94,7 +94,7 @@ pub(crate) struct Rotate {
 #[derive(Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
-    of: OfOrganization,
+    owner: OrganizationOption,
     /// The token's id, from the list
     id: TokenId,
     #[command(flatten)]
@@ -104,7 +104,7 @@ pub(crate) struct Revoke {
 #[derive(Args)]
 pub(crate) struct Idle {
     #[command(flatten)]
-    of: OfOrganization,
+    owner: OrganizationOption,
     /// The time without use, such as 90d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Duration,
@@ -134,10 +134,13 @@ impl Token {
 
 impl Create {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { of: OfOrganization { organization }, name, scopes, expires_in, output } = self;
+        let Self { owner: OrganizationOption { organization }, name, scopes, expires_in, output } =
+            self;
         let registry = global.registry().await?;
-        let expires_at = expires_in.map(|time| registry.clock().now().saturating_add(time));
-        let token = NewToken { expires_at, ..NewToken::new(organization, name, scopes) };
+        let mut token = NewToken::new(organization, name, scopes);
+        if let Some(lifetime) = expires_in {
+            token = token.with_expiry(registry.clock().now().saturating_add(lifetime));
+        }
         let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
         issued.print(&output, "")
     }
@@ -146,14 +149,14 @@ impl Create {
 impl List {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let registry = global.registry().await?;
-        let tokens = registry.tokens(&self.of.organization).await?;
+        let tokens = registry.tokens(&self.owner.organization).await?;
         self.output.list(&views(tokens, &registry))
     }
 }
 
 impl Rotate {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { of: OfOrganization { organization }, id, overlap, output } = self;
+        let Self { owner: OrganizationOption { organization }, id, overlap, output } = self;
         let registry = global.registry().await?;
         let issued = registry.rotate_token(&organization, &id, overlap).await;
         let issued = issued.map_err(|error| explain(error, &organization, &id))?;
@@ -167,7 +170,7 @@ impl Rotate {
 
 impl Revoke {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { of: OfOrganization { organization }, id, output } = self;
+        let Self { owner: OrganizationOption { organization }, id, output } = self;
         let revoked = global.registry().await?.revoke_token(&organization, &id).await;
         revoked.map_err(|error| explain(error, &organization, &id))?;
         output.one(&Revoked { id, organization, status: "revoked" })
@@ -178,7 +181,7 @@ impl Idle {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let registry = global.registry().await?;
         let since = registry.clock().now().saturating_sub(self.since);
-        let tokens = registry.idle_tokens(&self.of.organization, since).await?;
+        let tokens = registry.idle_tokens(&self.owner.organization, since).await?;
         self.output.list(&views(tokens, &registry))
     }
 }

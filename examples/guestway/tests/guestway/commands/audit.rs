@@ -33,7 +33,7 @@ fn the_audit_trail_records_actor_action_and_target() {
     let of_partners = sandbox.list(&["audit"]);
     assert_eq!((of_partners.len(), &of_partners[0]["actor"]), (1, &json!("setup")));
     assert_eq!(sandbox.list(&["audit", "--organization", "acme", "--limit", "1"]), entries[..1]);
-    sandbox.refused(2, &["partner", "add", "Nobody", "--actor", "\u{1b}[31m"]);
+    sandbox.refused(2, &["partner", "add", "Not added", "--actor", "\u{1b}[31m"]);
 }
 
 #[test]

@@ -15,13 +15,13 @@ use crate::support::program::Program;
 use crate::support::sandbox::{Sandbox, text};
 
 /// How long a test waits for a change before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Waits until the condition holds. Returns how long that took.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let began = Instant::now();
-    while !is_so().await {
-        assert!(began.elapsed() < PATIENCE, "timed out waiting until {what}");
+    while !condition().await {
+        assert!(began.elapsed() < TIMEOUT, "timed out waiting until {what}");
         sleep(Duration::from_millis(1)).await;
     }
     began.elapsed()

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::output::Show;
-use crate::times::{brief, shown};
+use crate::times::{brief, to_jiff};
 
 /// A partner as commands show it.
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ impl PartnerView {
             burst: policy.burst().get(),
             daily: policy.daily().map(Into::into),
             enabled,
-            created: shown(created_at),
+            created: to_jiff(created_at),
             used_today,
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::{Output, Show};
-use crate::times::{brief, shown};
+use crate::times::{brief, to_jiff};
 
 /// A token as lists show it.
 #[derive(Serialize)]
@@ -43,10 +43,10 @@ impl TokenView {
             name: token.name,
             masked: token.hint.to_string(),
             permissions: token.scopes.into_iter().map(permission).collect(),
-            created: shown(token.created_at),
-            first_used: token.first_used_at.map(shown),
-            last_used: token.last_used_at.map(shown),
-            expires: token.expires_at.map(shown),
+            created: to_jiff(token.created_at),
+            first_used: token.first_used_at.map(to_jiff),
+            last_used: token.last_used_at.map(to_jiff),
+            expires: token.expires_at.map(to_jiff),
             status,
             replaces: token.replaces,
             replaced_by: token.replaced_by,
