@@ -119,12 +119,12 @@ fn a_cost_belongs_to_the_route_declared_last() {
     let fixture = Fixture::new();
     let app = GuardedRouter::new(fixture.gate.clone())
         .require(Method::GET, "/cheap", fixture.reads(), async || "cheap")
-        .require(Method::GET, "/dear", fixture.reads(), async || "dear")
+        .require(Method::GET, "/costly", fixture.reads(), async || "costly")
         .with_cost(number(4))
-        .require(Method::POST, "/dear", fixture.reads(), async || "cheap too")
+        .require(Method::POST, "/costly", fixture.reads(), async || "cheap too")
         .into_router();
     for (method, path, burst) in
-        [(Method::GET, "/dear", 6), (Method::GET, "/cheap", 5), (Method::POST, "/dear", 4)]
+        [(Method::GET, "/costly", 6), (Method::GET, "/cheap", 5), (Method::POST, "/costly", 4)]
     {
         let response = send(&app, good(&fixture, method, path));
         assert_eq!(response.status(), 200);
