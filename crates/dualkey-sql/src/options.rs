@@ -77,7 +77,7 @@ impl SqlOptions {
     /// let options = SqlOptions::new();
     /// assert!(options.clone().with_timeout(Duration::from_secs(30)).connect(&address).await.is_ok());
     /// let late = options.with_timeout(Duration::ZERO).connect(&address).await;
-    /// assert!(late.is_err()); // not even a connection is open after 0 s
+    /// assert!(late.is_err()); // no connection opens within 0 s
     /// # std::fs::remove_file(path).ok();
     /// # }
     /// # #[cfg(not(feature = "sqlite"))]

@@ -1,4 +1,4 @@
-//! Two resources of actix-web, each of which requires a scope of its own.
+//! Two resources of actix-web that require different scopes.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), Regist
     Ok((partner, registry.issue_token(token).await?))
 }
 
-/// Binds the server. Its workers share one gate, so that a partner's limits hold for the whole server.
+/// Binds the server. Its workers share one gate, so that a partner's limits apply to the whole server.
 fn bind(registry: Registry) -> Result<(SocketAddr, Server), Box<dyn Error>> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;

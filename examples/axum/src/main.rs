@@ -1,4 +1,4 @@
-//! An axum router with two routes, each of which requires a scope of its own.
+//! An axum router with two routes that require different scopes.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! A gRPC server in which each RPC requires a scope of its own. Refusals are gRPC statuses.
+//! A gRPC server whose RPCs require different scopes. Refusals are gRPC statuses.
 
 use std::error::Error;
 

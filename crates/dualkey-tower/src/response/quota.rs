@@ -64,7 +64,7 @@ impl Remaining {
     }
 }
 
-/// The time until an empty bucket holds a permit, at most a nanosecond more than exact.
+/// The time until an empty bucket holds a permit, rounded up by at most a nanosecond.
 fn time_to_next_permit(standing: &Standing) -> Duration {
     let policy = standing.policy();
     let (rate, others) = (policy.rate(), policy.burst().get() - 1);

@@ -112,7 +112,7 @@ impl Fixture {
         send_to(&self.gate.require(self.reads()), request)
     }
 
-    /// Sends this many good requests, all of which pass, and returns the last response.
+    /// Sends this many good requests, asserts that each passes, and returns the last response.
     pub(crate) fn pass(&self, times: u32) -> Response<Bytes> {
         let mut answer = self.send(self.request());
         assert_eq!(answer.status(), 200);
