@@ -1,5 +1,5 @@
 //! Conversions between the types of `http` 1 and those of actix. Both accept the same names and values, so
-//! nothing is lost.
+//! no field is lost.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -7,10 +7,11 @@ use bytes::Bytes;
 use dualkey_verify::HeaderNames;
 use http::{HeaderMap, HeaderValue, Response};
 
-/// The two fields that carry credentials. At most two values of each are copied, because a second value
-/// already has the request refused.
+/// The two fields that carry credentials. At most two values of each are copied, because a request
+/// with two values is refused in any case.
 pub(crate) fn credentials(headers: &header::HeaderMap, names: &HeaderNames) -> HeaderMap {
-    /// Replaces a value that cannot be converted, so that it still counts. It is never valid.
+    /// Replaces a value that cannot be converted, so that the field is not missing. A comma is never a
+    /// valid credential.
     const INVALID: HeaderValue = HeaderValue::from_static(",");
 
     let mut credentials = HeaderMap::with_capacity(2);
@@ -24,8 +25,7 @@ pub(crate) fn credentials(headers: &header::HeaderMap, names: &HeaderNames) -> H
     credentials
 }
 
-/// Marks the credentials of a request that passed as sensitive. Those that were stripped from
-/// `redacted` are removed.
+/// Removes the credentials that `redacted` does not contain, and marks the others as sensitive.
 pub(crate) fn redact(headers: &mut header::HeaderMap, redacted: &HeaderMap, names: &HeaderNames) {
     for name in [&names.api_key, &names.token] {
         if !redacted.contains_key(name) {
@@ -36,7 +36,7 @@ pub(crate) fn redact(headers: &mut header::HeaderMap, redacted: &HeaderMap, name
     }
 }
 
-/// Inserts these fields, replacing what is there under their names.
+/// Inserts these fields. Replaces existing fields of the same names.
 pub(crate) fn insert_all(fields: &HeaderMap, headers: &mut header::HeaderMap) {
     for (name, value) in converted(fields) {
         headers.insert(name, value);

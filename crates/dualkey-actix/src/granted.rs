@@ -19,8 +19,8 @@ use dualkey_tower::Grant;
 #[derive(Clone, Debug)]
 pub struct Granted(pub Grant);
 
-/// A handler asked for a [`Grant`] without a [`Guard`](crate::Guard) around it. This is a mistake of the
-/// program: the caller gets status 500, and the log an error with the route.
+/// A handler extracts [`Granted`] on a route without a [`Guard`](crate::Guard). This is a bug of the program.
+/// The response has status 500, and an error with the method and the path is logged.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MissingGrant;
@@ -35,7 +35,7 @@ impl FromRequest for Granted {
             tracing::error!(
                 method = %request.method(),
                 path = request.path(),
-                "a handler asks for a Grant, but no Guard is around it",
+                "a handler extracts a Grant, but no Guard protects its route",
             );
             MissingGrant
         }))
@@ -44,7 +44,7 @@ impl FromRequest for Granted {
 
 impl fmt::Display for MissingGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no guard is around this handler")
+        f.write_str("no guard protects this route")
     }
 }
 

@@ -18,8 +18,8 @@ use crate::convert::{credentials, insert_all, redact, to_response};
 /// A middleware that passes on the requests that meet a requirement, and refuses the others. It wraps an
 /// app, a scope, a resource or a route.
 ///
-/// A request that passes has its credentials marked as sensitive, so that `Debug` does not show them, or
-/// [removed](Gate::with_credentials_stripped).
+/// The credentials of a request that passes are marked as sensitive, so that `Debug` does not show them, or
+/// are [removed](Gate::with_credentials_stripped).
 ///
 /// ```
 /// # use actix_web::{App, test, web};
@@ -70,7 +70,7 @@ impl Guard {
     }
 
     /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
-    /// quota of a partner is cut to the smaller of the two.
+    /// quota of a partner is reduced to the smaller of the two.
     ///
     /// ```
     /// # use dualkey_actix::{Gate, Guard, Verifier};
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// The service that a [`Guard`] makes.
+/// A service behind a [`Guard`].
 pub struct GuardService<S> {
     guarded: Rc<Guarded<S>>,
 }

@@ -1,9 +1,9 @@
-//! Dualkey as a middleware of [`actix_web`]. A request passes with a [`Grant`] in its extensions, or is
-//! answered with a refusal that tells the caller what to do.
+//! Dualkey as a middleware of [`actix_web`]. It passes a request on with a [`Grant`] in its
+//! extensions, or responds with a refusal that names the cause and the remedy.
 //!
 //! ```
 //! use actix_web::{App, test, web};
-//! use dualkey_actix::{Guard, Granted, Gate, Verifier};
+//! use dualkey_actix::{Gate, Granted, Guard, Verifier};
 //! use dualkey_scope::Catalogue;
 //! use dualkey_store::Registry;
 //! use dualkey_token::Prefix;
@@ -28,8 +28,7 @@
 //! # }
 //! ```
 //!
-//! The responses are the same as those of [`dualkey_tower`], byte for byte, and are configured on its
-//! [`Gate`]. This crate converts them to the types of actix, which uses an older version of `http`.
+//! The responses are equal to those of [`dualkey_tower`], byte for byte. The [`Gate`] configures them. This crate converts them to the types of actix, which uses an older version of `http`.
 
 mod convert;
 mod granted;

@@ -1,4 +1,4 @@
-//! Requests that pass, and how a guard works together with the rest of an actix app.
+//! Requests that pass, and a guard within an actix app.
 
 mod support;
 
@@ -16,16 +16,16 @@ use dualkey_actix::{Denial, Gate, Granted, Guard, Verifier};
 use dualkey_limit::LimitPolicy;
 use dualkey_testing::{Fault, FaultyStore};
 use dualkey_verify::HeaderNames;
-use support::{KEY, World, ask_over_socket, bearer, serve};
+use support::{Fixture, KEY, bearer, send_over_socket, serve};
 
 #[actix_web::test]
 async fn a_request_that_passes_has_a_grant_and_rate_limit_fields() {
-    let world = World::new();
-    world.partner(LimitPolicy::default()).await;
-    let token = bearer(&world.token().await);
-    let address = serve(Guard::new(world.gate(), world.require("guests:read")));
+    let fixture = Fixture::new();
+    fixture.partner(LimitPolicy::default()).await;
+    let token = bearer(&fixture.token().await);
+    let address = serve(Guard::new(fixture.gate(), fixture.require("guests:read")));
     let request = [("x-api-key", KEY), ("authorization", &*token)];
-    let answer = ask_over_socket(address, "GET", &request).await;
+    let answer = send_over_socket(address, "GET", &request).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "guests of acme"));
     assert_eq!(
         answer.limits(),
@@ -38,23 +38,23 @@ async fn a_request_that_passes_has_a_grant_and_rate_limit_fields() {
 
 #[actix_web::test]
 async fn a_guard_charges_its_cost() {
-    let world = World::new();
-    world.partner(LimitPolicy::default()).await;
-    let token = bearer(&world.token().await);
-    let guard = Guard::new(world.gate(), world.require("guests:read"));
+    let fixture = Fixture::new();
+    fixture.partner(LimitPolicy::default()).await;
+    let token = bearer(&fixture.token().await);
+    let guard = Guard::new(fixture.gate(), fixture.require("guests:read"));
     let address = serve(guard.with_cost(NonZeroU32::new(4).unwrap()));
     let request = [("x-api-key", KEY), ("authorization", &*token)];
-    let answer = ask_over_socket(address, "GET", &request).await;
+    let answer = send_over_socket(address, "GET", &request).await;
     let limits = answer.limits()[1].unwrap();
     assert!(limits.starts_with(r#""burst";r=6;"#), "{limits}");
 }
 
 #[actix_web::test]
 async fn head_gets_the_fields_of_a_refusal_without_its_body() {
-    let world = World::new();
-    let address = serve(Guard::new(world.gate(), world.require("guests:read")));
-    let get = ask_over_socket(address, "GET", &[]).await;
-    let head = ask_over_socket(address, "HEAD", &[]).await;
+    let fixture = Fixture::new();
+    let address = serve(Guard::new(fixture.gate(), fixture.require("guests:read")));
+    let get = send_over_socket(address, "GET", &[]).await;
+    let head = send_over_socket(address, "HEAD", &[]).await;
     get.assert_refused(401, "api_key_missing");
     assert_eq!((head.status, &head.fields), (get.status, &get.fields));
     assert_eq!(head.field("content-length"), Some(&*get.body.len().to_string()));
@@ -63,40 +63,40 @@ async fn head_gets_the_fields_of_a_refusal_without_its_body() {
 
 #[actix_web::test]
 async fn credentials_are_read_from_the_configured_fields() {
-    let world = World::new();
-    world.partner(LimitPolicy::default()).await;
+    let fixture = Fixture::new();
+    fixture.partner(LimitPolicy::default()).await;
     let names = HeaderNames {
         api_key: http::HeaderName::from_static("x-partner"),
         token: http::HeaderName::from_static("x-token"),
     };
-    let verifier = Verifier::builder(world.registry.clone()).header_names(names).build();
-    let address = serve(Guard::new(Gate::new(verifier), world.require("guests:read")));
-    let token = bearer(&world.token().await);
+    let verifier = Verifier::builder(fixture.registry.clone()).header_names(names).build();
+    let address = serve(Guard::new(Gate::new(verifier), fixture.require("guests:read")));
+    let token = bearer(&fixture.token().await);
     let named = [("X-Partner", KEY), ("X-Token", &*token)];
-    assert_eq!(ask_over_socket(address, "GET", &named).await.status, 200);
+    assert_eq!(send_over_socket(address, "GET", &named).await.status, 200);
     let usual = [("X-Api-Key", KEY), ("Authorization", &*token)];
-    ask_over_socket(address, "GET", &usual).await.assert_refused(401, "api_key_missing");
+    send_over_socket(address, "GET", &usual).await.assert_refused(401, "api_key_missing");
 }
 
 #[actix_web::test]
 async fn a_revoked_token_is_refused_at_the_next_request() {
-    let world = World::new();
-    world.partner(LimitPolicy::default()).await;
-    let token = bearer(&world.token().await);
-    let address = serve(Guard::new(world.gate(), world.require("guests:read")));
+    let fixture = Fixture::new();
+    fixture.partner(LimitPolicy::default()).await;
+    let token = bearer(&fixture.token().await);
+    let address = serve(Guard::new(fixture.gate(), fixture.require("guests:read")));
     let request = [("x-api-key", KEY), ("authorization", &*token)];
-    assert_eq!(ask_over_socket(address, "GET", &request).await.status, 200);
+    assert_eq!(send_over_socket(address, "GET", &request).await.status, 200);
 
     let organization = "acme".into();
-    let records = world.registry.tokens(&organization).await.unwrap();
-    world.registry.revoke_token(&organization, &records[0].id).await.unwrap();
-    ask_over_socket(address, "GET", &request).await.assert_refused(401, "token_invalid");
+    let records = fixture.registry.tokens(&organization).await.unwrap();
+    fixture.registry.revoke_token(&organization, &records[0].id).await.unwrap();
+    send_over_socket(address, "GET", &request).await.assert_refused(401, "token_invalid");
 }
 
 #[actix_web::test]
 async fn a_request_that_waits_for_the_store_blocks_no_other() {
-    let world = World::on(FaultyStore::with_fault(Fault::Hang));
-    let guard = Guard::new(world.gate(), world.require("guests:read"));
+    let fixture = Fixture::on(FaultyStore::with_fault(Fault::Hang));
+    let guard = Guard::new(fixture.gate(), fixture.require("guests:read"));
     let app = test::init_service(App::new().wrap(guard)).await;
     let waits = test::TestRequest::get().insert_header(("x-api-key", KEY)).to_request();
     let mut waiting = pin!(app.call(waits));
@@ -109,12 +109,12 @@ async fn a_request_that_waits_for_the_store_blocks_no_other() {
 
 #[actix_web::test]
 async fn no_debug_output_shows_a_credential() {
-    let world = World::new();
-    world.partner(LimitPolicy::default()).await;
+    let fixture = Fixture::new();
+    fixture.partner(LimitPolicy::default()).await;
     let names = HeaderNames { token: "x-token".parse().unwrap(), ..HeaderNames::default() };
-    let verifier = Verifier::builder(world.registry.clone()).header_names(names).build();
-    let guard = Guard::new(Gate::new(verifier), world.require("guests:read"));
-    let secret = world.token().await;
+    let verifier = Verifier::builder(fixture.registry.clone()).header_names(names).build();
+    let guard = Guard::new(Gate::new(verifier), fixture.require("guests:read"));
+    let secret = fixture.token().await;
 
     let shown = async |request: HttpRequest, granted: Granted| {
         format!("{request:?} {:?} {granted:?}", request.headers())
@@ -131,16 +131,16 @@ async fn no_debug_output_shows_a_credential() {
 
 #[actix_web::test]
 async fn an_outer_middleware_finds_the_denial() {
-    let world = World::new();
-    let guard = Guard::new(world.gate(), world.require("guests:read"));
+    let fixture = Fixture::new();
+    let guard = Guard::new(fixture.gate(), fixture.require("guests:read"));
     let seen = Rc::new(RefCell::new(None));
-    let sees = Rc::clone(&seen);
+    let middleware_seen = Rc::clone(&seen);
     let app = App::new().wrap(guard).wrap_fn(move |request, service| {
-        let (answering, sees) = (service.call(request), Rc::clone(&sees));
+        let (answering, middleware_seen) = (service.call(request), Rc::clone(&middleware_seen));
         async move {
             let answer = answering.await?;
             let denial = answer.response().extensions().get::<Denial>().map(Denial::code);
-            *sees.borrow_mut() = denial;
+            *middleware_seen.borrow_mut() = denial;
             Ok(answer)
         }
     });

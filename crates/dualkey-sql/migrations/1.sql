@@ -1,4 +1,4 @@
--- {id}, {int} … are the column types of the dialect; {schema} is empty, or the name of a schema and a dot.
+-- {id}, {int} … are the column types of the dialect. {schema} is empty, or the name of a schema and a dot.
 
 create table {schema}dualkey_partners (
     id {id} not null primary key,
@@ -9,7 +9,7 @@ create table {schema}dualkey_partners (
     rate_period {int} not null, -- in seconds
     burst {int} not null,
     daily {int},
-    utc_offset_secs {int} not null, -- how many seconds before midnight UTC the day begins
+    utc_offset_secs {int} not null, -- the day begins this number of seconds before midnight UTC
     created_at {time} not null
 ){strict};
 
@@ -31,6 +31,6 @@ create index dualkey_tokens_by_organization on {schema}dualkey_tokens (organizat
 
 create table {schema}dualkey_usage (
     partner {id} not null primary key,
-    day {int} not null, -- since 1970-01-01
+    day {int} not null, -- days since 1970-01-01
     permits {int} not null
 ){strict};

@@ -1,10 +1,10 @@
 alter table {schema}dualkey_tokens add column first_used_at {time};
 
--- The earliest recorded use.
+-- The only recorded use of existing tokens.
 update {schema}dualkey_tokens set first_used_at = last_used_at;
 
--- The number of changes so far. Each change locks this row until it commits, so that revisions are in
--- the order of commits.
+-- One row: the number of changes so far. Each change locks the row until it commits, so that the order
+-- of revisions is the order of commits.
 create table {schema}dualkey_revision (
     row {int} not null primary key check (row = 1),
     revision {int} not null
@@ -21,7 +21,7 @@ create table {schema}dualkey_changes (
 
 create table {schema}dualkey_audit (
     id {id} not null primary key,
-    organization {exact_text}, -- null: the subject is a partner
+    organization {exact_text}, -- null if the subject is a partner
     done_at {time} not null,
     actor text not null,
     action text not null,

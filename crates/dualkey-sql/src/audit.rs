@@ -5,8 +5,8 @@ use crate::statement::Statement;
 use crate::store::SqlStore;
 use crate::value::values;
 
-/// Greater than all generated ids.
-const LAST: AuditId = AuditId::from_bytes([0xff; 16]);
+/// Greater than every generated id. The first page begins below it, with the newest entry.
+const MAX_ID: AuditId = AuditId::from_bytes([0xff; 16]);
 
 impl AuditStore for SqlStore {
     fn audit<'a>(
@@ -16,7 +16,7 @@ impl AuditStore for SqlStore {
     ) -> StoreFuture<'a, Vec<AuditEntry>> {
         let organization = organization.cloned();
         self.query(async move |shared| {
-            let (before, limit) = (page.after.unwrap_or(LAST), page.limit);
+            let (before, limit) = (page.after.unwrap_or(MAX_ID), page.limit);
             let rows = match &organization {
                 Some(organization) => {
                     let values = values![organization, before, limit];

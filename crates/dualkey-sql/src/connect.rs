@@ -1,4 +1,4 @@
-//! How a store is opened: from an address, or from a pool of the embedding program.
+//! Opens a store from an address, or from a pool of the embedding program.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::session::Pool;
 use crate::shared::{Shared, acquire_timeout};
 use crate::store::SqlStore;
 
-/// SQLite notifies no other process of a change.
+/// SQLite does not notify other processes of changes, so the feed finds them only by polling.
 #[cfg(feature = "sqlite")]
 const SQLITE_POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// For changes whose notification was lost.
+/// PostgreSQL notifies the feed of changes. Polling finds those whose notification was lost.
 #[cfg(feature = "postgres")]
 const POSTGRES_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -20,7 +20,7 @@ impl SqlOptions {
     /// [sqlx].
     ///
     /// A missing SQLite file is created, readable for its owner only. Its connections use
-    /// `journal_mode = wal` and `synchronous = full`: what is acknowledged survives a crash of the
+    /// `journal_mode = wal` and `synchronous = full`, so that acknowledged changes survive a crash of the
     /// process and of the machine.
     ///
     /// ```
@@ -46,8 +46,15 @@ impl SqlOptions {
     ///
     /// # Errors
     ///
-    /// The address is malformed, or names a database that this build does not support; the database
-    /// is unreachable, returns an error, or has tables of a newer version.
+    /// - [`SqlError::InvalidAddress`] if the address is malformed, or if this build does not support its
+    ///   database.
+    /// - [`SqlError::InvalidSchema`] if a schema is set for SQLite.
+    /// - [`SqlError::SchemaTooNew`] if the tables were migrated by a newer version of this program.
+    /// - Another [`SqlError`] if the database is unreachable, too slow, or returns an error.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside of a tokio runtime.
     pub async fn connect(self, address: &str) -> Result<SqlStore, SqlError> {
         match address.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "sqlite")]
@@ -72,18 +79,26 @@ impl SqlOptions {
     /// # Errors
     ///
     /// The same as for [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside of a tokio runtime.
     #[cfg(feature = "sqlite")]
     pub async fn from_sqlite_pool(self, pool: sqlx::SqlitePool) -> Result<SqlStore, SqlError> {
         self.refuse_schema()?;
         self.open(Pool::Sqlite(pool), None, SQLITE_POLL_INTERVAL).await
     }
 
-    /// Opens the PostgreSQL database of this pool. One more connection, outside of the pool, listens
-    /// for changes.
+    /// Opens the PostgreSQL database of this pool. One more connection, which is not from the
+    /// pool, listens for changes.
     ///
     /// # Errors
     ///
     /// The same as for [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside of a tokio runtime.
     #[cfg(feature = "postgres")]
     pub async fn from_postgres_pool(self, pool: sqlx::PgPool) -> Result<SqlStore, SqlError> {
         let schema = self.schema.clone().unwrap_or_else(|| "public".to_owned());
@@ -112,6 +127,10 @@ impl SqlStore {
     /// # Errors
     ///
     /// The same as for [`SqlOptions::connect`].
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside of a tokio runtime.
     pub async fn connect(address: &str) -> Result<Self, SqlError> {
         SqlOptions::new().connect(address).await
     }
@@ -122,6 +141,10 @@ impl SqlStore {
     /// # Errors
     ///
     /// The same as for [`SqlOptions::connect`].
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside of a tokio runtime.
     #[cfg(feature = "sqlite")]
     pub async fn from_sqlite_pool(pool: sqlx::SqlitePool) -> Result<Self, SqlError> {
         SqlOptions::new().from_sqlite_pool(pool).await
@@ -133,6 +156,10 @@ impl SqlStore {
     /// # Errors
     ///
     /// The same as for [`SqlOptions::connect`].
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside of a tokio runtime.
     #[cfg(feature = "postgres")]
     pub async fn from_postgres_pool(pool: sqlx::PgPool) -> Result<Self, SqlError> {
         SqlOptions::new().from_postgres_pool(pool).await

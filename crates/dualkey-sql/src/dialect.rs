@@ -7,11 +7,11 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
-/// Placeholders and their SQL in one dialect.
-type Terms = [(&'static str, &'static str); 7];
+/// Placeholders and their replacements in one dialect.
+type Replacements = [(&'static str, &'static str); 7];
 
 #[cfg(feature = "sqlite")]
-const SQLITE: Terms = [
+const SQLITE: Replacements = [
     ("{id}", "text"),
     ("{int}", "integer"),
     ("{bool}", "integer"),
@@ -22,7 +22,7 @@ const SQLITE: Terms = [
 ];
 
 #[cfg(feature = "postgres")]
-const POSTGRES: Terms = [
+const POSTGRES: Replacements = [
     ("{id}", "uuid"),
     ("{int}", "bigint"),
     ("{bool}", "boolean"),
@@ -32,6 +32,7 @@ const POSTGRES: Terms = [
     ("{strict}", ""),
 ];
 
+/// The placeholders of column lists, for both dialects.
 const COLUMNS: [(&str, &str); 2] = [
     (
         "{partner}",
@@ -45,9 +46,9 @@ const COLUMNS: [(&str, &str); 2] = [
 ];
 
 impl Dialect {
-    /// Replaces the placeholders of a statement: types, column lists, and the schema of the tables.
+    /// Replaces the placeholders of a statement: column types, column lists, and the schema of the tables.
     pub(crate) fn render(self, text: &str, schema: Option<&str>) -> String {
-        let terms = match self {
+        let replacements = match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite => SQLITE,
             #[cfg(feature = "postgres")]
@@ -55,7 +56,7 @@ impl Dialect {
         };
         let schema = schema.map_or_else(String::new, |name| format!("\"{name}\"."));
         let text = text.replace("{schema}", &schema);
-        let terms = COLUMNS.iter().chain(&terms);
-        terms.fold(text, |text, (name, term)| text.replace(name, term))
+        let replacements = COLUMNS.iter().chain(&replacements);
+        replacements.fold(text, |text, (name, sql)| text.replace(name, sql))
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// An error of the database or of the connection to it: the source of a
-/// [`StoreError`](dualkey_store::StoreError). It contains no secret, no digest and no password.
+/// An error of the database or of the connection to it. It is the source of a
+/// [`StoreError`](dualkey_store::StoreError), and contains no secret, no digest and no password.
 ///
 /// ```
 /// use std::error::Error as _;
@@ -52,8 +52,8 @@ pub enum SqlError {
         /// The message of the database, without the details, which can quote rows.
         message: String,
     },
-    /// A column contains a value that this program does not write: the row was changed by hand, or by a
-    /// newer version.
+    /// A column contains a value that this program does not write. The row was changed by hand, or by a
+    /// newer version of the program.
     #[error("invalid value in column {0}")]
     Decode(String),
     /// A value cannot be represented in the database.
@@ -62,7 +62,7 @@ pub enum SqlError {
 }
 
 impl From<sqlx::Error> for SqlError {
-    /// Takes only the code and the message of a database error: its details can quote rows.
+    /// Keeps only the code and the message of a database error, because its details can quote rows.
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => Self::Database {

@@ -1,4 +1,4 @@
-//! The change feed: publishes in this process what other processes changed.
+//! The change feed, which publishes the changes of other processes in this process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::wake::Wake;
 /// The interval between attempts while the database does not answer.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Starts the task that publishes all changes from the current revision on.
+/// Starts the task that publishes all changes after the current revision.
 pub(crate) async fn start(shared: &Arc<Shared>) -> Result<AbortOnDrop, SqlError> {
     let began = shared.clock.now();
     let query = shared.query(Statement::SelectRevision, values![]);
@@ -25,11 +25,11 @@ pub(crate) async fn start(shared: &Arc<Shared>) -> Result<AbortOnDrop, SqlError>
     let row = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
     let known = row.int("revision")?;
     shared.changes.advance_watermark(began);
-    let task = shared.runtime.spawn(follow(Arc::clone(shared), known));
+    let task = shared.runtime.spawn(run(Arc::clone(shared), known));
     Ok(AbortOnDrop(task.abort_handle()))
 }
 
-async fn follow(shared: Arc<Shared>, mut known: i64) {
+async fn run(shared: Arc<Shared>, mut known: i64) {
     let mut wake = Wake::new(&shared.pool, shared.schema.as_deref());
     let mut was_notified = true;
     let mut is_down = false;
@@ -71,8 +71,8 @@ async fn read(shared: &Shared, known: &mut i64) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Whether these are all changes between two revisions. Changes are missing if the log was pruned
-/// past the known revision, or if an older state of the database was restored.
+/// Whether these changes are all changes between the two revisions. Some are missing if the log was pruned
+/// beyond the known revision, or if an older state of the database was restored.
 fn is_gapless(known: i64, current: i64, changes: &[(i64, Change)]) -> bool {
     match (changes.first(), changes.last()) {
         (Some((first, _)), Some((last, _))) => *first == known + 1 && *last == current,

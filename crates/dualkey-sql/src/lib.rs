@@ -1,7 +1,7 @@
 //! Partners and tokens in a database: SQLite or PostgreSQL.
 //!
 //! [`SqlStore`] is a persistent [`Store`](dualkey_store::Store). Several processes can share one
-//! database: a change feed invalidates their caches as soon as another process changes something.
+//! database. A change feed invalidates their caches after another process has changed a partner or a token.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -35,23 +35,26 @@
 //!
 //! # SQLite or PostgreSQL
 //!
-//! **SQLite** for one machine: it needs no server. Processes on that machine can share the file; a
-//! network file system cannot hold it. **PostgreSQL** for several machines, or where the program
-//! already uses it: the tables fit beside the program's own, in a schema of their own
-//! ([`SqlOptions::with_schema`]) and in the same pool ([`SqlOptions::from_postgres_pool`]). Both run
-//! the same operations with the same guarantees, and requests that are answered from the cache cost
-//! the same.
+//! **SQLite** is for one machine, and needs no server. Several processes on that machine can share the
+//! file, which must not be on a network file system.
+//!
+//! **PostgreSQL** is for several machines, or for a program that already uses it. The tables can be in a
+//! schema of the program's database ([`SqlOptions::with_schema`]), and the store can use the program's
+//! pool ([`SqlOptions::from_postgres_pool`]).
+//!
+//! Both databases support the same operations with the same guarantees. A request that is decided from the
+//! cache does not use the database.
 //!
 //! Opening a store creates or migrates its tables. Operators can query them:
 //! `select name, hint, last_used_at from dualkey_tokens where organization = 'acme'`.
 //!
 //! # Guarantees
 //!
-//! The test of each is in `tests/sql`, or in `src`.
+//! Each guarantee has a test, in `tests/sql` or in `src`.
 //!
 //! | guarantee | test |
 //! | --- | --- |
-//! | The contract of the ports, the same on both databases. | `conformance.rs` |
+//! | Both databases fulfil the contract of the storage traits. | `conformance.rs` |
 //! | Acknowledged changes survive `kill -9`. | `durable.rs`, and `restart.rs` for a server |
 //! | The maximum of tokens per organization is exact under concurrent issuers. | `bound.rs` |
 //! | A token revoked in one process is refused in the others: within 250 ms in PostgreSQL, and in SQLite within 200 ms (the poll interval) plus one read. | `feed.rs`, `verifiers.rs` |
@@ -61,16 +64,17 @@
 //! | A full disk does no damage. | `full.rs` |
 //! | Usage adds up and last uses only move forward under concurrent writers, 10,000 rows at once. | `usage.rs` |
 //! | Rows that were changed by hand cause errors, never panics. | `corrupted.rs` |
-//! | Several processes can start at once on a new database or on one of an older version; a newer version is refused. | `migrations.rs` |
+//! | Several processes can start at once on a new database or on one of an older version. A newer version is refused. | `migrations.rs` |
 //! | No statement scans a whole table, except the two that return one. | `src/plans.rs` |
 //! | The plain text of a token is never written. | `secrecy.rs` |
 //!
 //! # Operation
 //!
-//! - Usage and last uses are counted in memory and written behind: spawn [`Verifier::run_write_behind`].
+//! - Usage and last uses are counted in memory and written later, by [`Verifier::run_write_behind`]. The
+//!   program must spawn it.
 //! - PostgreSQL loses acknowledged changes in a crash if `synchronous_commit` is off.
-//! - `LISTEN` does not work through a connection pooler in transaction mode. Changes are then found by
-//!   polling, once a second: see [`SqlOptions::with_poll_interval`].
+//! - `LISTEN` does not work through a connection pooler in transaction mode. The feed then
+//!   finds changes by polling once a second: see [`SqlOptions::with_poll_interval`].
 //! - A restored backup contains tokens that were revoked after it was made. Restart all processes after
 //!   a restore, and revoke these tokens again.
 //!

@@ -1,4 +1,4 @@
-//! `LISTEN` of PostgreSQL.
+//! Notifications of PostgreSQL (`LISTEN`).
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::postgres::CHANNEL;
 
-/// A listening connection outside of the store's pool, so that it takes none of a small pool. It is
-/// replaced when a notification was lost: a connection can be dead without an error on either side.
+/// The connection that listens for notifications. It is not from the store's pool, which can be small. It
+/// is replaced after a notification was lost, because a dead connection does not always cause an error.
 pub(crate) struct Listener {
     pool: PgPool,
     schema: String,
     listener: Option<PgListener>,
 }
 
-/// Notifications within this time cause one read of the log.
+/// All notifications within this time together cause one read of the log.
 const DEBOUNCE: Duration = Duration::from_millis(10);
 
 impl Listener {
@@ -25,8 +25,8 @@ impl Listener {
         Self { pool: pool.clone(), schema, listener: None }
     }
 
-    /// Waits for a notification, or at most for this time. Returns false if there was none; true also
-    /// without a connection.
+    /// Waits for a notification, at most for this time. Returns false if the connection received none, and
+    /// true if it received one or if there is no connection.
     pub(crate) async fn wait(&mut self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         match timeout_at(until, self.next_event()).await {
@@ -48,7 +48,7 @@ impl Listener {
         self.listener = None;
     }
 
-    /// A notification, or a new connection: changes before it sent no notification to it.
+    /// Returns after a notification, or after a new connection, which missed earlier notifications.
     async fn next_event(&mut self) -> sqlx::Result<()> {
         let Some(listener) = &mut self.listener else {
             self.listener = Some(self.connect().await?);

@@ -6,7 +6,7 @@ use crate::session::Session;
 use crate::shared::Shared;
 use crate::value::values;
 
-/// Each migrates the tables to the next version. A released migration never changes.
+/// Each script migrates the tables to the next version. A released script never changes.
 const MIGRATIONS: [&str; 2] =
     [include_str!("../migrations/1.sql"), include_str!("../migrations/2.sql")];
 
@@ -16,8 +16,8 @@ const SELECT_VERSION: &str =
     "select coalesce(max(version), 0) as version from {schema}dualkey_schema";
 const INSERT_VERSION: &str = "insert into {schema}dualkey_schema (version) values ($1)";
 
-/// Migrates the tables to the newest version that this program knows. Of several processes that start
-/// at once, one migrates while the others wait.
+/// Migrates the tables to the newest version that this program knows. If several processes start at
+/// once, one of them migrates and the others wait.
 pub(crate) async fn migrate(shared: &Shared) -> Result<(), SqlError> {
     let mut session = shared.acquire().await?;
     session.begin(begin(shared.pool.dialect())).await?;
@@ -47,7 +47,7 @@ const fn begin(dialect: Dialect) -> &'static str {
     match dialect {
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => "begin immediate",
-        // The number is "dualkey" in ASCII.
+        // The key of the lock is "dualkey" in ASCII.
         #[cfg(feature = "postgres")]
         Dialect::Postgres => {
             "begin isolation level read committed read write; \
@@ -56,8 +56,8 @@ const fn begin(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Whether the version table exists. `create table if not exists` is no substitute: without the right
-/// to create tables it fails even where the table exists.
+/// Whether the version table exists. `create table if not exists` cannot replace this check: without the
+/// right to create tables, it fails even if the table exists.
 async fn has_version_table(shared: &Shared, session: &mut Session) -> Result<bool, SqlError> {
     let rows = match shared.pool.dialect() {
         #[cfg(feature = "sqlite")]

@@ -9,8 +9,8 @@ use crate::statement::Statement;
 use crate::value::{Value, values};
 
 /// A transaction that changes partners or tokens. Its first statement locks the row that counts
-/// revisions, so changes are serialized, and what it reads stays true until it commits. Dropping it
-/// rolls back.
+/// revisions. Changes are therefore serialized, and the rows that a change reads stay the same until it
+/// commits. Dropping it rolls back.
 pub(crate) struct Mutation<'a> {
     shared: &'a Shared,
     session: Session,
@@ -18,10 +18,10 @@ pub(crate) struct Mutation<'a> {
     changes: Vec<Change>,
 }
 
-/// The change log holds at least the latest revisions of this number. A process that was disconnected
-/// for longer clears its cache.
+/// The number of latest revisions that the change log always contains. A process that missed more
+/// revisions clears its cache.
 const RETAINED_REVISIONS: i64 = 10_000;
-/// The log is pruned once in this number of revisions.
+/// The number of revisions between two prunings of the log.
 const PRUNE_INTERVAL: i64 = 64;
 
 impl<'a> Mutation<'a> {
@@ -66,8 +66,7 @@ impl<'a> Mutation<'a> {
         Ok(())
     }
 
-    /// Commits the change with its audit entry, then publishes it in this process. The future of the
-    /// operation completes after that.
+    /// Commits the change with its audit entry, then publishes it in this process.
     pub(crate) async fn commit(mut self, entry: &AuditEntry) -> Result<(), SqlError> {
         self.insert_audit(entry).await?;
         if self.revision % PRUNE_INTERVAL == 0 {

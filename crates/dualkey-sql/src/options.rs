@@ -29,15 +29,15 @@ pub struct SqlOptions {
 }
 
 impl SqlOptions {
-    /// A timeout of 1 s, PostgreSQL's schema `public`, and the system clock.
+    /// The default options: a timeout of 1 s, the schema `public` in PostgreSQL, and the system clock.
     #[must_use]
     pub fn new() -> Self {
         let (timeout, clock) = (Duration::from_secs(1), Arc::new(SystemClock));
         Self { schema: None, timeout, poll_interval: None, clock }
     }
 
-    /// The schema of a PostgreSQL database that holds the tables. Default: `public`. The schema must
-    /// exist; the statements do not depend on the `search_path`.
+    /// The schema that contains the tables, in a PostgreSQL database. Default: `public`. The schema must
+    /// exist. The statements do not depend on the `search_path`.
     ///
     /// ```
     /// use dualkey_sql::{SqlError, SqlOptions};
@@ -49,7 +49,8 @@ impl SqlOptions {
     ///
     /// # Errors
     ///
-    /// The name is not 1 to 63 letters, digits and underscores, or begins with a digit.
+    /// [`SqlError::InvalidSchema`] if the name does not consist of 1 to 63 ASCII letters, digits and
+    /// underscores, or if it begins with a digit.
     pub fn with_schema(self, name: &str) -> Result<Self, SqlError> {
         let is_word_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let is_valid = (1..=63).contains(&name.len())
@@ -61,8 +62,8 @@ impl SqlOptions {
         Ok(Self { schema: Some(name.to_owned()), ..self })
     }
 
-    /// The time after which an operation fails: with [`SqlError::Timeout`], or with an error that names
-    /// what it waited for. Default: 1 s.
+    /// The time after which an operation fails, with [`SqlError::Timeout`] or with an error that names the
+    /// cause of the delay. Default: 1 s.
     ///
     /// ```
     /// # #[cfg(feature = "sqlite")]
@@ -76,7 +77,7 @@ impl SqlOptions {
     /// let options = SqlOptions::new();
     /// assert!(options.clone().with_timeout(Duration::from_secs(30)).connect(&address).await.is_ok());
     /// let late = options.with_timeout(Duration::ZERO).connect(&address).await;
-    /// assert!(late.is_err()); // not even a connection is open after 0 s
+    /// assert!(late.is_err()); // no connection opens within 0 s
     /// # std::fs::remove_file(path).ok();
     /// # }
     /// # #[cfg(not(feature = "sqlite"))]
@@ -87,15 +88,14 @@ impl SqlOptions {
         Self { timeout, ..self }
     }
 
-    /// The interval at which the change feed reads the change log. Default: 200 ms in SQLite, 1 s in
-    /// PostgreSQL, which also notifies the feed of each change. At least 1 ms.
+    /// The interval at which the change feed reads the change log. Default: 200 ms in SQLite, and 1 s in
+    /// PostgreSQL, which also notifies the feed of each change. The minimum is 1 ms.
     #[must_use]
     pub fn with_poll_interval(self, interval: Duration) -> Self {
         Self { poll_interval: Some(interval.max(Duration::from_millis(1))), ..self }
     }
 
-    /// The clock of the feed's watermark, which must be the clock of the registry. Default: the
-    /// system clock.
+    /// The clock of the feed's watermark. It must be the clock of the registry. Default: the system clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }

@@ -97,7 +97,7 @@ async fn update(
     Ok(Some(partner))
 }
 
-/// The columns of a policy. Refuses a policy that could not be read again.
+/// The columns of a policy. A policy out of range is an error, because reading it back would fail.
 fn columns(policy: LimitPolicy) -> Result<[Value<'static>; 5], SqlError> {
     let policy = policy.validated().map_err(|_| SqlError::Encode("the limits are out of range"))?;
     Ok([

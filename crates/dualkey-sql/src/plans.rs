@@ -10,8 +10,8 @@ use crate::sqlite;
 use crate::statement::{Statement, Statements};
 use crate::store::SqlStore;
 
-/// Whether the statement reads a whole table: all partners, or the usage table, which has one row per
-/// partner, most of them of the same day.
+/// Whether the statement reads a whole table. `SelectUsageOn` does, because the usage table has one row per
+/// partner and most rows have the same day.
 const fn reads_whole_table(statement: Statement) -> bool {
     matches!(statement, Statement::SelectPartners | Statement::SelectUsageOn)
 }
@@ -19,7 +19,7 @@ const fn reads_whole_table(statement: Statement) -> bool {
 /// Inserts tokens of 2,000 organizations, half as many audit entries, a fifth as many partners, and the
 /// longest possible change log. The arguments are SQL expressions of the dialect: a source of numbers
 /// `n`, a random id, a random digest, a time, and true.
-fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, yes: &str) -> String {
+fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, enabled: &str) -> String {
     let (entries, partners) = (tokens / 2, tokens / 5);
     format!(
         "insert into dualkey_tokens
@@ -31,7 +31,7 @@ fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, yes: &st
             'token_issued', {id}, '' from {numbers} where n <= {entries};
          insert into dualkey_partners (id, name, api_key, enabled, rate_permits, rate_period, burst,
             daily, utc_offset_secs, created_at)
-         select {id}, 'partner', 'key-number-' || n, {yes}, 5, 1, 10, 10000, 0, {time}
+         select {id}, 'partner', 'key-number-' || n, {enabled}, 5, 1, 10, 10000, 0, {time}
          from {numbers} where n <= {partners};
          insert into dualkey_usage select id, 20000, 1 from dualkey_partners;
          insert into dualkey_changes select n, 'token', {digest} from {numbers} where n <= 10000;

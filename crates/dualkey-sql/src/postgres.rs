@@ -16,7 +16,7 @@ use sqlx::{Arguments as _, Decode, Encode, PgPool, Postgres, Type};
 use crate::error::SqlError;
 use crate::value::{Id, Time, Value, bind};
 
-/// The channel on which processes notify one another of changes. The payload is the schema's name.
+/// The channel of notifications about changes. The payload is the name of the schema.
 pub(crate) const CHANNEL: &str = "dualkey_changes";
 
 pub(crate) fn open(address: &str, acquire_timeout: Duration) -> Result<PgPool, SqlError> {
@@ -28,9 +28,9 @@ pub(crate) fn open(address: &str, acquire_timeout: Duration) -> Result<PgPool, S
     Ok(PgPoolOptions::new().acquire_timeout(acquire_timeout).connect_lazy_with(options))
 }
 
-/// Begins a transaction. Each statement reads what was committed before it, whatever the server's
-/// default isolation level is. The server ends a transaction that this process abandoned or whose
-/// process is suspended, so that the row that counts revisions does not stay locked.
+/// The script that begins a transaction. Each statement reads the rows that were committed before it; the
+/// default isolation level of the server has no effect. The server ends the transaction after the timeout if
+/// this process abandons it or is suspended, so that the row that counts revisions does not stay locked.
 pub(crate) fn begin(timeout: Duration) -> String {
     let millis = timeout.as_millis().clamp(1, i32::MAX as u128);
     format!(
@@ -40,6 +40,7 @@ pub(crate) fn begin(timeout: Duration) -> String {
     )
 }
 
+/// The script that commits a transaction and notifies the change feeds of other processes.
 pub(crate) fn notify_and_commit(schema: Option<&str>) -> String {
     format!("notify {CHANNEL}, '{}'; commit", schema.unwrap_or_default())
 }
@@ -50,8 +51,8 @@ pub(crate) fn arguments(values: &[Value<'_>]) -> Result<PgArguments, SqlError> {
     Ok(arguments)
 }
 
-/// Whether PostgreSQL can represent these values: a `text` contains no NUL, so a query for one finds
-/// no row.
+/// Whether PostgreSQL can represent these values. A `text` cannot contain NUL, so a query for a text with
+/// NUL matches no row.
 pub(crate) fn can_represent(values: &[Value<'_>]) -> bool {
     !values.iter().any(|value| matches!(value, Value::Text(Some(text)) if text.contains('\0')))
 }
@@ -69,7 +70,7 @@ fn add_usages(arguments: &mut PgArguments, usages: &[DailyUsage]) -> Result<(), 
     arguments.add(Vec::from_iter(permits))
 }
 
-/// Types by OID: those of built-in types are the same in every PostgreSQL (`pg_type.dat`).
+/// Types by OID. A built-in type has the same OID in every PostgreSQL (`pg_type.dat`).
 macro_rules! builtin_types {
     ($($type:ty: $oid:literal, array $array:literal;)*) => {
         $(impl Type<Postgres> for $type {
@@ -104,7 +105,7 @@ impl<'r> Decode<'r, Postgres> for Id {
     }
 }
 
-/// 2000-01-01 in microseconds since 1970-01-01: PostgreSQL counts from there.
+/// The epoch of PostgreSQL, 2000-01-01, in microseconds since 1970-01-01.
 const PG_EPOCH: i64 = 946_684_800_000_000;
 
 impl Encode<'_, Postgres> for Time {
@@ -116,7 +117,8 @@ impl Encode<'_, Postgres> for Time {
 }
 
 impl<'r> Decode<'r, Postgres> for Time {
-    /// Times before 1970 or after 2554, `infinity` included, are errors: this program writes none.
+    /// Times before 1970 or after 2554, and `infinity`, are errors, because this program does not write
+    /// them.
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let micros = i64::from_be_bytes(binary(&value)?).checked_add(PG_EPOCH);
         let micros = micros.and_then(|micros| u64::try_from(micros).ok());

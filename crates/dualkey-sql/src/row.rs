@@ -167,7 +167,7 @@ impl Row {
         })
     }
 
-    /// The change in a row of the feed's query: none if the log has no newer change.
+    /// The change in a row of `SelectChangesSince`, with its revision. None if the log has no newer change.
     pub(crate) fn change(&self) -> Result<Option<(i64, Change)>, SqlError> {
         let Some(revision) = self.maybe_int("revision")? else { return Ok(None) };
         let (kind, key) = (self.text("kind")?, self.bytes("key")?);

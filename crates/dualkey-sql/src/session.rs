@@ -23,8 +23,8 @@ enum Connection {
     Postgres(PoolConnection<sqlx::Postgres>),
 }
 
-/// A connection taken from the pool, with or without a transaction. Dropping it within a transaction
-/// closes the connection, so that the database rolls back.
+/// A connection from the pool, with or without a transaction. If it is dropped within a transaction, the
+/// connection is closed, so that the database rolls back.
 pub(crate) struct Session {
     connection: Connection,
     is_in_transaction: bool,
@@ -52,7 +52,8 @@ impl Pool {
         Ok(Session { connection, is_in_transaction: false, write_permit: None })
     }
 
-    /// Why the pool provides no connection: sqlx retries until its timeout and drops the cause.
+    /// Finds out why the pool provides no connection. The pool of sqlx retries until its timeout and then
+    /// drops the cause.
     pub(crate) async fn diagnose(&self) -> SqlError {
         match self {
             #[cfg(feature = "sqlite")]
@@ -93,7 +94,7 @@ impl Session {
         }
     }
 
-    /// The number of rows that the statement changed.
+    /// Runs one statement. Returns the number of rows that it changed.
     pub(crate) async fn execute(
         &mut self,
         sql: SqlStr,

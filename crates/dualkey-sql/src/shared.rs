@@ -25,17 +25,18 @@ pub(crate) struct Shared {
     pub(crate) poll_interval: Duration,
     pub(crate) runtime: Handle,
     statements: Statements,
+    /// The script that begins a transaction that may write.
     begin: String,
-    /// In PostgreSQL it also notifies the change feeds of other processes.
+    /// The script that commits a change. In PostgreSQL, it also notifies the change feeds of other processes.
     commit_change: String,
-    /// SQLite has one writer at a time, and makes the others poll for its lock. The writers of this
-    /// process queue here instead.
+    /// `None` for PostgreSQL. SQLite allows one writer at a time, and other writers poll for its lock. With
+    /// this mutex, the writers of this process queue instead.
     write_permit: Option<Arc<Mutex<()>>>,
-    /// Why the database was last unreachable, and when that was found.
+    /// The last reason why the database was unreachable, and when it was found.
     diagnosis: Mutex<Option<(Instant, String)>>,
 }
 
-/// How long a diagnosis is reused.
+/// The time for which a diagnosis is reused.
 const DIAGNOSIS_TTL: Duration = Duration::from_secs(1);
 
 impl Shared {
@@ -75,7 +76,8 @@ impl Shared {
         }
     }
 
-    /// A connection. Waits for most of the timeout; the rest is for a diagnosis if there is none.
+    /// Acquires a connection. Waits for three quarters of the timeout. The last quarter is for finding the
+    /// cause of a failure.
     pub(crate) async fn acquire(&self) -> Result<Session, SqlError> {
         let acquire_timeout = acquire_timeout(self.timeout);
         match timeout(acquire_timeout, self.pool.acquire()).await {
@@ -87,16 +89,16 @@ impl Shared {
         }
     }
 
-    /// Why there is no connection. Concurrent callers share one diagnosis.
+    /// Finds out why there is no connection. Concurrent callers share one diagnosis.
     async fn diagnose(&self) -> SqlError {
-        let mut known = self.diagnosis.lock().await;
-        match &*known {
+        let mut last = self.diagnosis.lock().await;
+        match &*last {
             Some((at, reason)) if at.elapsed() < DIAGNOSIS_TTL => {
                 SqlError::Unreachable(reason.clone())
             }
             _ => {
                 let found = self.pool.diagnose().await;
-                *known = match &found {
+                *last = match &found {
                     SqlError::Unreachable(reason) => Some((Instant::now(), reason.clone())),
                     _ => None,
                 };
@@ -117,7 +119,7 @@ impl Shared {
         Ok(session)
     }
 
-    /// Commits a transaction that other processes must learn of.
+    /// Commits a transaction, and notifies other processes of the change.
     pub(crate) async fn commit_change(&self, session: Session) -> Result<(), SqlError> {
         session.end(&self.commit_change).await
     }
@@ -152,8 +154,8 @@ impl Shared {
         session.execute(self.statements.text(statement), values).await
     }
 
-    /// Runs one statement in a transaction of its own, without publishing a change. When a timeout ends
-    /// the transaction, the statement has no effect later on.
+    /// Runs one statement in its own transaction, without publishing a change. If a timeout ends the
+    /// transaction, the statement cannot take effect afterwards.
     pub(crate) async fn write(
         &self,
         statement: Statement,
@@ -165,8 +167,8 @@ impl Shared {
     }
 }
 
-/// The share of a timeout that is spent waiting for a connection or a lock. The rest is for the error
-/// that names the cause.
+/// The part of a timeout that is spent waiting for a connection or a lock: three quarters. The rest is for
+/// finding the cause of a failure.
 pub(crate) fn acquire_timeout(timeout: Duration) -> Duration {
     timeout / 4 * 3
 }

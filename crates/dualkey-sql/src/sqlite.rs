@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::error::SqlError;
 use crate::value::{Id, Time, Value, bind};
 
-/// For concurrent readers. Writers are serialized anyway.
+/// The size of the pool. It allows concurrent readers; SQLite serializes writers.
 const CONNECTIONS: u32 = 4;
 
 /// A pool whose commits survive a power failure. Creates a missing file, readable for its owner only.
@@ -73,7 +73,7 @@ fn json_rows<T>(rows: &[T], row: impl Fn(&T) -> String) -> String {
     format!("[{}]", Vec::from_iter(rows.iter().map(row)).join(","))
 }
 
-/// `2023-11-14T22:13:20.000000Z`.
+/// The time as text of fixed width, such as `2023-11-14T22:13:20.000000Z`.
 fn time_text(time: Timestamp) -> String {
     let micros = i64::try_from(time.as_nanos() / 1_000).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);

@@ -80,9 +80,9 @@ statements! {
     DeleteToken: Same("
         delete from {schema}dualkey_tokens where organization = $1 and id = $2 returning digest
     "),
-    // PostgreSQL locks the rows in the order of their ids, so that two processes cannot deadlock. The
-    // arrays are wrapped in `select` to hide their length from the planner, which would choose a
-    // sequential scan for a long one.
+    // In PostgreSQL, the statement locks the rows in the order of their ids, so that two processes cannot
+    // deadlock. The arrays are wrapped in `select` to hide their length from the planner, which would
+    // choose a sequential scan for a long array.
     UpdateLastUsed: Each {
         sqlite: "
             update dualkey_tokens set
@@ -156,8 +156,8 @@ statements! {
         from {schema}dualkey_audit where organization = $1 and id < $2
         order by id desc limit $3
     "),
-    // Ordered by both columns of the index: PostgreSQL does not infer from `is null` that the first is
-    // constant.
+    // The order names both columns of the index, because PostgreSQL does not infer from `is null` that the
+    // first column is constant.
     SelectPartnerAudit: Same("
         select id, organization, done_at, actor, action, subject, detail
         from {schema}dualkey_audit where organization is null and id < $1
@@ -173,8 +173,8 @@ statements! {
     InsertChange: Same("
         insert into {schema}dualkey_changes (revision, kind, key) values ($1, $2, $3)
     "),
-    // Ranges with two bounds, although one would do: PostgreSQL estimates a range with one bound at a
-    // third of the table. The rows to delete or to read are always within both bounds.
+    // The next two statements have ranges with two bounds, because PostgreSQL estimates that a range with
+    // one bound matches a third of the table. All rows to delete or to read are within both bounds.
     DeleteOldChanges: Same("
         delete from {schema}dualkey_changes where revision between $1 - 1000 and $1
     "),
@@ -205,7 +205,7 @@ impl Statements {
         Self(rendered.collect())
     }
 
-    /// Never panics: there is one text per statement.
+    /// The SQL of a statement. The index cannot be out of bounds, because there is one text per statement.
     pub(crate) fn text(&self, statement: Statement) -> SqlStr {
         self.0[statement as usize].clone()
     }

@@ -8,7 +8,7 @@ use crate::error::SqlError;
 use crate::feed;
 use crate::migrate::migrate;
 use crate::shared::Shared;
-use crate::task::{AbortOnDrop, joined, spawn};
+use crate::task::{AbortOnDrop, join_result, spawn};
 
 /// Partners and tokens in a SQLite or PostgreSQL database.
 ///
@@ -40,7 +40,7 @@ pub struct SqlStore {
     _feed: AbortOnDrop,
 }
 
-/// How long opening retries while other processes lock a new SQLite file.
+/// The time for which opening a store is retried while other processes lock a new SQLite file.
 const OPEN_RETRY_LIMIT: Duration = Duration::from_secs(30);
 
 impl SqlStore {
@@ -68,11 +68,11 @@ impl SqlStore {
         Box::pin(async move {
             let task = spawn(shared, operation);
             let _cancel = AbortOnDrop(task.abort_handle());
-            joined(task.await)
+            join_result(task.await)
         })
     }
 
-    /// Runs an operation that continues when its future is dropped, so that each committed change is
+    /// Runs an operation that continues after its future is dropped, so that each committed change is
     /// published.
     pub(crate) fn execute<T, F, O>(&self, operation: O) -> StoreFuture<'static, T>
     where
@@ -81,7 +81,7 @@ impl SqlStore {
         O: FnOnce(Arc<Shared>) -> F + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { joined(spawn(shared, operation).await) })
+        Box::pin(async move { join_result(spawn(shared, operation).await) })
     }
 }
 

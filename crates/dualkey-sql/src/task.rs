@@ -1,4 +1,4 @@
-//! Operations as tasks of the store's runtime.
+//! Operations of a store run as tasks on its runtime.
 
 use std::sync::Arc;
 
@@ -21,8 +21,10 @@ where
     runtime.spawn(async move { timed.await.unwrap_or(Err(SqlError::Timeout(limit))) })
 }
 
-/// The result of a joined task, as the ports of the store return it.
-pub(crate) fn joined<T>(result: Result<Result<T, SqlError>, JoinError>) -> Result<T, StoreError> {
+/// Converts the result of a finished task to that of a storage operation.
+pub(crate) fn join_result<T>(
+    result: Result<Result<T, SqlError>, JoinError>,
+) -> Result<T, StoreError> {
     let result = result.map_err(|_| StoreError::new("the runtime of the store has ended"))?;
     result.map_err(StoreError::new)
 }

@@ -15,8 +15,8 @@ use crate::statement::Statement;
 use crate::store::SqlStore;
 use crate::value::values;
 
-/// Greater than all generated ids.
-const LAST: TokenId = TokenId::from_bytes([0xff; 16]);
+/// Greater than every generated id. The first page begins below it, with the newest token.
+const MAX_ID: TokenId = TokenId::from_bytes([0xff; 16]);
 
 impl TokenStore for SqlStore {
     fn insert_token(
@@ -68,7 +68,7 @@ impl TokenStore for SqlStore {
     ) -> StoreFuture<'a, Vec<TokenRecord>> {
         let organization = organization.clone();
         self.query(async move |shared| {
-            let values = values![&organization, page.after.unwrap_or(LAST), page.limit];
+            let values = values![&organization, page.after.unwrap_or(MAX_ID), page.limit];
             let rows = shared.query(Statement::SelectTokensPage, values).await?;
             rows.iter().map(Row::record).collect()
         })
@@ -123,11 +123,11 @@ async fn rotate(
     let mut mutation = Mutation::begin(shared).await?;
     let rows = mutation.fetch(Statement::SelectToken, values![&new.organization, token]).await?;
     let old = rows.first().map(Row::token).transpose()?;
-    let old = match rotatable(old, new.created_at) {
+    let old = match check_rotatable(old, new.created_at) {
         Ok(_) if !has_room(&mut mutation, &new.organization, *max_tokens).await? => {
             Err(RotateOutcome::Refused)
         }
-        rotatable => rotatable,
+        checked => checked,
     };
     let old = match old {
         Ok(old) => old,
@@ -136,17 +136,17 @@ async fn rotate(
             return Ok(refusal);
         }
     };
-    let end = old.record.expires_at.map_or(*old_expires_at, |end| end.min(*old_expires_at));
-    mutation.execute(Statement::ReplaceToken, values![token, end, new.id]).await?;
+    let expires_at = old.record.expires_at.map_or(*old_expires_at, |at| at.min(*old_expires_at));
+    mutation.execute(Statement::ReplaceToken, values![token, expires_at, new.id]).await?;
     mutation.token_changed(&old.digest).await?;
     insert(&mut mutation, successor).await?;
     mutation.commit(entry).await?;
     Ok(RotateOutcome::Rotated)
 }
 
-fn rotatable(old: Option<StoredToken>, now: Timestamp) -> Result<StoredToken, RotateOutcome> {
+fn check_rotatable(old: Option<StoredToken>, now: Timestamp) -> Result<StoredToken, RotateOutcome> {
     let old = old.ok_or(RotateOutcome::NotFound)?;
-    if old.record.expires_at.is_some_and(|end| end <= now) {
+    if old.record.expires_at.is_some_and(|at| at <= now) {
         return Err(RotateOutcome::Expired);
     }
     if old.record.replaced_by.is_some() { Err(RotateOutcome::AlreadyRotated) } else { Ok(old) }
@@ -186,12 +186,12 @@ async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), 
     mutation.token_changed(digest).await
 }
 
-/// One entry per token: its first and its latest use. Ordered by id.
+/// One entry per token, with its first and its last use. Ordered by id.
 fn merge_by_token(uses: &[TokenUse]) -> Vec<TokenUse> {
-    let mut latest: BTreeMap<_, TokenUse> = BTreeMap::new();
+    let mut merged: BTreeMap<_, TokenUse> = BTreeMap::new();
     for token_use in uses {
-        let merged = latest.entry(token_use.token).or_insert(*token_use);
-        merged.last_at = merged.last_at.max(token_use.last_at);
+        let entry = merged.entry(token_use.token).or_insert(*token_use);
+        entry.last_at = entry.last_at.max(token_use.last_at);
     }
-    latest.into_values().collect()
+    merged.into_values().collect()
 }

@@ -30,7 +30,7 @@ impl UsageStore for SqlStore {
     }
 }
 
-/// One entry per partner: the sum of its latest day. Ordered by id.
+/// One entry per partner, with the sum of the permits of its latest day. Ordered by id.
 fn merge_by_partner(usages: &[DailyUsage]) -> Vec<DailyUsage> {
     let mut latest: BTreeMap<PartnerId, DailyUsage> = BTreeMap::new();
     for usage in usages {

@@ -1,12 +1,13 @@
 use dualkey_limit::Timestamp;
 use dualkey_store::{ApiKey, AuditId, DailyUsage, OrganizationId, PartnerId, TokenId, TokenUse};
 
-/// A UUID: `uuid` in PostgreSQL, hyphenated text in SQLite, which sorts alike and matches the logs.
+/// A UUID. It is a `uuid` in PostgreSQL and hyphenated text in SQLite. Both sort in the same order, and the
+/// text equals the id in logs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Id(pub(crate) [u8; 16]);
 
-/// A time in whole microseconds: `timestamptz` in PostgreSQL, text of fixed width in SQLite, which
-/// sorts and which its date functions accept.
+/// A time in whole microseconds. It is a `timestamptz` in PostgreSQL and text of fixed width in SQLite. The
+/// text sorts by time, and the date functions of SQLite accept it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
@@ -18,8 +19,9 @@ pub(crate) enum Value<'a> {
     Bool(bool),
     Bytes(&'a [u8]),
     Text(Option<&'a str>),
-    /// Rows: an array for each column in PostgreSQL, one JSON text in SQLite.
+    /// Rows, as an array for each column in PostgreSQL, and as one JSON text in SQLite.
     Uses(&'a [TokenUse]),
+    /// Rows, in the same form as `Uses`.
     Usages(&'a [DailyUsage]),
 }
 
@@ -72,7 +74,7 @@ macro_rules! bind {
                 $crate::value::Value::Id(id) => $arguments.add(*id),
                 $crate::value::Value::Time(time) => $arguments.add(*time),
                 $crate::value::Value::Int(number) => $arguments.add(*number),
-                $crate::value::Value::Bool(truth) => $arguments.add(*truth),
+                $crate::value::Value::Bool(flag) => $arguments.add(*flag),
                 $crate::value::Value::Bytes(bytes) => $arguments.add(*bytes),
                 $crate::value::Value::Text(text) => $arguments.add(*text),
                 $crate::value::Value::Uses(uses) => add_uses(&mut $arguments, uses),

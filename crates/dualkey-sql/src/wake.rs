@@ -4,7 +4,8 @@ use std::time::Duration;
 use crate::listen::Listener;
 use crate::session::Pool;
 
-/// When the feed reads the change log again: after an interval, or as soon as PostgreSQL notifies it.
+/// The event after which the feed reads the change log again: the end of an interval, or a notification of
+/// PostgreSQL.
 pub(crate) enum Wake {
     #[cfg(feature = "sqlite")]
     Timer,
@@ -23,8 +24,8 @@ impl Wake {
         }
     }
 
-    /// Waits for a notification, or at most for this time. Returns false if the database notifies of
-    /// changes and did not in this time.
+    /// Waits for a notification, at most for this time. Returns false if the database supports notifications
+    /// and sent none in this time.
     pub(crate) async fn wait(&mut self, at_most: Duration) -> bool {
         match self {
             #[cfg(feature = "sqlite")]
@@ -37,7 +38,7 @@ impl Wake {
         }
     }
 
-    /// Reconnects before the next wait: a change arrived without its notification.
+    /// Reconnects before the next wait. The feed calls this after it read a change without a notification.
     pub(crate) fn reconnect(&mut self) {
         match self {
             #[cfg(feature = "sqlite")]

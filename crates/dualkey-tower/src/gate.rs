@@ -10,7 +10,8 @@ use crate::response::{
     MapRefusal, RateLimitFields, RateLimitState, ResponseSettings, refusal_response,
 };
 
-/// A [`Verifier`], and how its decisions are written as HTTP responses. Clones share both.
+/// A [`Verifier`], and the settings of the HTTP responses to its decisions. Clones share the verifier with
+/// its cache and its limits.
 ///
 /// ```
 /// use dualkey_scope::Catalogue;
@@ -36,23 +37,23 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate with the default settings: each of them is described where it can be changed.
+    /// A gate with the default settings. Each `with_*` method names its default.
     #[must_use]
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier: Arc::new(verifier), responses: Arc::default(), strips_credentials: false }
     }
 
-    /// The protection space that challenges name (RFC 9110 §11.5). Default: `api`. Quotes, backslashes,
-    /// and characters that are not printable ASCII are left out.
+    /// The protection space in challenges (RFC 9110 §11.5). Default: `api`. Quotes, backslashes, and
+    /// characters that are not printable ASCII are removed.
     #[must_use]
     pub fn with_realm(self, realm: &str) -> Self {
         let printable = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
         let realm = realm.chars().filter(printable).collect();
-        self.with(|responses| responses.realm = realm)
+        self.update_responses(|responses| responses.realm = realm)
     }
 
-    /// The base of problem types (RFC 9457 §3.1.1), which are `<base>#<code>`. Default: `about:blank`,
-    /// to which no code is added.
+    /// The base of problem types (RFC 9457 §3.1.1). A problem type is `<base>#<code>`. Default:
+    /// `about:blank`, without a code.
     ///
     /// ```
     /// # use dualkey_scope::Catalogue;
@@ -67,35 +68,37 @@ impl Gate {
     /// ```
     #[must_use]
     pub fn with_problem_type_base(self, base: impl Into<String>) -> Self {
-        self.with(|responses| responses.problem_type_base = base.into())
+        self.update_responses(|responses| responses.problem_type_base = base.into())
     }
 
     /// The version of the `RateLimit` fields to write. Default: [`RateLimitFields::Draft11`].
     #[must_use]
     pub fn with_rate_limit_fields(self, fields: RateLimitFields) -> Self {
-        self.with(|responses| responses.rate_limit_fields = fields)
+        self.update_responses(|responses| responses.rate_limit_fields = fields)
     }
 
-    /// Removes both credentials from a request before the inner service gets it. By default they stay,
-    /// marked as sensitive, so that `Debug` does not show them.
+    /// Removes both credentials from a request before it reaches the inner service. By default, both stay
+    /// and are marked as sensitive, so that `Debug` does not show them.
     #[must_use]
     pub fn with_credentials_stripped(self) -> Self {
         Self { strips_credentials: true, ..self }
     }
 
-    /// Passes every refusal through this mapper before it is sent.
+    /// Passes the response to every [`Denial`] through this mapper before it is sent. Default: none. The
+    /// 405 of a route table or a guarded router is no denial and is not mapped.
     #[must_use]
     pub fn with_refusal_mapper(self, mapper: impl MapRefusal + 'static) -> Self {
-        self.with(|responses| responses.refusal_mapper = Some(Arc::new(mapper)))
+        self.update_responses(|responses| responses.refusal_mapper = Some(Arc::new(mapper)))
     }
 
-    /// The verifier that decides.
+    /// The verifier that decides whether a request passes.
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// The response to a request that was denied, for frameworks that are not built on tower.
+    /// The response to a request that was denied, for frameworks that are not built on tower. It has no
+    /// `Content-Length`, which the framework adds.
     ///
     /// ```
     /// # use dualkey_scope::Catalogue;
@@ -132,7 +135,7 @@ impl Gate {
     /// let gate = Gate::new(Verifier::new(registry));
     ///
     /// let mut request = HeaderMap::new();
-    /// request.insert("x-api-key", partner.api_key.parse()?);
+    /// request.insert("x-api-key", partner.api_key.as_str().parse()?);
     /// let bearer = format!("Bearer {}", token.secret.expose_secret());
     /// request.insert("authorization", bearer.parse()?);
     /// let grant = gate.verifier().verify(&request, &Requirement::NONE).await.unwrap();
@@ -168,7 +171,7 @@ impl Gate {
         RateLimitState::new(self.responses.rate_limit_fields, standing)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut ResponseSettings)) -> Self {
+    fn update_responses(mut self, change: impl FnOnce(&mut ResponseSettings)) -> Self {
         change(Arc::make_mut(&mut self.responses));
         self
     }

@@ -14,11 +14,10 @@ use crate::gate::Gate;
 use crate::guard::GuardLayer;
 use crate::response::method_not_allowed;
 
-/// An axum router in which route, requirement and handler are declared together, once.
+/// An axum router in which each route is declared together with its requirement and its handler.
 ///
-/// Only what is declared is open. A path that is not declared is answered with 401 without good
-/// credentials, and with 403 with them. Another method of a declared path is answered with 405 and `Allow`
-/// (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+/// Only declared routes are open. A request to another path gets 401 without valid credentials, and 403
+/// with them. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
 ///
 /// ```
 /// use axum::body::Body;
@@ -53,14 +52,14 @@ use crate::response::method_not_allowed;
 pub struct GuardedRouter<S = ()> {
     gate: Gate,
     routes: Vec<Route<S>>,
-    /// Whether the last call declared the last route, so that a cost can follow.
-    takes_cost: bool,
+    /// Whether the last call declared a route, so that `with_cost` may follow.
+    accepts_cost: bool,
 }
 
 struct Route<S> {
     method: Method,
     path: String,
-    /// None: the route is public.
+    /// `None` for a public route.
     guard: Option<GuardLayer>,
     handler: MethodRouter<S>,
 }
@@ -71,7 +70,7 @@ where
 {
     /// A router without routes, which refuses every request.
     pub const fn new(gate: Gate) -> Self {
-        Self { gate, routes: Vec::new(), takes_cost: false }
+        Self { gate, routes: Vec::new(), accepts_cost: false }
     }
 
     /// Declares a route that is open to every request. Its credentials are not read.
@@ -88,7 +87,7 @@ where
         self.declare(Route {
             path: path.to_owned(),
             guard: None,
-            handler: only(&method, handler),
+            handler: single_method(&method, handler),
             method,
         })
     }
@@ -97,7 +96,7 @@ where
     ///
     /// # Panics
     ///
-    /// As [`public`](Self::public).
+    /// In the same cases as [`public`](Self::public).
     pub fn require<H, T>(
         self,
         method: Method,
@@ -113,12 +112,13 @@ where
         self.declare(Route {
             path: path.to_owned(),
             guard,
-            handler: only(&method, handler),
+            handler: single_method(&method, handler),
             method,
         })
     }
 
-    /// Charges this many permits for each request to the route declared last. Default: one.
+    /// Charges this many permits for each request to the route declared last. Default: one. A cost above
+    /// the burst or the daily quota of a partner is reduced to the smaller of the two.
     ///
     /// ```
     /// # use dualkey_scope::{Catalogue, Requirement};
@@ -140,10 +140,10 @@ where
     ///
     /// # Panics
     ///
-    /// Unless the call before was [`require`](Self::require): a public route is not charged, and routes
-    /// that were merged or nested have their costs.
+    /// If the previous call was not [`require`](Self::require). A public route is not charged, and merged
+    /// or nested routes keep their costs.
     pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
-        let last = self.routes.last_mut().filter(|_| self.takes_cost);
+        let last = self.routes.last_mut().filter(|_| self.accepts_cost);
         let guard = last.and_then(|route| route.guard.as_mut());
         let guard = guard.expect("a cost follows the declaration of a route with a requirement");
         *guard = guard.clone().with_cost(permits);
@@ -174,29 +174,32 @@ where
     /// If both declare the same route.
     pub fn merge(self, other: Self) -> Self {
         let merged = other.routes.into_iter().fold(self, Self::declare);
-        Self { takes_cost: false, ..merged }
+        Self { accepts_cost: false, ..merged }
     }
 
     /// Adds the routes of another router below this prefix, with their requirements, their costs and
-    /// their gate. Handlers see the whole path: the prefix is not removed from the URI, as
-    /// [`Router::nest`] does.
+    /// their gate. The prefix stays in the URI that handlers get; [`Router::nest`] removes it.
     ///
     /// # Panics
     ///
-    /// If the prefix does not begin with a slash or is nothing else, or if a route is declared twice.
+    /// If the prefix does not begin with a slash or is only a slash, or if a route is declared twice.
     pub fn nest(self, prefix: &str, other: Self) -> Self {
         assert!(prefix.starts_with('/') && prefix.len() > 1, "{prefix:?} is no prefix of a path");
-        let below = |route: Route<S>| Route { path: nested(prefix, &route.path), ..route };
-        let routes = other.routes.into_iter().map(below).collect();
+        let with_prefix =
+            |route: Route<S>| Route { path: join_paths(prefix, &route.path), ..route };
+        let routes = other.routes.into_iter().map(with_prefix).collect();
         self.merge(Self { routes, ..other })
     }
 
-    /// The router, whose fallback is closed. A program that answers 404 to undeclared paths replaces it
-    /// with [`Router::fallback`]. Routes that are added to the router afterwards are not guarded.
+    /// Builds the router. Its fallback refuses every request; a program that answers 404 to undeclared
+    /// paths replaces it with [`Router::fallback`].
+    ///
+    /// Routes that are added to the finished router are not guarded. If such a handler extracts a
+    /// [`Grant`](crate::Grant), it answers 500 and logs an error. Otherwise it serves every request.
     ///
     /// # Panics
     ///
-    /// If axum does not accept a path, or two paths that match the same requests.
+    /// If axum does not accept a path, or if two paths match the same requests.
     pub fn into_router(self) -> Router<S> {
         let mut paths: BTreeMap<String, Vec<Route<S>>> = BTreeMap::new();
         for route in self.routes {
@@ -212,14 +215,14 @@ where
     fn declare(mut self, route: Route<S>) -> Self {
         let Route { method, path, .. } = &route;
         assert!(path.starts_with('/'), "the path {path:?} does not begin with a slash");
-        let is_new = self.routes.iter().all(|it| (&it.method, &it.path) != (method, path));
+        let is_new = self.routes.iter().all(|known| (&known.method, &known.path) != (method, path));
         assert!(is_new, "{method} {path} is declared twice");
         self.routes.push(route);
-        Self { takes_cost: true, ..self }
+        Self { accepts_cost: true, ..self }
     }
 }
 
-fn only<H, T, S>(method: &Method, handler: H) -> MethodRouter<S>
+fn single_method<H, T, S>(method: &Method, handler: H) -> MethodRouter<S>
 where
     H: Handler<T, S>,
     T: 'static,
@@ -246,7 +249,7 @@ where
 }
 
 /// The path of a nested route, joined as axum's [`Router::nest`] does.
-fn nested(prefix: &str, path: &str) -> String {
+fn join_paths(prefix: &str, path: &str) -> String {
     match (prefix.strip_suffix('/'), path) {
         (Some(prefix), _) => format!("{prefix}{path}"),
         (None, "/") => prefix.to_owned(),

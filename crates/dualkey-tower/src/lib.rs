@@ -1,5 +1,5 @@
-//! Dualkey as a [`tower`] layer. A request passes with a [`Grant`] in its extensions, or is answered with
-//! a refusal that tells the caller what to do.
+//! Dualkey as a [`tower`] layer. The layer passes a request on with a [`Grant`] in its extensions, or
+//! responds with a refusal that names the cause and the remedy.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -32,22 +32,24 @@
 //!
 //! | service | guard |
 //! | --- | --- |
-//! | one tower service, or all routes of a router | [`Gate::require`], a [`GuardLayer`] |
+//! | one tower service, or all routes of a router | the [`GuardLayer`] of [`Gate::require`] |
 #![cfg_attr(feature = "axum", doc = "| axum, with a requirement per route | [`GuardedRouter`] |")]
 #![cfg_attr(
     not(feature = "axum"),
     doc = "| axum, with a requirement per route | `GuardedRouter`, with the feature `axum` |"
 )]
 //! | gRPC, or another service whose paths are its routes | [`RouteTable`] |
-//! | a framework that is not built on tower | [`Gate::refusal_response`] and its neighbours |
+//! | a framework that is not built on tower | [`Gate::refusal_response`], [`Gate::insert_rate_limit_fields`] and [`Gate::redact_credentials`] |
 //!
-//! # What a refusal holds
+//! # The content of a refusal
 //!
-//! Problem details (RFC 9457) with the denial's [code](Denial::code), `WWW-Authenticate` where
-//! credentials are at fault, `Retry-After` where waiting helps, and `Cache-Control: no-store`. The
-//! [`Denial`] is in the response's extensions, where an outer layer can log or count it. A
-//! [`MapRefusal`] can replace the whole response. The `RateLimit` fields are on every response to a
-//! request that was charged, whether it was refused or served.
+//! A refusal has problem details (RFC 9457) with the denial's [code](Denial::code), and
+//! `Cache-Control: no-store`. It has `WWW-Authenticate` if the credentials are missing, invalid or
+//! insufficient, and `Retry-After` if the same request can succeed later. Its extensions contain the
+//! [`Denial`], which an outer layer can log or count. A [`MapRefusal`] can replace the whole response.
+//!
+//! Every response to a request that was charged has the `RateLimit` fields, whether the request was
+//! served or refused.
 //!
 //! [`tower`]: https://docs.rs/tower
 

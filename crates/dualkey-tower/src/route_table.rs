@@ -11,12 +11,12 @@ use crate::gate::Gate;
 use crate::guard::{GuardBody, GuardFuture, GuardRule};
 use crate::response::method_not_allowed;
 
-/// The requirement of each route, as a layer over a service whose paths are its routes, such as a gRPC
-/// server. For axum, `GuardedRouter` declares routes and requirements together.
+/// A requirement for each route, as a layer over a service whose routes are exact paths, such as a gRPC
+/// server. For axum, see `GuardedRouter`, which declares routes and requirements together.
 ///
-/// A route that is not declared is closed: without good credentials it is answered with 401, and with
-/// them with 403, as if the token lacked a scope. Another method of a declared path is answered with 405
-/// and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+/// A request is looked up by the path of its URI, byte for byte, without the query. A path that is not
+/// declared is closed: a request to it gets 401 without valid credentials and 403 with them, as if the
+/// token lacked a scope. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
 ///
 /// ```
 /// # use bytes::Bytes;
@@ -43,8 +43,8 @@ use crate::response::method_not_allowed;
 /// });
 /// let post = |path| Request::post(path).body(Full::default());
 /// let server = table.layer(server);
-/// let open = server.clone().oneshot(post("/grpc.health.v1.Health/Check")?).await?;
-/// assert_eq!(open.status(), 200);
+/// let public = server.clone().oneshot(post("/grpc.health.v1.Health/Check")?).await?;
+/// assert_eq!(public.status(), 200);
 /// let guarded = server.clone().oneshot(post("/example.Guests/List")?).await?;
 /// assert_eq!(guarded.status(), 401);
 /// let undeclared = server.oneshot(post("/example.Guests/Forget")?).await?;
@@ -55,8 +55,8 @@ use crate::response::method_not_allowed;
 #[derive(Clone, Debug)]
 pub struct RouteTable {
     closed: GuardRule,
+    /// The declared methods of each path.
     routes: Arc<HashMap<String, Vec<(Method, Access)>>>,
-    path_source: PathSource,
 }
 
 #[derive(Clone, Debug)]
@@ -65,54 +65,15 @@ enum Access {
     Guarded(GuardRule),
 }
 
-/// Where the path that is looked up comes from.
-#[derive(Clone, Copy, Debug)]
-enum PathSource {
-    Uri,
-    #[cfg(feature = "axum")]
-    MatchedPath,
-}
-
 impl RouteTable {
-    /// A table in which every route is closed. A request is looked up by the path of its URI, byte for
-    /// byte.
+    /// A table without routes, which refuses every request.
     #[must_use]
     pub fn new(gate: Gate) -> Self {
         let closed = GuardRule::new(gate, Requirement::DENY_ALL);
-        Self { closed, routes: Arc::default(), path_source: PathSource::Uri }
+        Self { closed, routes: Arc::default() }
     }
 
-    /// A table for the routes of an axum router that exists already, applied with
-    /// [`Router::route_layer`](axum::Router::route_layer). A request is looked up by its
-    /// [`MatchedPath`](axum::extract::MatchedPath), such as `/guests/{id}`; a request without one is
-    /// refused.
-    ///
-    /// ```
-    /// use axum::{Router, routing::get};
-    /// # use dualkey_scope::Catalogue;
-    /// # use dualkey_store::Registry;
-    /// # use dualkey_token::Prefix;
-    /// use dualkey_tower::{Gate, Grant, RouteTable, Verifier};
-    /// use http::Method;
-    ///
-    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
-    /// # let guests_read = catalogue.require_all(["guests:read"])?;
-    /// # let gate = Gate::new(Verifier::new(Registry::in_memory(catalogue, Prefix::new("gw"))));
-    /// let table = RouteTable::for_matched_paths(gate)
-    ///     .require(Method::GET, "/guests/{id}", guests_read);
-    /// let app: Router = Router::new()
-    ///     .route("/guests/{id}", get(async |grant: Grant| grant.organization.to_string()))
-    ///     .route("/forgotten", get(async || "not declared, so always refused"))
-    ///     .route_layer(table);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[cfg(feature = "axum")]
-    #[must_use]
-    pub fn for_matched_paths(gate: Gate) -> Self {
-        Self { path_source: PathSource::MatchedPath, ..Self::new(gate) }
-    }
-
-    /// Opens a route to every request. Its credentials are not read.
+    /// Declares a route that is open to every request. Its credentials are not read.
     ///
     /// # Panics
     ///
@@ -122,7 +83,7 @@ impl RouteTable {
         self.declare(method, path, Access::Public)
     }
 
-    /// Opens a route to requests that meet this requirement.
+    /// Declares a route that is open to requests that meet this requirement.
     ///
     /// # Panics
     ///
@@ -135,44 +96,32 @@ impl RouteTable {
 
     fn declare(mut self, method: Method, path: &str, access: Access) -> Self {
         let routes = Arc::make_mut(&mut self.routes).entry(path.to_owned()).or_default();
-        assert!(routes.iter().all(|(of, _)| *of != method), "{method} {path} is declared twice");
+        assert!(
+            routes.iter().all(|(known, _)| *known != method),
+            "{method} {path} is declared twice"
+        );
         routes.push((method, access));
         self
     }
 
-    /// The routes of the request's path.
-    fn routes<B>(&self, request: &Request<B>) -> Option<&[(Method, Access)]> {
-        match self.path_source {
-            PathSource::Uri => {
-                let routes = self.routes.get(request.uri().path());
-                if routes.is_none() {
-                    tracing::debug!(path = request.uri().path(), "no such route is declared");
-                }
-                routes.map(Vec::as_slice)
-            }
-            #[cfg(feature = "axum")]
-            PathSource::MatchedPath => {
-                let path = request.extensions().get();
-                let path = path.map_or("", axum::extract::MatchedPath::as_str);
-                let routes = self.routes.get(path);
-                if routes.is_none() {
-                    // The router has this route, so the program forgot to declare it.
-                    tracing::warn!(path, "refused: no requirement is declared for this route");
-                }
-                routes.map(Vec::as_slice)
-            }
+    /// The declared methods of a path.
+    fn methods(&self, path: &str) -> Option<&[(Method, Access)]> {
+        let methods = self.routes.get(path);
+        if methods.is_none() {
+            tracing::debug!(path, "the path is not declared");
         }
+        methods.map(Vec::as_slice)
     }
 }
 
 /// The access to this method, if it is declared.
-fn access<'a>(routes: &'a [(Method, Access)], method: &Method) -> Option<&'a Access> {
-    let of = |method| routes.iter().find(|(of, _)| of == method);
-    let route = match *method {
-        Method::HEAD => of(&Method::HEAD).or_else(|| of(&Method::GET)),
-        ref method => of(method),
+fn access<'a>(methods: &'a [(Method, Access)], method: &Method) -> Option<&'a Access> {
+    let find = |method| methods.iter().find(|(declared, _)| declared == method);
+    let declared = match *method {
+        Method::HEAD => find(&Method::HEAD).or_else(|| find(&Method::GET)),
+        ref method => find(method),
     };
-    route.map(|(_, access)| access)
+    declared.map(|(_, access)| access)
 }
 
 impl<S> Layer<S> for RouteTable {
@@ -205,15 +154,15 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Self { inner, table } = self;
-        let Some(routes) = table.routes(&request) else {
+        let Some(methods) = table.methods(request.uri().path()) else {
             return GuardFuture::guarded(inner, &table.closed, request);
         };
-        match access(routes, request.method()) {
+        match access(methods, request.method()) {
             Some(Access::Public) => GuardFuture::public(inner, request),
             Some(Access::Guarded(rule)) => GuardFuture::guarded(inner, rule, request),
             None => {
-                let methods = routes.iter().map(|(method, _)| method);
-                GuardFuture::refused(method_not_allowed(methods))
+                let declared = methods.iter().map(|(method, _)| method);
+                GuardFuture::refused(method_not_allowed(declared))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The `RateLimit` fields, byte for byte, and that a caller who follows them passes.
+//! The bytes of the `RateLimit` fields. A caller that obeys them passes.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
@@ -33,7 +33,7 @@ fn assert_fields(answer: &Response<Bytes>, policy: &str, limit: &str) {
 }
 
 #[test]
-fn the_first_request_at_noon_under_the_documented_limits() {
+fn the_first_request_at_noon_gets_the_documented_fields() {
     assert_fields(
         &Fixture::new().pass(1),
         r#""burst";q=10;w=2, "daily";q=10000;w=86400"#,
@@ -42,7 +42,7 @@ fn the_first_request_at_noon_under_the_documented_limits() {
 }
 
 #[test]
-fn where_no_daily_quota_is_set_its_items_are_absent() {
+fn a_policy_without_a_daily_quota_has_no_daily_items() {
     let fixture = Fixture::with_policy(without_daily(per_second(5), 10));
     assert_fields(&fixture.pass(1), r#""burst";q=10;w=2"#, r#""burst";r=9;t=2"#);
 }
@@ -81,20 +81,20 @@ fn the_window_of_an_empty_bucket_ends_with_the_next_permit() {
     let fixture = Fixture::with_policy(without_daily(Rate::per_hour(number(1)), 3));
     assert_fields(&fixture.pass(3), r#""burst";q=3;w=10800"#, r#""burst";r=0;t=3600"#);
     fixture.clock.advance(Duration::from_millis(1_000_500));
-    let refusal = fixture.ask(fixture.request());
+    let refusal = fixture.send(fixture.request());
     assert_fields(&refusal, r#""burst";q=3;w=10800"#, r#""burst";r=0;t=2600"#);
     assert_eq!(field(&refusal, "retry-after"), Some("2600"));
 }
 
-/// At 7 a minute, a permit takes 8,571,428,571 nanoseconds and three sevenths. When 8 seconds and three
-/// sevenths of a nanosecond remain, 8 seconds are too few.
+/// At 7 permits per minute, a permit takes 8,571,428,571 nanoseconds and three sevenths. If 8 seconds and
+/// three sevenths of a nanosecond remain, a window of 8 seconds is too short.
 #[test]
 fn a_fraction_of_a_nanosecond_rounds_the_window_up() {
     let fixture = Fixture::with_policy(without_daily(Rate::per_minute(number(7)), 2));
     fixture.pass(1);
     fixture.clock.advance(Duration::from_nanos(571_428_571));
     assert_fields(&fixture.pass(1), r#""burst";q=2;w=18"#, r#""burst";r=0;t=9"#);
-    assert_eq!(field(&fixture.ask(fixture.request()), "retry-after"), Some("9"));
+    assert_eq!(field(&fixture.send(fixture.request()), "retry-after"), Some("9"));
 }
 
 #[test]
@@ -103,14 +103,14 @@ fn the_window_of_an_exhausted_day_ends_with_the_day() {
     let policy = r#""burst";q=10;w=2, "daily";q=3;w=86400"#;
     assert_fields(&fixture.pass(3), policy, r#""burst";r=7;t=2, "daily";r=0;t=43200"#);
     fixture.clock.advance(Duration::from_millis(100_500));
-    let refusal = fixture.ask(fixture.request());
+    let refusal = fixture.send(fixture.request());
     assert_eq!(refusal.status(), 429);
     assert_fields(&refusal, policy, r#""burst";r=10;t=2, "daily";r=0;t=43100"#);
     assert_eq!(field(&refusal, "retry-after"), Some("43100"));
 }
 
 #[test]
-fn the_daily_rest_is_cut_to_what_bucket_and_rate_allow() {
+fn daily_permits_are_limited_by_bucket_and_rate() {
     let fixture = Fixture::new();
     fixture.clock.set(NOON.saturating_add(Duration::from_millis(43_199_500)));
     // 9 permits in the bucket, and 2 that arrive in half a second.
@@ -128,7 +128,7 @@ fn the_daily_rest_is_cut_to_what_bucket_and_rate_allow() {
 }
 
 #[test]
-fn a_rate_too_slow_for_the_quota_cuts_the_daily_rest() {
+fn daily_permits_are_limited_by_a_slow_rate() {
     let fixture = Fixture::with_policy(daily(Rate::per_hour(number(1)), 1, 100));
     fixture.clock.advance(Duration::from_secs(1_200));
     // The bucket is empty: the next permit arrives at 13:20, the last at 23:20.
@@ -137,14 +137,14 @@ fn a_rate_too_slow_for_the_quota_cuts_the_daily_rest() {
 }
 
 #[test]
-fn a_partial_permit_counts_for_the_daily_rest() {
+fn a_partial_permit_counts_among_the_daily_permits() {
     let fixture = Fixture::with_policy(daily(Rate::per_hour(number(1)), 1, 100));
     fixture.clock.advance(Duration::from_secs(1_200));
     fixture.pass(1);
     fixture.clock.advance(Duration::from_secs(3_000));
     // It is 13:10: the next permit arrives at 13:20, the last at 23:20.
     let policy = r#""burst";q=1;w=3600, "daily";q=100;w=86400"#;
-    let refusal = fixture.ask(fixture.request());
+    let refusal = fixture.send(fixture.request());
     assert_fields(&refusal, policy, r#""burst";r=0;t=600, "daily";r=11;t=39000"#);
 }
 
@@ -184,7 +184,7 @@ fn more_policies_than_the_cache_holds_get_their_own_fields() {
             assert_eq!(rate_limit(&draft_11)[0], Some(&*policy));
             fixture.clock.advance(Duration::from_secs(1));
             let gate = fixture.gate.clone().with_rate_limit_fields(RateLimitFields::Draft7);
-            let draft_7 = ask(&gate.require(fixture.reads()), fixture.request());
+            let draft_7 = send_to(&gate.require(fixture.reads()), fixture.request());
             assert_eq!(rate_limit(&draft_7)[0], Some(&*format!("{burst};w={window}")));
             fixture.clock.advance(Duration::from_secs(1));
         }
@@ -196,7 +196,7 @@ fn the_fields_can_be_turned_off() {
     let mut fixture = Fixture::new();
     fixture.gate = fixture.gate.with_rate_limit_fields(RateLimitFields::Off);
     assert_eq!(rate_limit(&fixture.pass(10)), [None, None]);
-    let refusal = fixture.ask(fixture.request());
+    let refusal = fixture.send(fixture.request());
     assert_eq!(rate_limit(&refusal), [None, None]);
     assert_eq!(field(&refusal, "retry-after"), Some("1"));
 }
@@ -205,7 +205,7 @@ fn the_fields_can_be_turned_off() {
 fn a_403_carries_the_fields_because_it_was_charged() {
     let fixture = Fixture::new();
     let guests = fixture.registry.catalogue().require_all(["guests:read"]).unwrap();
-    let answer = ask(&fixture.gate.require(guests), fixture.request());
+    let answer = send_to(&fixture.gate.require(guests), fixture.request());
     assert_eq!(answer.status(), 403);
     assert_fields(
         &answer,
@@ -227,12 +227,12 @@ fn refusals_before_the_charge_carry_no_fields_and_are_free() {
     requests[5].headers_mut().insert("authorization", token);
     requests[6].headers_mut().insert("authorization", HeaderValue::from_static("Bearer a"));
     for request in requests {
-        let answer = fixture.ask(request);
+        let answer = fixture.send(request);
         assert!([400, 401].contains(&answer.status().as_u16()));
         assert_eq!(rate_limit(&answer), [None, None]);
     }
     fixture.guess(6);
-    let exhausted = fixture.ask(fixture.request());
+    let exhausted = fixture.send(fixture.request());
     assert_eq!(outcome(&exhausted), "attempts_exceeded");
     assert_eq!(rate_limit(&exhausted), [None, None]);
     fixture.clock.advance(Duration::from_secs(1));
@@ -293,7 +293,7 @@ fn policies() -> impl Strategy<Value = LimitPolicy> {
 #[derive(Clone, Copy, Debug)]
 enum Pause {
     Nanos(u64),
-    /// The time of a permit less some whole seconds, give or take a nanosecond: where rounding decides.
+    /// The time of a permit minus some whole seconds, plus or minus a nanosecond, which tests rounding.
     Permit {
         seconds: u64,
         nanos: i64,
@@ -336,7 +336,7 @@ fn fixture_after(policy: LimitPolicy, start: u64, pauses: &[Pause]) -> Fixture {
     let fixture = Fixture::with_policy(policy);
     fixture.clock.set(NOON.saturating_add(Duration::from_nanos(start)));
     for pause in pauses {
-        fixture.ask(fixture.request());
+        fixture.send(fixture.request());
         fixture.clock.advance(pause.time(&policy));
     }
     fixture
@@ -354,9 +354,9 @@ proptest! {
         pauses in vec(pauses(), 0..12),
     ) {
         let fixture = fixture_after(policy, start, &pauses);
-        let answer = fixture.ask(fixture.request());
+        let answer = fixture.send(fixture.request());
         fixture.clock.advance(Duration::from_secs(wait_until_refilled(&answer)));
-        prop_assert_eq!(fixture.ask(fixture.request()).status(), 200, "{:?}", rate_limit(&answer));
+        prop_assert_eq!(fixture.send(fixture.request()).status(), 200, "{:?}", rate_limit(&answer));
     }
 
     #[test]
@@ -366,13 +366,13 @@ proptest! {
         pauses in vec(pauses(), 0..12),
     ) {
         let fixture = fixture_after(policy, start, &pauses);
-        let refusal = (0..20).map(|_| fixture.ask(fixture.request())).find(|it| it.status() == 429);
+        let refusal = (0..20).map(|_| fixture.send(fixture.request())).find(|it| it.status() == 429);
         let wait = retry_after(&refusal.unwrap()).unwrap();
         prop_assert!(wait >= 1);
         fixture.clock.advance(Duration::from_secs(wait - 1));
-        prop_assert_eq!(fixture.ask(fixture.request()).status(), 429);
+        prop_assert_eq!(fixture.send(fixture.request()).status(), 429);
         fixture.clock.advance(Duration::from_secs(1));
-        prop_assert_eq!(fixture.ask(fixture.request()).status(), 200);
+        prop_assert_eq!(fixture.send(fixture.request()).status(), 200);
     }
 
     #[test]
@@ -382,12 +382,12 @@ proptest! {
         pauses in vec(pauses(), 0..12),
     ) {
         let fixture = fixture_after(policy, start, &pauses);
-        let answer = fixture.ask(fixture.request());
+        let answer = fixture.send(fixture.request());
         let (burst, _) = remaining(&answer, "burst").unwrap();
         let (today, _) = remaining(&answer, "daily").unwrap_or((u64::MAX, 0));
         for _ in 0..burst.min(today) {
-            prop_assert_eq!(fixture.ask(fixture.request()).status(), 200);
+            prop_assert_eq!(fixture.send(fixture.request()).status(), 200);
         }
-        prop_assert_eq!(fixture.ask(fixture.request()).status(), 429);
+        prop_assert_eq!(fixture.send(fixture.request()).status(), 429);
     }
 }

@@ -1,4 +1,5 @@
-//! `GuardedRouter`: what is declared is open as declared, and everything else is closed.
+//! `GuardedRouter`: a declared route is open to the requests that meet its requirement, and all other paths
+//! are closed.
 #![cfg(feature = "axum")]
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
@@ -6,9 +7,11 @@ mod support;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Path, State};
+use axum::routing::delete;
 use bytes::Bytes;
 use dualkey_scope::Requirement;
 use dualkey_tower::{Grant, GuardedRouter};
+use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, Uri};
 use pollster::block_on;
 use support::*;
@@ -73,7 +76,12 @@ fn a_public_route_reads_no_credentials() {
     let fixture = Fixture::new();
     let app = declared(&fixture).into_router();
     let lookups = fixture.lookups();
-    for request in [bare(Method::GET, "/healthz"), good(&fixture, Method::GET, "/healthz")] {
+    let mut repeated = bare(Method::GET, "/healthz");
+    repeated.headers_mut().append(AUTHORIZATION, "Bearer a, b".parse().unwrap());
+    repeated.headers_mut().append(AUTHORIZATION, "Bearer".parse().unwrap());
+    for request in
+        [bare(Method::GET, "/healthz"), good(&fixture, Method::GET, "/healthz"), repeated]
+    {
         let response = send(&app, request);
         assert_eq!(result(&response), (200, "healthy".to_owned()));
         assert_eq!(rate_limit(&response), [None, None]);
@@ -88,7 +96,8 @@ fn a_required_route_serves_requests_that_meet_its_requirement() {
     let response = send(&app, good(&fixture, Method::GET, "/guests/7"));
     assert_eq!(result(&response), (200, "guest 7 of acme".to_owned()));
     assert!(rate_limit(&response)[1].unwrap().starts_with(r#""burst";r=9;"#));
-    assert_eq!(send(&app, bare(Method::GET, "/guests/7")).status(), 401);
+    let anonymous = send(&app, bare(Method::GET, "/guests/7"));
+    assert_eq!(result(&anonymous), (401, "api_key_missing".to_owned()));
 
     let response = send(&app, without_scope(&fixture, "/guests/7"));
     assert_eq!(result(&response), (403, "scope_insufficient".to_owned()));
@@ -110,12 +119,12 @@ fn a_cost_belongs_to_the_route_declared_last() {
     let fixture = Fixture::new();
     let app = GuardedRouter::new(fixture.gate.clone())
         .require(Method::GET, "/cheap", fixture.reads(), async || "cheap")
-        .require(Method::GET, "/dear", fixture.reads(), async || "dear")
+        .require(Method::GET, "/costly", fixture.reads(), async || "costly")
         .with_cost(number(4))
-        .require(Method::POST, "/dear", fixture.reads(), async || "cheap too")
+        .require(Method::POST, "/costly", fixture.reads(), async || "cheap too")
         .into_router();
     for (method, path, burst) in
-        [(Method::GET, "/dear", 6), (Method::GET, "/cheap", 5), (Method::POST, "/dear", 4)]
+        [(Method::GET, "/costly", 6), (Method::GET, "/cheap", 5), (Method::POST, "/costly", 4)]
     {
         let response = send(&app, good(&fixture, method, path));
         assert_eq!(response.status(), 200);
@@ -150,6 +159,27 @@ fn a_path_that_is_not_declared_is_closed() {
     assert_closed(&fixture, &app, Method::POST, "/forgotten");
 }
 
+/// A scope has at least one character (RFC 6749 §3.3), so a closed path names none.
+#[test]
+fn the_challenge_of_a_closed_path_names_no_scope() {
+    let fixture = Fixture::new();
+    let app = declared(&fixture).into_router();
+    let response = send(&app, good(&fixture, Method::GET, "/forgotten"));
+    let challenge = r#"Bearer realm="api", error="insufficient_scope""#;
+    assert_eq!(field(&response, "www-authenticate"), Some(challenge));
+}
+
+#[test]
+fn the_log_of_a_closed_path_contains_no_personal_data() {
+    let fixture = Fixture::new();
+    let app = declared(&fixture).into_router();
+    let (log, _guard) = Log::start();
+    send(&app, good(&fixture, Method::GET, "/forgotten/personal-data?of=ada"));
+    let text = log.text();
+    assert!(text.contains("refused"), "{text}");
+    assert!(!text.contains("personal-data") && !text.contains("ada"), "{text}");
+}
+
 #[test]
 fn a_router_without_routes_closes_everything() {
     let fixture = Fixture::new();
@@ -182,6 +212,18 @@ fn another_method_of_a_declared_path_gets_405_and_allow() {
 }
 
 #[test]
+fn a_path_without_get_refuses_head() {
+    let fixture = Fixture::new();
+    let app: Router = GuardedRouter::new(fixture.gate.clone())
+        .public(Method::PUT, "/guests", async || "put")
+        .into_router();
+    assert_eq!(send(&app, bare(Method::PUT, "/guests")).status(), 200);
+    for method in [Method::GET, Method::HEAD, Method::POST, Method::TRACE] {
+        assert_allows(&send(&app, good(&fixture, method, "/guests")), "PUT");
+    }
+}
+
+#[test]
 fn get_covers_head_unless_head_has_its_own_requirement() {
     let fixture = Fixture::new();
     let app = declared(&fixture).into_router();
@@ -208,6 +250,54 @@ fn head_does_not_open_get() {
         .into_router();
     assert_eq!(send(&app, bare(Method::HEAD, "/guests")).status(), 200);
     assert_allows(&send(&app, good(&fixture, Method::GET, "/guests")), "HEAD");
+}
+
+#[test]
+fn a_public_path_opens_no_path_with_a_parameter() {
+    let fixture = Fixture::new();
+    let app = declared(&fixture).public(Method::GET, "/guests/me", async || "public").into_router();
+    assert_eq!(outcome(&send(&app, bare(Method::GET, "/guests/me"))), "public");
+    for path in ["/guests/7", "/guests/{id}", "/guests/%7bid%7d", "/guests/m%65", "/guests/ME"] {
+        assert_eq!(result(&send(&app, bare(Method::GET, path))).1, "api_key_missing", "{path}");
+        assert_eq!(send(&app, without_scope(&fixture, path)).status(), 403, "{path}");
+    }
+}
+
+#[test]
+fn path_parameters_reach_the_handler_and_open_nothing() {
+    let fixture = Fixture::new();
+    let app = declared(&fixture).into_router();
+    for (path, id) in [("%2e%2e%2fhealthz", "../healthz"), ("caf%C3%A9", "caf\u{e9}"), ("a?b", "a")]
+    {
+        let path = format!("/guests/{path}");
+        let response = send(&app, good(&fixture, Method::GET, &path));
+        assert_eq!(outcome(&response), format!("guest {id} of acme"));
+        assert_eq!(send(&app, bare(Method::GET, &path)).status(), 401);
+    }
+}
+
+#[test]
+fn a_handler_added_without_a_guard_fails_and_is_logged() {
+    let fixture = Fixture::new();
+    let app = declared(&fixture).into_router().route("/late", delete(late));
+    let (log, _guard) = Log::start();
+    let response = send(&app, good(&fixture, Method::DELETE, "/late?access_token=secret"));
+    assert_eq!((response.status().as_u16(), &**response.body()), (500, &b""[..]));
+    let line = log.line("no Gate guards its route");
+    assert!(line.contains("ERROR") && line.contains("DELETE") && line.contains("/late"), "{line}");
+    let text = log.text();
+    assert!(!text.contains("secret") && !text.contains(fixture.secret()), "{text}");
+}
+
+/// A handler that needs a grant.
+async fn late(_: Grant) {}
+
+#[test]
+fn a_handler_on_a_public_route_gets_no_grant() {
+    let fixture = Fixture::new();
+    let router = GuardedRouter::new(fixture.gate.clone());
+    let app: Router = router.public(Method::DELETE, "/late", late).into_router();
+    assert_eq!(send(&app, good(&fixture, Method::DELETE, "/late")).status(), 500);
 }
 
 #[test]
@@ -318,11 +408,23 @@ fn nested_routers_keep_their_rules_below_the_prefix() {
     fixture.clock.advance(std::time::Duration::from_secs(2));
     assert_served_below("/v1", &fixture, &nest("/v1/"));
     let app = nest("/v1");
-    assert_closed(&fixture, &app, Method::GET, "/healthz");
+    for path in ["/healthz", "/guests/7"] {
+        assert_closed(&fixture, &app, Method::GET, path);
+    }
     let nested = GuardedRouter::new(fixture.gate.clone()).nest("/b", declared(&fixture));
     let app = GuardedRouter::new(fixture.gate.clone()).nest("/a", nested).into_router();
     fixture.clock.advance(std::time::Duration::from_secs(2));
     assert_served_below("/a/b", &fixture, &app);
+}
+
+#[test]
+fn routers_can_be_nested_below_a_parameter() {
+    let fixture = Fixture::new();
+    let nested = GuardedRouter::new(fixture.gate.clone()).nest("/c", declared(&fixture));
+    let app = GuardedRouter::new(fixture.gate.clone()).nest("/a/{b}", nested).into_router();
+    assert_eq!(outcome(&send(&app, bare(Method::GET, "/a/x/c/healthz"))), "healthy");
+    assert_eq!(send(&app, bare(Method::GET, "/a/x/c/guests/7")).status(), 401);
+    assert_closed(&fixture, &app, Method::GET, "/a/x/y/c/healthz");
 }
 
 #[test]
@@ -346,6 +448,10 @@ fn a_router_of_axum_can_nest_and_merge_it() {
     fixture.clock.advance(std::time::Duration::from_secs(2));
     let app = Router::new().merge(declared(&fixture).into_router());
     assert_served_below("", &fixture, &app);
+    fixture.clock.advance(std::time::Duration::from_secs(2));
+    let app = Router::new().nest_service("/v1", declared(&fixture).into_router());
+    assert_served_below("/v1", &fixture, &app);
+    assert_closed(&fixture, &app, Method::GET, "/v1/anything");
 }
 
 #[test]

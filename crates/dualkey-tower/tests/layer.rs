@@ -1,4 +1,4 @@
-//! The layer keeps the contract of tower services, and passes on what it does not change.
+//! The layer fulfils the contract of tower services, and changes nothing else in requests and responses.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
@@ -26,8 +26,8 @@ use pollster::block_on;
 use support::*;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
-/// A service that panics if it is called before it was ready. It is ready at the second poll; a clone
-/// has to be polled anew.
+/// A service that panics if it is called before it is ready. It is ready at the second poll. A clone must be
+/// polled again.
 #[derive(Debug, Default)]
 struct Strict {
     polled: u32,
@@ -298,7 +298,7 @@ fn errors_of_the_service_pass_through() {
     }
 }
 
-/// A service that is never ready.
+/// A service whose `poll_ready` fails.
 #[derive(Clone)]
 struct Down;
 
@@ -324,7 +324,7 @@ fn an_error_of_poll_ready_passes_through() {
 }
 
 #[test]
-fn a_service_need_not_be_send() {
+fn a_service_does_not_have_to_be_send() {
     for fixture in both_paths() {
         let hello = Rc::new("hello");
         let local = service_fn(move |_: Request<Body>| {
@@ -339,34 +339,37 @@ fn a_service_need_not_be_send() {
 #[test]
 fn routes_of_different_costs_draw_on_the_same_limits() {
     let fixture = Fixture::new();
-    let (cheap, dear) =
+    let (cheap, costly) =
         (fixture.gate.require(fixture.reads()), fixture.gate.require(fixture.reads()));
-    let dear = dear.with_cost(number(4));
+    let costly = costly.with_cost(number(4));
     let left = |answer: &Response<Bytes>| rate_limit(answer)[1].unwrap().to_owned();
     assert!(
-        left(&ask(&dear, fixture.request())).starts_with(r#""burst";r=6;t=2, "daily";r=9996;"#)
+        left(&send_to(&costly, fixture.request()))
+            .starts_with(r#""burst";r=6;t=2, "daily";r=9996;"#)
     );
     assert!(
-        left(&ask(&cheap, fixture.request())).starts_with(r#""burst";r=5;t=1, "daily";r=9995;"#)
+        left(&send_to(&cheap, fixture.request()))
+            .starts_with(r#""burst";r=5;t=1, "daily";r=9995;"#)
     );
     assert!(
-        left(&ask(&dear, fixture.request())).starts_with(r#""burst";r=1;t=1, "daily";r=9991;"#)
+        left(&send_to(&costly, fixture.request()))
+            .starts_with(r#""burst";r=1;t=1, "daily";r=9991;"#)
     );
-    // One permit is there. The 3 that are missing take 0.6 seconds.
-    let refusal = ask(&dear, fixture.request());
+    // One permit remains. The 3 missing permits take 0.6 seconds.
+    let refusal = send_to(&costly, fixture.request());
     assert_eq!((refusal.status().as_u16(), field(&refusal, "retry-after")), (429, Some("1")));
     assert!(left(&refusal).starts_with(r#""burst";r=1;"#));
     fixture.clock.advance(Duration::from_millis(599));
-    assert_eq!(ask(&dear, fixture.request()).status(), 429);
+    assert_eq!(send_to(&costly, fixture.request()).status(), 429);
     fixture.clock.advance(Duration::from_millis(1));
-    assert_eq!(ask(&dear, fixture.request()).status(), 200);
+    assert_eq!(send_to(&costly, fixture.request()).status(), 200);
 }
 
 #[test]
 fn a_403_costs_what_the_route_costs() {
     let fixture = Fixture::new();
     let guests = fixture.registry.catalogue().require_all(["guests:read"]).unwrap();
-    let answer = ask(&fixture.gate.require(guests).with_cost(number(4)), fixture.request());
+    let answer = send_to(&fixture.gate.require(guests).with_cost(number(4)), fixture.request());
     assert_eq!(answer.status(), 403);
     assert!(rate_limit(&answer)[1].unwrap().starts_with(r#""burst";r=6;"#));
 }
@@ -374,18 +377,18 @@ fn a_403_costs_what_the_route_costs() {
 #[test]
 fn a_route_that_costs_more_than_a_bucket_holds_takes_a_full_one() {
     let fixture = Fixture::with_policy(daily(Rate::per_second(number(5)), 10, 8));
-    let dear = fixture.gate.require(fixture.reads()).with_cost(number(1_000));
-    let answer = ask(&dear, fixture.request());
+    let costly = fixture.gate.require(fixture.reads()).with_cost(number(1_000));
+    let answer = send_to(&costly, fixture.request());
     assert_eq!(answer.status(), 200);
     assert_eq!(rate_limit(&answer)[1], Some(r#""burst";r=2;t=1, "daily";r=0;t=43200"#));
-    assert_eq!(outcome(&ask(&dear, fixture.request())), "quota_exceeded");
+    assert_eq!(outcome(&send_to(&costly, fixture.request())), "quota_exceeded");
 }
 
 #[test]
 fn a_store_outage_is_answered_with_503_until_it_ends() {
     let fixture = Fixture::new();
     let unavailable = |fixture: &Fixture| {
-        let answer = fixture.ask(fixture.request());
+        let answer = fixture.send(fixture.request());
         assert_eq!(outcome(&answer), "unavailable");
         assert_eq!((answer.status().as_u16(), field(&answer, "retry-after")), (503, Some("1")));
         assert_eq!(rate_limit(&answer), [None, None]);
@@ -406,13 +409,13 @@ fn a_store_outage_is_answered_with_503_until_it_ends() {
 }
 
 #[test]
-fn an_outage_uses_up_no_attempts() {
+fn an_outage_uses_no_attempts() {
     let fixture = Fixture::new();
     fixture.pass(1);
     fixture.store.set_fault(Fault::Error);
     for _ in 0..50 {
         let unknown = PlainToken::mint(&PREFIX);
-        let answer = fixture.ask(fixture.request_with(unknown.expose_secret()));
+        let answer = fixture.send(fixture.request_with(unknown.expose_secret()));
         assert_eq!(outcome(&answer), "unavailable");
     }
     fixture.store.set_fault(Fault::None);
@@ -420,7 +423,7 @@ fn an_outage_uses_up_no_attempts() {
 }
 
 #[test]
-fn callers_that_hang_up_use_up_no_attempts() {
+fn cancelled_requests_use_no_attempts() {
     let fixture = Fixture::new();
     fixture.pass(1);
     fixture.store.set_fault(Fault::Delay);

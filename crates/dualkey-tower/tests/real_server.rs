@@ -1,4 +1,4 @@
-//! The layer in an HTTP server, from bytes on a socket and back. Nothing on the way logs a secret.
+//! The layer in an HTTP server, tested with bytes on a socket. No log contains a secret.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
@@ -35,7 +35,7 @@ fn every_spelling_is_read_the_same_way_over_http_2() {
         let mut caller = server.http2().await;
         for spelling in spellings(server) {
             server.wait();
-            let answer = caller.ask(server.request(spelling.headers())).await;
+            let answer = caller.send(server.request(spelling.headers())).await;
             assert_eq!(outcome(&answer), spelling.outcome, "{}", spelling.shown());
         }
         let log = server.log.text();
@@ -47,7 +47,7 @@ fn every_spelling_is_read_the_same_way_over_http_2() {
 }
 
 #[test]
-fn every_foreign_byte_in_a_token_has_the_request_refused() {
+fn a_token_with_any_foreign_byte_is_refused() {
     serve(async |server| {
         let (start, end) = server.fixture.secret().split_at(20);
         for byte in 0..=u8::MAX {
@@ -89,7 +89,7 @@ fn malformed_field_lines_never_reach_the_gate() {
 }
 
 #[test]
-fn field_names_ignore_case_and_no_similar_name_counts() {
+fn field_names_ignore_case_and_similar_names_do_not_count() {
     serve(async |server| {
         let good = server.head("GET");
         let (key, token) = ("X-Api-Key", "Authorization");
@@ -138,7 +138,7 @@ fn unknown_revoked_and_expired_tokens_get_the_same_bytes() {
         let expired = fixture.issue("reservations:read", Some(expiry));
         let (mut http1, mut http2) = (server.http1().await, server.http2().await);
         for token in [&revoked, &expired] {
-            let answer = http1.ask(with_token(server, token.secret.expose_secret())).await;
+            let answer = http1.send(with_token(server, token.secret.expose_secret())).await;
             assert_eq!(outcome(&answer), "hello");
         }
         fixture.clock.advance(Duration::from_secs(1));
@@ -149,7 +149,7 @@ fn unknown_revoked_and_expired_tokens_get_the_same_bytes() {
         for token in [&unknown, &revoked.secret, &expired.secret] {
             server.keep_secret(token.expose_secret());
             let request = || with_token(server, token.expose_secret());
-            seen.push([http1.ask(request()).await, http2.ask(request()).await].map(undated));
+            seen.push([http1.send(request()).await, http2.send(request()).await].map(undated));
         }
         assert_eq!(seen[0], seen[1]);
         assert_eq!(seen[0], seen[2]);
@@ -239,25 +239,25 @@ fn only_requests_that_pass_get_100_continue() {
 }
 
 #[test]
-fn of_eleven_at_once_ten_pass_and_one_has_to_wait() {
+fn ten_of_eleven_concurrent_requests_pass() {
     serve(async |server| {
         let mut callers = Vec::new();
         for _ in 0..11 {
             callers.push(server.http1().await);
         }
-        let requests = callers.iter_mut().map(|caller| caller.ask(server.good_request()));
+        let requests = callers.iter_mut().map(|caller| caller.send(server.good_request()));
         assert_ten_of_eleven(&join_all(requests).await);
 
         server.wait();
         let caller = server.http2().await;
         let requests = (0..11).map(|_| {
             let (mut caller, request) = (caller.clone(), server.good_request());
-            async move { caller.ask(request).await }
+            async move { caller.send(request).await }
         });
         let answers = join_all(requests).await;
         let wait = assert_ten_of_eleven(&answers);
         server.fixture.clock.advance(Duration::from_secs(wait));
-        assert_eq!(caller.clone().ask(server.good_request()).await.status(), 200);
+        assert_eq!(caller.clone().send(server.good_request()).await.status(), 200);
     });
 }
 
@@ -274,11 +274,11 @@ fn assert_ten_of_eleven(answers: &[Response<Bytes>]) -> u64 {
 }
 
 #[test]
-fn a_thousand_bad_tokens_leave_the_quota_alone() {
+fn a_thousand_bad_tokens_do_not_use_the_quota() {
     serve(async |server| {
         let mut caller = server.http1().await;
         let left = |answer: &Response<Bytes>| rate_limit(answer)[1].unwrap().to_owned();
-        let first = caller.ask(server.good_request()).await;
+        let first = caller.send(server.good_request()).await;
         assert_eq!(left(&first), r#""burst";r=9;t=2, "daily";r=9999;t=43200"#);
         let mut refused_by_allowance = 0;
         for attempt in 0..1_000 {
@@ -288,7 +288,7 @@ fn a_thousand_bad_tokens_leave_the_quota_alone() {
             if attempt < 20 {
                 server.keep_secret(unknown);
             }
-            let answer = caller.ask(with_token(server, token)).await;
+            let answer = caller.send(with_token(server, token)).await;
             match &*outcome(&answer) {
                 "token_invalid" => {}
                 "attempts_exceeded" => refused_by_allowance += 1,
@@ -296,7 +296,7 @@ fn a_thousand_bad_tokens_leave_the_quota_alone() {
             }
         }
         assert!(refused_by_allowance >= 490, "{refused_by_allowance}");
-        let last = caller.ask(server.good_request()).await;
+        let last = caller.send(server.good_request()).await;
         assert_eq!(left(&last), r#""burst";r=8;t=2, "daily";r=9998;t=43200"#);
     });
 }
@@ -338,11 +338,11 @@ fn ten_thousand_pass_in_a_day_and_the_quota_resets_on_time() {
 fn a_misplaced_token_is_logged_by_its_id() {
     serve(async |server| {
         let mut caller = server.http1().await;
-        assert_eq!(caller.ask(server.good_request()).await.status(), 200);
+        assert_eq!(caller.send(server.good_request()).await.status(), 200);
         let mut request = server.good_request();
         let token = HeaderValue::from_str(server.fixture.secret()).unwrap();
         request.headers_mut().insert(API_KEY, token);
-        let answer = caller.ask(request).await;
+        let answer = caller.send(request).await;
         assert!(problem(&answer)["detail"].as_str().unwrap().contains("Authorization"));
         let line = server.log.line("in place of a partner key");
         let id = server.fixture.token.record.id.to_string();
@@ -357,10 +357,10 @@ fn an_outage_is_logged_without_credentials() {
         let mut caller = server.http2().await;
         let mut request = server.good_request();
         *request.method_mut() = Method::POST;
-        let answer = caller.ask(request).await;
+        let answer = caller.send(request).await;
         assert_eq!((answer.status().as_u16(), field(&answer, "retry-after")), (503, Some("1")));
         assert!(server.log.line("the store is down").contains("ERROR"));
         server.fixture.store.set_fault(Fault::None);
-        assert_eq!(caller.ask(server.good_request()).await.status(), 200);
+        assert_eq!(caller.send(server.good_request()).await.status(), 200);
     });
 }

@@ -1,4 +1,4 @@
-//! The table of refusals, row by row: status, fields and problem.
+//! The status, the fields and the problem of each refusal.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
@@ -27,7 +27,7 @@ const CODES: [&str; 10] = [
 ];
 
 /// A fixture, and a request that it refuses with this code.
-fn trouble(code: &str) -> (Fixture, Request<Body>) {
+fn refused_request(code: &str) -> (Fixture, Request<Body>) {
     let fixture = match code {
         "quota_exceeded" => Fixture::with_policy(daily(Rate::per_second(number(5)), 10, 3)),
         _ => Fixture::new(),
@@ -57,9 +57,9 @@ fn refused(code: &str) -> Response<Bytes> {
 }
 
 fn refused_by(code: &str, settings: impl FnOnce(Gate) -> Gate) -> Response<Bytes> {
-    let (mut fixture, request) = trouble(code);
+    let (mut fixture, request) = refused_request(code);
     fixture.gate = settings(fixture.gate);
-    fixture.ask(request)
+    fixture.send(request)
 }
 
 /// A row of the table, without its code.
@@ -100,21 +100,21 @@ fn assert_refused(code: &str, row: &Row) {
 const API_KEY_CHALLENGE: &str = r#"ApiKey realm="api", in="header", name="X-Api-Key""#;
 
 #[test]
-fn a_missing_api_key_is_asked_for() {
+fn a_missing_api_key_gets_a_challenge() {
     let challenge = Some(API_KEY_CHALLENGE);
     let row = Row { status: 401, challenge, retry_after: None, more: json!({}) };
     assert_refused("api_key_missing", &row);
 }
 
 #[test]
-fn an_unknown_api_key_is_asked_for_in_the_same_way() {
+fn an_unknown_api_key_gets_the_same_challenge() {
     let challenge = Some(API_KEY_CHALLENGE);
     let row = Row { status: 401, challenge, retry_after: None, more: json!({}) };
     assert_refused("api_key_invalid", &row);
 }
 
 #[test]
-fn a_missing_token_is_asked_for_without_an_error_code() {
+fn a_missing_token_gets_a_challenge_without_an_error_code() {
     let challenge = Some(r#"Bearer realm="api""#);
     let row = Row { status: 401, challenge, retry_after: None, more: json!({}) };
     assert_refused("token_missing", &row);
@@ -134,7 +134,7 @@ fn a_repeated_api_key_is_an_invalid_request_without_a_challenge() {
     repeat(&mut request, "x-api-key");
     let more = json!({ "field": "X-Api-Key" });
     let row = Row { status: 400, challenge: None, retry_after: None, more };
-    assert_row(&fixture.ask(request), "header_repeated", &row);
+    assert_row(&fixture.send(request), "header_repeated", &row);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn all_scopes_of_the_route_are_listed_and_no_others() {
     let fixture = Fixture::new();
     let names = ["reservations:write", "guests:read"];
     let requirement = fixture.registry.catalogue().require_all(names).unwrap();
-    let answer = ask(&fixture.gate.require(requirement), fixture.request());
+    let answer = send_to(&fixture.gate.require(requirement), fixture.request());
     assert_eq!(problem(&answer)["required"], json!(names));
     let challenge = field(&answer, "www-authenticate").unwrap();
     assert!(challenge.ends_with(r#", scope="reservations:write guests:read""#), "{challenge}");
@@ -190,7 +190,7 @@ fn a_store_that_does_not_answer_is_a_503() {
 }
 
 #[test]
-fn three_problems_byte_for_byte() {
+fn three_problems_match_byte_for_byte() {
     let base = |gate: Gate| gate.with_problem_type_base("https://example.com/problems");
     assert_eq!(
         refused("api_key_missing").body(),
@@ -207,7 +207,7 @@ fn three_problems_byte_for_byte() {
 }
 
 #[test]
-fn types_are_below_the_base_except_for_the_registered_one() {
+fn problem_types_have_the_base_except_the_registered_one() {
     for code in CODES {
         let base = |gate: Gate| gate.with_problem_type_base("/problems");
         let answer = refused_by(code, base);
@@ -220,11 +220,11 @@ fn types_are_below_the_base_except_for_the_registered_one() {
 }
 
 #[test]
-fn a_token_in_the_api_key_field_gets_the_right_field_named() {
+fn a_refusal_of_a_misplaced_token_names_the_right_field() {
     let fixture = Fixture::new();
     let mut request = fixture.request();
     set(&mut request, "x-api-key", fixture.secret());
-    let answer = fixture.ask(request);
+    let answer = fixture.send(request);
     let row =
         Row { status: 401, challenge: Some(API_KEY_CHALLENGE), retry_after: None, more: json!({}) };
     assert_row(&answer, "api_key_invalid", &row);
@@ -234,18 +234,18 @@ fn a_token_in_the_api_key_field_gets_the_right_field_named() {
 #[test]
 fn a_bad_api_key_is_answered_before_the_token_is_read() {
     for code in ["api_key_missing", "api_key_invalid"] {
-        let (fixture, mut request) = trouble(code);
+        let (fixture, mut request) = refused_request(code);
         repeat(&mut request, "authorization");
-        assert_eq!(outcome(&fixture.ask(request)), code);
+        assert_eq!(outcome(&fixture.send(request)), code);
     }
 }
 
 #[test]
 fn head_gets_the_fields_of_get_without_a_body() {
     for code in CODES {
-        let (fixture, mut request) = trouble(code);
+        let (fixture, mut request) = refused_request(code);
         *request.method_mut() = Method::HEAD;
-        let (head, get) = (fixture.ask(request), refused(code));
+        let (head, get) = (fixture.send(request), refused(code));
         assert_eq!(head.body(), "");
         assert_eq!(head.status(), get.status());
         assert_eq!(head.headers(), get.headers(), "{code}");
@@ -281,7 +281,7 @@ fn a_mapped_refusal_has_its_own_length_and_keeps_the_rest() {
 }
 
 #[test]
-fn grpc_gets_trailers_only() {
+fn refusals_for_grpc_have_trailers_only() {
     for code in CODES {
         let answer = refused_by(code, |gate| gate.with_refusal_mapper(GrpcRefusals));
         let status = match code {
@@ -315,7 +315,7 @@ fn configured_field_names_are_in_challenge_and_problem() {
         HeaderNames { api_key: "partner".parse().unwrap(), token: "x-token".parse().unwrap() };
     let verifier = Verifier::builder(fixture.registry.clone()).header_names(names).build();
     let layer = Gate::new(verifier).require(fixture.reads());
-    let answer = ask(&layer, fixture.request());
+    let answer = send_to(&layer, fixture.request());
     let challenge = r#"ApiKey realm="api", in="header", name="Partner""#;
     assert_eq!(field(&answer, "www-authenticate"), Some(challenge));
 
@@ -323,5 +323,5 @@ fn configured_field_names_are_in_challenge_and_problem() {
     set(&mut request, "partner", fixture.partner.api_key.as_str());
     set(&mut request, "x-token", &format!("Bearer {}", fixture.secret()));
     repeat(&mut request, "x-token");
-    assert_eq!(problem(&ask(&layer, request))["field"], "X-Token");
+    assert_eq!(problem(&send_to(&layer, request))["field"], "X-Token");
 }

@@ -1,10 +1,12 @@
-//! `RouteTable` over a service whose paths are its routes, as those of gRPC are.
+//! `RouteTable` over a service whose routes are exact paths, such as a gRPC server.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
 use std::convert::Infallible;
 
+use axum::Router;
+use axum::routing::{any, get};
 use bytes::Bytes;
 use dualkey_scope::Requirement;
 use dualkey_tower::{GrpcRefusals, RouteTable};
@@ -63,21 +65,158 @@ fn paths_that_are_not_declared_to_the_byte_are_closed() {
     let (slash, lower) = (format!("{HEALTH}/"), HEALTH.to_lowercase());
     for path in ["/", "/example.Guests/Forgotten", "/grpc.health.v1.Health/%43heck", &slash, &lower]
     {
-        let anonymous = send(&table, post(Request::default(), path));
-        assert_eq!((anonymous.status().as_u16(), &*outcome(&anonymous)), (401, "api_key_missing"));
-        let good = send(&table, post(fixture.request(), path));
-        assert_eq!((good.status().as_u16(), &*outcome(&good)), (403, "scope_insufficient"));
+        assert_closed(&fixture, |request| send(&table, request), path);
+    }
+}
+
+#[track_caller]
+fn assert_closed(fixture: &Fixture, send: impl Fn(Request<Body>) -> Response<Bytes>, path: &str) {
+    let anonymous = send(post(Request::default(), path));
+    assert_eq!((anonymous.status().as_u16(), &*outcome(&anonymous)), (401, "api_key_missing"));
+    let good = send(post(fixture.request(), path));
+    assert_eq!((good.status().as_u16(), &*outcome(&good)), (403, "scope_insufficient"));
+}
+
+#[test]
+fn a_table_without_routes_closes_everything() {
+    let fixture = Fixture::new();
+    let table = RouteTable::new(fixture.gate.clone());
+    for path in ["/", HEALTH, LIST] {
+        assert_closed(&fixture, |request| send(&table, request), path);
+    }
+}
+
+/// A scope has at least one character (RFC 6749 §3.3), so a closed path names none.
+#[test]
+fn the_challenge_of_a_closed_path_names_no_scope() {
+    let fixture = Fixture::new();
+    let response = send(&table(&fixture), post(fixture.request(), "/example.Guests/Forgotten"));
+    let challenge = r#"Bearer realm="api", error="insufficient_scope""#;
+    assert_eq!(field(&response, "www-authenticate"), Some(challenge));
+}
+
+#[test]
+fn the_log_names_a_closed_path_without_its_query() {
+    let fixture = Fixture::new();
+    let (log, _guard) = Log::start();
+    send(&table(&fixture), post(fixture.request(), "/example.Guests/Forgotten?of=ada"));
+    let line = log.line("the path is not declared");
+    assert!(line.contains("/example.Guests/Forgotten"), "{line}");
+    assert!(!log.text().contains("ada"), "{}", log.text());
+}
+
+#[test]
+fn a_public_path_reads_no_credentials() {
+    let fixture = Fixture::new();
+    let lookups = fixture.lookups();
+    let mut repeated = Request::default();
+    repeated.headers_mut().append("authorization", "Bearer a, b".parse().unwrap());
+    repeated.headers_mut().append("authorization", "Bearer".parse().unwrap());
+    for request in [Request::default(), fixture.request(), repeated] {
+        let response = send(&table(&fixture), post(request, HEALTH));
+        assert_eq!((response.status().as_u16(), &*outcome(&response)), (200, "hello"));
+        assert_eq!(rate_limit(&response), [None, None]);
+    }
+    assert_eq!(fixture.lookups(), lookups);
+}
+
+#[test]
+fn braces_in_a_declared_path_are_no_parameter() {
+    let fixture = Fixture::new();
+    let table = table(&fixture).public(Method::POST, "/guests/{id}");
+    for path in ["/guests/7", "/guests/%7bid%7d"] {
+        assert_closed(&fixture, |request| send(&table, request), path);
     }
 }
 
 #[test]
 fn another_method_of_a_declared_path_gets_405_and_allow() {
     let fixture = Fixture::new();
-    for path in [HEALTH, LIST] {
-        let mut get = post(fixture.request(), path);
-        *get.method_mut() = Method::GET;
-        let response = send(&table(&fixture), get);
-        assert_eq!((response.status().as_u16(), field(&response, "allow")), (405, Some("POST")));
+    let table = table(&fixture).public(Method::PUT, LIST);
+    for method in [Method::GET, Method::HEAD, Method::TRACE, "post".parse().unwrap()] {
+        for (path, methods) in [(HEALTH, "POST"), (LIST, "POST, PUT")] {
+            for request in [fixture.request(), Request::default()] {
+                let response = send(&table, with_method(&method, post(request, path)));
+                assert_allows(&response, methods);
+            }
+        }
+    }
+}
+
+fn with_method(method: &Method, mut request: Request<Body>) -> Request<Body> {
+    *request.method_mut() = method.clone();
+    request
+}
+
+#[track_caller]
+fn assert_allows(response: &Response<Bytes>, methods: &str) {
+    assert_eq!((response.status().as_u16(), &**response.body()), (405, &b""[..]));
+    assert_eq!(field(response, "allow"), Some(methods));
+    assert_eq!(field(response, "cache-control"), Some("no-store"));
+    assert_eq!(rate_limit(response), [None, None]);
+}
+
+#[test]
+fn get_covers_head_unless_head_has_its_own_requirement() {
+    let fixture = Fixture::new();
+    let table = RouteTable::new(fixture.gate.clone())
+        .require(Method::GET, "/covered", fixture.reads())
+        .require(Method::GET, "/own", fixture.reads())
+        .public(Method::HEAD, "/own");
+    let head = |request, path| send(&table, with_method(&Method::HEAD, post(request, path)));
+    let get = |request, path| send(&table, with_method(&Method::GET, post(request, path)));
+    assert_eq!(head(fixture.request(), "/covered").status(), 200);
+    let refused = head(Request::default(), "/covered");
+    assert_eq!((refused.status().as_u16(), &**refused.body()), (401, &b""[..]));
+    assert_eq!(refused.headers(), get(Request::default(), "/covered").headers());
+
+    assert_eq!(head(Request::default(), "/own").status(), 200);
+    assert_eq!(get(Request::default(), "/own").status(), 401);
+}
+
+#[test]
+fn head_does_not_open_get() {
+    let fixture = Fixture::new();
+    let table = RouteTable::new(fixture.gate.clone()).public(Method::HEAD, "/guests");
+    let head = with_method(&Method::HEAD, post(Request::default(), "/guests"));
+    assert_eq!(send(&table, head).status(), 200);
+    let get = with_method(&Method::GET, post(fixture.request(), "/guests"));
+    assert_allows(&send(&table, get), "HEAD");
+}
+
+/// The response of a table around an axum router.
+fn send_to_router(table: &RouteTable, router: Router, request: Request<Body>) -> Response<Bytes> {
+    whole(block_on(table.layer(router).oneshot(request)).unwrap())
+}
+
+#[test]
+fn a_declared_method_without_a_handler_gets_the_inner_405() {
+    let fixture = Fixture::new();
+    let table = RouteTable::new(fixture.gate.clone())
+        .require(Method::GET, "/guests", fixture.reads())
+        .require(Method::PUT, "/guests", fixture.reads());
+    let router = Router::new().route("/guests", get(async || "guests").delete(async || "deleted"));
+    let put = with_method(&Method::PUT, post(fixture.request(), "/guests"));
+    let response = send_to_router(&table, router, put);
+    assert_eq!(response.status(), 405);
+    assert_eq!(field(&response, "allow"), Some("GET,HEAD,DELETE"));
+    assert!(rate_limit(&response)[1].is_some(), "the request was charged");
+}
+
+#[test]
+fn a_table_around_nested_routes_needs_their_whole_paths() {
+    let fixture = Fixture::new();
+    let routes = || Router::new().route(HEALTH, any(async || "healthy"));
+    let whole_path = format!("/v1{HEALTH}");
+    for router in [Router::new().nest("/v1", routes()), Router::new().nest_service("/v1", routes())]
+    {
+        let send_below = |request| send_to_router(&table(&fixture), router.clone(), request);
+        for path in [&*whole_path, "/v1/anything"] {
+            assert_closed(&fixture, send_below, path);
+        }
+        let table = table(&fixture).public(Method::POST, &whole_path);
+        let request = post(Request::default(), &whole_path);
+        assert_eq!(outcome(&send_to_router(&table, router, request)), "healthy");
     }
 }
 

@@ -22,20 +22,20 @@ fn all_kinds_of_invalid_tokens_get_the_same_response() {
     let unused = fixture.issue("reservations:read", Some(soon));
     for token in &kinds {
         let request = fixture.request_with(token.secret.expose_secret());
-        assert_eq!(fixture.ask(request).status(), 200);
+        assert_eq!(fixture.send(request).status(), 200);
     }
     let [revoked, expired] = &kinds;
     fixture.revoke(revoked);
     fixture.clock.advance(Duration::from_secs(1));
 
-    let unknown = seen(&fixture.ask(fixture.request_with(&unknown_token())));
+    let unknown = observable(&fixture.send(fixture.request_with(&unknown_token())));
     assert_eq!(unknown.0, 401);
     let foreign = PlainToken::mint(&Prefix::new("other"));
     let padded = format!("{}==", fixture.secret());
     let tokens = [&revoked.secret, &expired.secret, &unused.secret, &foreign];
     for token in tokens.map(PlainToken::expose_secret).into_iter().chain([&*padded, "a", "%"]) {
         for _from_the_store_then_from_memory in 0..2 {
-            assert_eq!(seen(&fixture.ask(fixture.request_with(token))), unknown);
+            assert_eq!(observable(&fixture.send(fixture.request_with(token))), unknown);
         }
     }
 }
@@ -45,12 +45,12 @@ fn all_kinds_of_invalid_api_keys_get_the_same_response() {
     let fixture = Fixture::new();
     fixture.pass(1);
     fixture.disable();
-    let disabled = seen(&fixture.ask(fixture.request()));
+    let disabled = observable(&fixture.send(fixture.request()));
     let (pair, long) = ("partner-key-1, partner-key-1", "k".repeat(129));
     for key in ["no-such-partner", "PARTNER-KEY-1", "partner key 1", "short", pair, &long] {
         let mut request = fixture.request();
         set(&mut request, "x-api-key", key);
-        assert_eq!(seen(&fixture.ask(request)), disabled, "{key}");
+        assert_eq!(observable(&fixture.send(request)), disabled, "{key}");
     }
 }
 
@@ -71,7 +71,7 @@ fn no_debug_output_shows_a_credential() {
     );
 }
 
-/// Texts that a caller may send as a key or a token. JSON or a field would escape some of them.
+/// Texts that a caller can send as a key or a token. JSON escapes some of them.
 fn credentials() -> impl Strategy<Value = String> {
     let anything = "[!-~]{12,128}";
     prop_oneof![anything, "[A-Za-z0-9]{16}", r#"[\\"<>&'=]{12,20}"#, "gw_[A-Za-z0-9]{48}"]
@@ -96,9 +96,9 @@ proptest! {
         if twice {
             repeat(&mut request, "authorization");
         }
-        let answer = fixture.ask(request);
+        let answer = fixture.send(request);
         prop_assert!(!answer.status().is_success());
-        let (_, fields, body) = seen(&answer);
+        let (_, fields, body) = observable(&answer);
         let mut texts: Vec<_> = fields.into_iter().flat_map(|(name, value)| [name, value]).collect();
         // The members of the problem, with and without JSON's escapes.
         let members = problem(&answer).as_object().unwrap().clone().into_values();

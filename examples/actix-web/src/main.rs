@@ -1,4 +1,4 @@
-//! Two resources of actix-web, each of which requires a scope of its own.
+//! Two resources of actix-web that require different scopes.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -37,14 +37,14 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
     Ok(Registry::in_memory(catalogue, Prefix::new("demo")))
 }
 
-/// Registers a partner with the default limits, and issues an organization's token for it to present.
+/// Registers a partner with the default limits, and issues a token of an organization.
 async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
     let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
     let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);
     Ok((partner, registry.issue_token(token).await?))
 }
 
-/// Binds the server. Its workers share one gate, so that a partner's limits hold for the whole server.
+/// Binds the server. Its workers share one gate, so that a partner's limits apply to the whole server.
 fn bind(registry: Registry) -> Result<(SocketAddr, Server), Box<dyn Error>> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;

@@ -1,4 +1,4 @@
-//! An axum router with two routes, each of which requires a scope of its own.
+//! An axum router with two routes that require different scopes.
 
 use std::error::Error;
 
@@ -40,7 +40,7 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
     Ok(Registry::in_memory(catalogue, Prefix::new("demo")))
 }
 
-/// Registers a partner with the default limits, and issues an organization's token for it to present.
+/// Registers a partner with the default limits, and issues a token of an organization.
 async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
     let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
     let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);

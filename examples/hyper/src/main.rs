@@ -38,7 +38,7 @@ async fn guard() -> Result<(GuardLayer, Partner, IssuedToken), Box<dyn Error>> {
     Ok((Gate::new(Verifier::new(registry)).require(guests_read), partner, issued))
 }
 
-/// Registers a partner with the default limits, and issues an organization's token for it to present.
+/// Registers a partner with the default limits, and issues a token of an organization.
 async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
     let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
     let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);

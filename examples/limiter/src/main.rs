@@ -1,4 +1,4 @@
-//! The limiter alone: each line of standard input names a caller and takes one permit.
+//! The limiter alone. Each line of standard input names a caller, which takes one permit.
 
 use std::io::{self, BufRead, Write};
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = policy()?;
     println!("Each caller has {policy}. Type names, or run:");
     println!("  yes ada | head -12 | cargo run -p dualkey-example-limiter\n");
-    answer_all(io::stdin().lock(), io::stdout(), &Limiter::new(policy), &SystemClock)?;
+    take_for_each_line(io::stdin().lock(), io::stdout(), &Limiter::new(policy), &SystemClock)?;
     Ok(())
 }
 
@@ -21,7 +21,7 @@ fn policy() -> Result<LimitPolicy, InvalidPolicy> {
     LimitPolicy::new(Rate::per_second(FIVE), TEN).with_daily(HUNDRED)
 }
 
-fn answer_all(
+fn take_for_each_line(
     callers: impl BufRead,
     mut answers: impl Write,
     limiter: &Limiter<String>,
@@ -30,12 +30,12 @@ fn answer_all(
     for caller in callers.lines() {
         let caller = caller?;
         let outcome = limiter.take(&caller, clock.now(), 1);
-        writeln!(answers, "{caller}: {}", in_words(&outcome))?;
+        writeln!(answers, "{caller}: {}", describe(&outcome))?;
     }
     Ok(())
 }
 
-fn in_words(outcome: &Outcome) -> String {
+fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Allowed(standing) => {
             format!("allowed, {} left at once", standing.burst_remaining())

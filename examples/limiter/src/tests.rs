@@ -17,7 +17,7 @@ impl Fixture {
 
     fn answers(&self, callers: &str) -> Vec<String> {
         let mut answers = Vec::new();
-        answer_all(callers.as_bytes(), &mut answers, &self.limiter, &self.clock).unwrap();
+        take_for_each_line(callers.as_bytes(), &mut answers, &self.limiter, &self.clock).unwrap();
         String::from_utf8(answers).unwrap().lines().map(str::to_owned).collect()
     }
 }

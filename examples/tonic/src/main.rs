@@ -1,4 +1,4 @@
-//! A gRPC server in which each RPC requires a scope of its own. Refusals are gRPC statuses.
+//! A gRPC server whose RPCs require different scopes. Refusals are gRPC statuses.
 
 use std::error::Error;
 
@@ -44,7 +44,7 @@ fn catalogue() -> Result<Catalogue, CatalogueError> {
         .build()
 }
 
-/// Registers a partner with the default limits, and issues an organization's token for it to present.
+/// Registers a partner with the default limits, and issues a token of an organization.
 async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), RegistryError> {
     let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
     let token = NewToken::new("acme", "Zapier - production", ["guests:read"]);

@@ -11,12 +11,12 @@ use super::generated::guests_client::GuestsClient;
 use super::*;
 
 /// A server whose clock does not move, and a client.
-struct World {
+struct Fixture {
     client: GuestsClient<Channel>,
     registry: Registry,
 }
 
-impl World {
+impl Fixture {
     async fn new(store: impl Store + 'static) -> Self {
         let clock = Arc::new(FakeClock::new(Timestamp::from_secs(1_700_000_000)));
         let registry =
@@ -56,84 +56,84 @@ fn refusal(answer: Result<GuestList, Status>) -> (Code, String) {
 
 #[tokio::test]
 async fn a_good_call_is_served() {
-    let mut world = World::new(MemoryStore::new()).await;
-    let (partner, issued) = seed_demo(&world.registry).await.unwrap();
+    let mut fixture = Fixture::new(MemoryStore::new()).await;
+    let (partner, issued) = seed_demo(&fixture.registry).await.unwrap();
     let answer =
-        world.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
+        fixture.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
     assert_eq!((&*answer.organization, &*answer.names), ("acme", &["Ada".to_owned()][..]));
 }
 
 #[tokio::test]
 async fn bad_credentials_are_status_16() {
-    let mut world = World::new(MemoryStore::new()).await;
-    let (partner, issued) = seed_demo(&world.registry).await.unwrap();
+    let mut fixture = Fixture::new(MemoryStore::new()).await;
+    let (partner, issued) = seed_demo(&fixture.registry).await.unwrap();
     let (key, token) = (partner.api_key.as_str(), issued.secret.expose_secret());
     let unauthenticated = |code: &str| (Code::Unauthenticated, code.to_owned());
 
-    assert_eq!(refusal(world.list(&[]).await), unauthenticated("api_key_missing"));
-    let unknown = world.list_with("no-such-partner", token).await;
+    assert_eq!(refusal(fixture.list(&[]).await), unauthenticated("api_key_missing"));
+    let unknown = fixture.list_with("no-such-partner", token).await;
     assert_eq!(refusal(unknown), unauthenticated("api_key_invalid"));
-    let without_token = world.list(&[("x-api-key", key)]).await;
+    let without_token = fixture.list(&[("x-api-key", key)]).await;
     assert_eq!(refusal(without_token), unauthenticated("token_missing"));
-    let malformed = world.list_with(key, "demo_1").await;
+    let malformed = fixture.list_with(key, "demo_1").await;
     assert_eq!(refusal(malformed), unauthenticated("token_invalid"));
 }
 
 #[tokio::test]
 async fn a_repeated_credential_is_status_16() {
-    let mut world = World::new(MemoryStore::new()).await;
-    let (partner, _) = seed_demo(&world.registry).await.unwrap();
+    let mut fixture = Fixture::new(MemoryStore::new()).await;
+    let (partner, _) = seed_demo(&fixture.registry).await.unwrap();
     let twice = [("x-api-key", partner.api_key.as_str()); 2];
     let code = (Code::Unauthenticated, "header_repeated".to_owned());
-    assert_eq!(refusal(world.list(&twice).await), code);
+    assert_eq!(refusal(fixture.list(&twice).await), code);
 }
 
 #[tokio::test]
 async fn each_rpc_requires_its_own_scope() {
-    let mut world = World::new(MemoryStore::new()).await;
-    let (partner, _) = seed_demo(&world.registry).await.unwrap();
+    let mut fixture = Fixture::new(MemoryStore::new()).await;
+    let (partner, _) = seed_demo(&fixture.registry).await.unwrap();
     let editor = NewToken::new("acme", "editor", ["guests:edit"]);
-    let editor = world.registry.issue_token(editor).await.unwrap();
+    let editor = fixture.registry.issue_token(editor).await.unwrap();
     let (key, token) = (partner.api_key.as_str(), editor.secret.expose_secret());
     let bearer = format!("Bearer {token}");
     let fields = [("x-api-key", key), ("authorization", bearer.as_str())];
     let add = with_fields(AddRequest { name: "Grace".to_owned() }, &fields);
-    let added = world.client.add(add).await.unwrap().into_inner();
+    let added = fixture.client.add(add).await.unwrap().into_inner();
     assert_eq!(added.names, ["Ada", "Grace"]);
     let denied = (Code::PermissionDenied, "scope_insufficient".to_owned());
-    assert_eq!(refusal(world.list(&fields).await), denied);
+    assert_eq!(refusal(fixture.list(&fields).await), denied);
 }
 
 #[tokio::test]
 async fn a_missing_scope_is_status_7() {
-    let mut world = World::new(MemoryStore::new()).await;
-    let (partner, issued) = seed_demo(&world.registry).await.unwrap();
+    let mut fixture = Fixture::new(MemoryStore::new()).await;
+    let (partner, issued) = seed_demo(&fixture.registry).await.unwrap();
     let (key, token) = (partner.api_key.as_str(), issued.secret.expose_secret());
     let bearer = format!("Bearer {token}");
     let fields = [("x-api-key", key), ("authorization", bearer.as_str())];
     let add = with_fields(AddRequest { name: "Grace".to_owned() }, &fields);
-    let answer = world.client.add(add).await.map(Response::into_inner);
+    let answer = fixture.client.add(add).await.map(Response::into_inner);
     assert_eq!(refusal(answer), (Code::PermissionDenied, "scope_insufficient".to_owned()));
 }
 
 #[tokio::test]
 async fn exhausted_limits_are_status_8_with_retry_after() {
-    let mut world = World::new(MemoryStore::new()).await;
-    let (_, issued) = seed_demo(&world.registry).await.unwrap();
+    let mut fixture = Fixture::new(MemoryStore::new()).await;
+    let (_, issued) = seed_demo(&fixture.registry).await.unwrap();
     let one_a_minute = LimitPolicy::new(Rate::per_minute(NonZeroU32::MIN), NonZeroU32::MIN);
     let slow = NewPartner::new("Slow").with_policy(one_a_minute);
-    let slow = world.registry.register_partner(slow).await.unwrap();
+    let slow = fixture.registry.register_partner(slow).await.unwrap();
 
     let token = issued.secret.expose_secret();
-    world.list_with(slow.api_key.as_str(), token).await.unwrap();
-    let status = world.list_with(slow.api_key.as_str(), token).await.unwrap_err();
+    fixture.list_with(slow.api_key.as_str(), token).await.unwrap();
+    let status = fixture.list_with(slow.api_key.as_str(), token).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, "rate_limited"));
     assert_eq!(status.metadata().get("retry-after").unwrap(), "60");
 }
 
 #[tokio::test]
 async fn a_store_that_is_down_is_status_14() {
-    let mut world = World::new(FaultyStore::with_fault(Fault::Error)).await;
-    let answer = world.list_with("partner-key-1", "demo_1").await;
+    let mut fixture = Fixture::new(FaultyStore::with_fault(Fault::Error)).await;
+    let answer = fixture.list_with("partner-key-1", "demo_1").await;
     assert_eq!(refusal(answer), (Code::Unavailable, "unavailable".to_owned()));
 }

@@ -1,5 +1,4 @@
-//! The actix guard and the tower layer side by side, on one registry and one clock: their responses must
-//! be the same.
+//! The actix guard and the tower layer on one registry and one clock. Their responses must be the same.
 #![allow(dead_code, unused_imports, reason = "no test file uses all of it")]
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
@@ -11,9 +10,10 @@ use std::sync::Arc;
 use actix_web::{App, HttpServer, rt, web};
 use bytes::Bytes;
 use dualkey_actix::{Gate, Granted, Guard, Verifier};
-use dualkey_limit::{FakeClock, LimitPolicy, Rate, Timestamp};
+use dualkey_limit::{FakeClock, LimitPolicy, Rate};
 use dualkey_scope::{Catalogue, Requirement};
 use dualkey_store::{MemoryStore, NewPartner, NewToken, Registry, Store};
+use dualkey_testing::NOON;
 use dualkey_token::{PlainToken, Prefix};
 use http_body_util::{BodyExt, Full};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,13 +21,12 @@ use tokio::net::TcpStream;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 pub(crate) const KEY: &str = "partner-key-1";
-/// Noon.
-pub(crate) const START: Timestamp = Timestamp::from_secs(1_699_963_200);
 
 /// Name and value of a field.
 pub(crate) type Field<'a> = (&'a str, &'a str);
 
-pub(crate) struct World {
+/// A registry without partners and tokens, and its clock.
+pub(crate) struct Fixture {
     pub(crate) clock: FakeClock,
     pub(crate) registry: Registry,
 }
@@ -41,7 +40,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::on(MemoryStore::new())
     }
@@ -52,13 +51,13 @@ impl World {
             .scope("guests:edit", "Guests - Edit")
             .build()
             .unwrap();
-        let clock = FakeClock::new(START);
+        let clock = FakeClock::new(NOON);
         let shared = Arc::new(clock.clone());
         let registry = Registry::new(catalogue, Prefix::new("gw"), Arc::new(store), shared);
         Self { clock, registry }
     }
 
-    /// A gate with meters of its own.
+    /// A new gate, with its own cache and its own limits.
     pub(crate) fn gate(&self) -> Gate {
         Gate::new(Verifier::new(self.registry.clone()))
     }
@@ -96,7 +95,7 @@ impl World {
         let tower = gate(self).require(requirement);
         let mut last = None;
         for fields in requests {
-            let actix = ask_over_socket(address, "GET", fields).await;
+            let actix = send_over_socket(address, "GET", fields).await;
             let hello = service_fn(async |_: http::Request<()>| {
                 Ok::<_, Infallible>(http::Response::new(Full::from("guests of acme")))
             });
@@ -116,7 +115,7 @@ impl World {
 
 impl Answer {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Both `RateLimit` fields.
@@ -145,7 +144,7 @@ pub(crate) fn serve(guard: Guard) -> SocketAddr {
 }
 
 /// The response to a request with these fields.
-pub(crate) async fn ask_over_socket(
+pub(crate) async fn send_over_socket(
     address: SocketAddr,
     method: &str,
     fields: &[Field<'_>],

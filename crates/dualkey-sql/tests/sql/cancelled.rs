@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dualkey_store::{DailyUsage, Page, PartnerId, Registry, UsageStore as _};
 
-use crate::support::{Database, issue, on_both, patient};
+use crate::support::{Database, issue, on_both, tolerant_options};
 
 on_both!(
     a_dropped_operation_takes_effect_wholly_or_not_at_all,
@@ -28,11 +28,12 @@ async fn a_timed_out_operation_takes_effect_wholly_or_not_at_all(database: Datab
     let registry = database.registry().await.with_max_tokens_per_organization(1_000);
     for delay in 1..20 {
         let timeout = Duration::from_micros(delay * 500);
-        // Opening has the same timeout, so it fails if that is too short.
-        if let Ok(store) = patient().with_timeout(timeout).connect(&database.address).await {
-            let hasty = crate::support::registry(std::sync::Arc::new(store));
+        // Opening a store has the same timeout, and fails if it is too short.
+        if let Ok(store) = tolerant_options().with_timeout(timeout).connect(&database.address).await
+        {
+            let impatient = crate::support::registry(std::sync::Arc::new(store));
             for _ in 0..4 {
-                let _late = issue(&hasty, "acme").await;
+                let _late = issue(&impatient, "acme").await;
             }
         }
     }

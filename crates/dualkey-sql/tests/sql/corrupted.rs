@@ -70,7 +70,7 @@ async fn a_token_changed_by_hand_is_an_error(database: Database) {
         database.run(&format!("update dualkey_tokens set {column} = {original}")).await;
         registry.tokens(&"acme".into()).await.unwrap();
     }
-    database.run("update dualkey_audit set action = 'pardoned'").await;
+    database.run("update dualkey_audit set action = 'unknown'").await;
     let error = registry.audit(Some(&"acme".into()), Page::first(9)).await.unwrap_err();
     assert!(reason(&error).contains("action"), "{error:?}");
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use dualkey_store::TokenId;
 
-use crate::support::{Database, issue, patient, registry};
+use crate::support::{Database, issue, registry, tolerant_options};
 
 /// Set in the child process, which this test kills.
 const ADDRESS: &str = "DUALKEY_TEST_ISSUES_INTO";
@@ -40,7 +40,7 @@ async fn acknowledged_tokens_survive_kill_9() {
 }
 
 async fn issue_until_killed(address: &str) {
-    let store = patient().connect(address).await.unwrap();
+    let store = tolerant_options().connect(address).await.unwrap();
     let registry = registry(std::sync::Arc::new(store)).with_max_tokens_per_organization(100_000);
     loop {
         println!("issued {}", issue(&registry, "acme").await.unwrap().record.id);

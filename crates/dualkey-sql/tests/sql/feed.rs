@@ -1,5 +1,5 @@
-//! The change feed publishes the changes of other processes. Each store here stands for a process: it
-//! has a pool and a feed of its own.
+//! The change feed publishes the changes of other processes. In these tests, each store represents a
+//! process, with its own pool and its own feed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,9 @@ use dualkey_store::TokenId;
 use dualkey_token::TokenDigest;
 
 use crate::support::recorder::Recorder;
-use crate::support::{Database, issue, on_both, patient, register, registry, wait_for_watermark};
+use crate::support::{
+    Database, issue, on_both, register, registry, tolerant_options, wait_for_watermark,
+};
 
 on_both!(
     a_revocation_reaches_another_process_in_time,
@@ -73,7 +75,7 @@ async fn a_gap_in_the_log_is_published_as_any_change(database: Database) {
 }
 
 async fn the_log_retains_ten_thousand_changes(database: Database) {
-    let store = patient().with_poll_interval(Duration::from_secs(3_600));
+    let store = tolerant_options().with_poll_interval(Duration::from_secs(3_600));
     let registry = registry(Arc::new(store.connect(&database.address).await.unwrap()));
     let key = if database.is_sqlite() { "x''" } else { "''" };
     database.run(&log_of(9_900..20_000, key)).await;

@@ -1,4 +1,4 @@
-//! A full disk is a clear error, does no damage, and recovers when space is freed.
+//! A full disk causes a clear error and no damage, and the store works again after space is freed.
 
 use std::error::Error as _;
 use std::fs;
@@ -8,19 +8,19 @@ use std::sync::Arc;
 use dualkey_store::{Registry, RegistryError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 
-use crate::support::{Database, issue, patient, registry};
+use crate::support::{Database, issue, registry, tolerant_options};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_at_its_maximum_size_is_a_clear_error() {
     let database = Database::sqlite();
     let pool = pool_with_pages(&database, "60");
-    let store = registry(Arc::new(patient().from_sqlite_pool(pool).await.unwrap()));
+    let store = registry(Arc::new(tolerant_options().from_sqlite_pool(pool).await.unwrap()));
     fill(&store).await;
     assert!(store.tokens(&"acme".into()).await.is_ok(), "reads still succeed");
     assert_eq!(database.texts("pragma integrity_check").await, ["ok"]);
 
     let pool = pool_with_pages(&database, "6000");
-    let store = registry(Arc::new(patient().from_sqlite_pool(pool).await.unwrap()));
+    let store = registry(Arc::new(tolerant_options().from_sqlite_pool(pool).await.unwrap()));
     issue(&store, "other").await.unwrap();
 }
 
@@ -43,12 +43,12 @@ async fn a_full_disk_is_a_clear_error_until_space_is_freed() {
         "cannot mount a disk to fill: run this as root, or under `unshare --map-root-user --mount`"
     );
     let _unmount = Unmount(folder.clone());
-    fs::write(folder.join("ballast"), vec![1; 2 << 20]).unwrap();
+    fs::write(folder.join("filler"), vec![1; 2 << 20]).unwrap();
     let store = database.registry().await;
     fill(&store).await;
     assert!(store.tokens(&"acme".into()).await.is_ok(), "reads still succeed");
 
-    fs::remove_file(folder.join("ballast")).unwrap();
+    fs::remove_file(folder.join("filler")).unwrap();
     issue(&store, "other").await.unwrap();
     assert_eq!(database.texts("pragma integrity_check").await, ["ok"]);
     let tokens = database.count("dualkey_tokens").await;

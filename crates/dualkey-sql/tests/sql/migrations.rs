@@ -1,4 +1,4 @@
-//! The tables are migrated to the version of the program: once, under concurrency, and with their rows.
+//! The tables are migrated once, under concurrency, and keep their rows.
 
 use std::env;
 use std::process::{Command, Stdio};

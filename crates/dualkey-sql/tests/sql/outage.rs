@@ -1,4 +1,4 @@
-//! An unavailable, locked or invalid database is an error within the timeout that names the cause.
+//! An unavailable, locked or invalid database causes an error, which names the cause within the timeout.
 
 use std::error::Error as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A store belongs to the runtime on which it was opened; any executor can await its operations.
+//! A store belongs to the runtime on which it was opened. Any executor can await its operations.
 
 use std::error::Error as _;
 use std::sync::Arc;

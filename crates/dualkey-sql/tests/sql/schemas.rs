@@ -6,10 +6,12 @@ use dualkey_sql::{SqlError, SqlOptions, SqlStore};
 use dualkey_store::Registry;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::support::{Database, issue, patient, registry};
+use crate::support::{Database, issue, registry, tolerant_options};
 
 async fn in_schema(address: &str, schema: &str) -> Registry {
-    registry(Arc::new(patient().with_schema(schema).unwrap().connect(address).await.unwrap()))
+    registry(Arc::new(
+        tolerant_options().with_schema(schema).unwrap().connect(address).await.unwrap(),
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,13 +54,13 @@ async fn a_role_without_create_rights_can_use_existing_tables() {
     drop(database.open().await);
     database
         .run(
-            "create role clerk login; revoke create on schema public from public;
-             grant select, insert, update, delete on all tables in schema public to clerk",
+            "create role limited login; revoke create on schema public from public;
+             grant select, insert, update, delete on all tables in schema public to limited",
         )
         .await;
-    let address = database.address.replace("user=dualkey", "user=clerk");
-    let clerk = registry(Arc::new(patient().connect(&address).await.unwrap()));
-    issue(&clerk, "acme").await.unwrap();
+    let address = database.address.replace("user=dualkey", "user=limited");
+    let limited = registry(Arc::new(tolerant_options().connect(&address).await.unwrap()));
+    issue(&limited, "acme").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +70,8 @@ async fn a_pool_of_one_connection_is_enough() {
     // The isolation level of the embedding program has no effect.
     let options = options.options([("default_transaction_isolation", "serializable")]);
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let registry = registry(Arc::new(patient().from_postgres_pool(pool.clone()).await.unwrap()));
+    let registry =
+        registry(Arc::new(tolerant_options().from_postgres_pool(pool.clone()).await.unwrap()));
     let issuers = (0..8).map(|_| {
         let registry = registry.clone().with_max_tokens_per_organization(5);
         tokio::spawn(async move { issue(&registry, "acme").await.is_ok() })

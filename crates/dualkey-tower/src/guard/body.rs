@@ -7,7 +7,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a guarded service's response: its own, or that of a refusal.
+    /// The response body of a guarded service: the body of the inner service, or of a refusal.
     #[derive(Debug)]
     pub struct GuardBody<B> {
         #[pin]

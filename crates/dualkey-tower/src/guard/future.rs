@@ -15,11 +15,15 @@ use super::rule::GuardRule;
 use crate::gate::Gate;
 use crate::response::{RateLimitState, for_method};
 
-/// A decision that waits for the store. It gives the request its headers back.
+/// A decision that waits for the store. It resolves to the headers of the request and the decision.
 type Verifying = Pin<Box<dyn Future<Output = (HeaderMap, Result<Grant, Denial>)> + Send>>;
 
 pin_project! {
-    /// The response of a guarded service: its own, or a refusal.
+    /// The future response of a guarded service: the response of the inner service, or a refusal.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it has completed.
     pub struct GuardFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -34,7 +38,7 @@ pin_project! {
     enum State<S, B, F> {
         /// The decision waits for the store.
         Verifying { inner: S, gate: Gate, request: Option<Request<B>>, verifying: Verifying },
-        /// The inner service was called. No rate limit state: the route is public.
+        /// The inner service was called. `rate_limit` is `None` for a public route.
         Serving { #[pin] response: F, rate_limit: Option<RateLimitState> },
         Refused { refusal: Option<Response<Bytes>> },
     }
@@ -44,8 +48,8 @@ impl<S, B> GuardFuture<S, B>
 where
     S: Service<Request<B>> + Clone,
 {
-    /// Decides from the cache, where that suffices. Otherwise the inner service, which is ready, waits
-    /// for the decision.
+    /// Decides from the cache if that is possible. Otherwise keeps the inner service, which is ready, and
+    /// calls it after the store has answered.
     pub(crate) fn guarded(inner: &mut S, rule: &GuardRule, request: Request<B>) -> Self {
         let GuardRule { gate, requirement, cost } = rule;
         let cached = gate.verifier().try_verify_cached(request.headers(), requirement, *cost);
@@ -61,7 +65,7 @@ where
         Self { state: State::Serving { response: inner.call(request), rate_limit: None } }
     }
 
-    /// Answers in place of the inner service.
+    /// Responds without calling the inner service.
     pub(crate) const fn refused(refusal: Response<Bytes>) -> Self {
         Self { state: State::Refused { refusal: Some(refusal) } }
     }
@@ -72,7 +76,8 @@ where
     S: Service<Request<B>> + Clone,
 {
     fn verifying(inner: &mut S, rule: GuardRule, mut request: Request<B>) -> Self {
-        // The clone may not be ready, so the request takes the inner service that is, as tower asks:
+        // The clone may not be ready. This future takes the service that is ready and leaves the clone in
+        // its place, as tower recommends:
         // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
         let clone = inner.clone();
         let inner = mem::replace(inner, clone);
@@ -124,7 +129,7 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Verifying { inner, gate, request, verifying } => {
                     let (headers, decision) = ready!(verifying.as_mut().poll(cx));
-                    let mut request = request.take().expect("not polled after it was ready");
+                    let mut request = request.take().expect("not polled after completion");
                     *request.headers_mut() = headers;
                     State::decided(inner, gate, request, decision)
                 }
@@ -137,7 +142,7 @@ where
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Refused { refusal } => {
-                    let refusal = refusal.take().expect("not polled after it was ready");
+                    let refusal = refusal.take().expect("not polled after completion");
                     return Poll::Ready(Ok(refusal.map(GuardBody::of_refusal)));
                 }
             };

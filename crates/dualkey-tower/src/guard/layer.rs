@@ -16,7 +16,7 @@ pub struct GuardLayer {
 
 impl GuardLayer {
     /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
-    /// quota of a partner is cut to the smaller of the two.
+    /// quota of a partner is reduced to the smaller of the two.
     ///
     /// ```
     /// # use dualkey_scope::{Catalogue, Requirement};

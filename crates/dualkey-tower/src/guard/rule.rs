@@ -4,7 +4,7 @@ use dualkey_scope::Requirement;
 
 use crate::gate::Gate;
 
-/// What a guard requires of each request, and how many permits it charges for one.
+/// The requirement that each request must meet, and the number of permits that it is charged.
 #[derive(Clone, Debug)]
 pub(crate) struct GuardRule {
     pub(crate) gate: Gate,
@@ -13,7 +13,7 @@ pub(crate) struct GuardRule {
 }
 
 impl GuardRule {
-    /// A rule that charges one permit.
+    /// A rule that charges one permit for each request.
     pub(crate) const fn new(gate: Gate, requirement: Requirement) -> Self {
         Self { gate, requirement, cost: NonZeroU32::MIN }
     }

@@ -8,12 +8,13 @@ use super::body::GuardBody;
 use super::future::GuardFuture;
 use super::rule::GuardRule;
 
-/// A service that only gets the requests that meet a requirement: see
+/// A service behind one requirement. Only requests that meet it reach the inner service: see
 /// [`Gate::require`](crate::Gate::require).
 #[derive(Clone, Debug)]
 pub struct Guard<S> {
     inner: S,
-    /// Shared, because axum clones a service for each request: one reference count instead of three.
+    /// Shared, because axum clones a service for each request: a clone increments one reference count
+    /// instead of three.
     rule: Arc<GuardRule>,
 }
 

@@ -5,8 +5,11 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::map_refusal::MapRefusal;
 
-/// Maps refusals to gRPC: a response of trailers only, with status 16 (unauthenticated), 7 (permission
-/// denied), 8 (resource exhausted) or 14 (unavailable), and the denial's code as its message.
+/// Maps refusals to gRPC. The response consists of trailers only ([gRPC over HTTP/2]), with status 16
+/// (unauthenticated), 7 (permission denied), 8 (resource exhausted) or 14 (unavailable), and the denial's
+/// code as its message.
+///
+/// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 ///
 /// ```
 /// # use dualkey_scope::Catalogue;

@@ -2,8 +2,8 @@ use bytes::Bytes;
 use dualkey_verify::Denial;
 use http::Response;
 
-/// Turns the refusals of a [`Gate`](crate::Gate) into another form: another body, another status,
-/// another language. Closures implement it.
+/// Changes the refusals of a [`Gate`](crate::Gate), for example their body, status or language. Closures
+/// implement it.
 ///
 /// ```
 /// # use bytes::Bytes;
@@ -24,8 +24,8 @@ use http::Response;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait MapRefusal: Send + Sync {
-    /// The response to send in place of this refusal, which has all its fields except
-    /// `Content-Length`: that is written afterwards.
+    /// The response to send instead of this refusal. The refusal has all its fields except
+    /// `Content-Length`, which is added afterwards.
     fn map_refusal(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes>;
 }
 

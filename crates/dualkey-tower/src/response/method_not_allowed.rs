@@ -14,7 +14,7 @@ pub(crate) fn method_not_allowed<'a>(
     refusal
 }
 
-/// The value of `Allow` (RFC 9110 §10.2.1): the declared methods, and HEAD where GET is declared.
+/// The value of `Allow` (RFC 9110 §10.2.1). It lists the declared methods, and HEAD if GET is declared.
 fn allow<'a>(declared: impl IntoIterator<Item = &'a Method>) -> HeaderValue {
     let mut methods: Vec<_> = declared.into_iter().map(Method::as_str).collect();
     if methods.contains(&"GET") && !methods.contains(&"HEAD") {

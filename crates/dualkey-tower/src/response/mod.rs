@@ -1,5 +1,4 @@
-//! The responses: refusals as problems with their fields, and the `RateLimit` fields of all that was
-//! charged.
+//! The responses of a gate: refusals with problem details, and the `RateLimit` fields of charged requests.
 
 mod challenge;
 mod fields;

@@ -18,17 +18,17 @@ pub(crate) struct Problem<'a> {
     required: Option<Vec<&'a str>>,
     /// A member of the registered problem type `quota-exceeded`.
     #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
-    violated: Option<[&'a str; 1]>,
+    violated_policies: Option<[&'a str; 1]>,
 }
 
-/// The type that adds nothing to the status (RFC 9457 §4.2.1).
+/// The problem type that adds no meaning to the status (RFC 9457 §4.2.1).
 pub(crate) const BLANK: &str = "about:blank";
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 impl<'a> Problem<'a> {
     pub(crate) fn new(denial: &'a Denial, base: &str, names: &HeaderNames) -> Self {
         let status = denial.status();
-        let violated = violated(denial);
+        let violated = violated_policy(denial);
         let kind = match violated {
             Some(_) => QUOTA_EXCEEDED.to_owned(),
             None if base == BLANK => base.to_owned(),
@@ -51,12 +51,12 @@ impl<'a> Problem<'a> {
             code: denial.code(),
             field,
             required,
-            violated: violated.map(|policy| [policy]),
+            violated_policies: violated.map(|policy| [policy]),
         }
     }
 }
 
-const fn violated(denial: &Denial) -> Option<&'static str> {
+const fn violated_policy(denial: &Denial) -> Option<&'static str> {
     match denial {
         Denial::RateLimited { .. } => Some("burst"),
         Denial::QuotaExceeded { .. } => Some("daily"),

@@ -7,23 +7,24 @@ pub(crate) struct Quota {
     pub(crate) name: &'static str,
     /// In permits.
     pub(crate) quota: u32,
-    /// The time for which the quota is given, in seconds.
+    /// The time window of the quota, in seconds.
     pub(crate) window: u64,
 }
 
-/// What remains of one limit.
+/// The permits that remain of one limit.
 pub(crate) struct Remaining {
     pub(crate) name: &'static str,
-    /// The limit itself, in permits.
+    /// The whole limit, in permits.
     pub(crate) quota: u32,
+    /// The permits that remain.
     pub(crate) permits: u64,
-    /// The effective window, in seconds: within it, no more than the remaining permits may be used.
+    /// The effective window, in seconds. Within it, at most the remaining permits can be used.
     pub(crate) window: u64,
 }
 
 impl Quota {
     /// The burst and, if there is one, the daily quota. The window of the burst is the time in which an
-    /// empty bucket fills: a shorter window would advertise a faster rate.
+    /// empty bucket fills, because a shorter window would advertise a faster rate.
     pub(crate) fn of(policy: &LimitPolicy) -> [Option<Self>; 2] {
         let burst = policy.burst().get();
         let window = seconds_for(policy.rate(), burst);
@@ -36,7 +37,7 @@ impl Quota {
 }
 
 impl Remaining {
-    /// What remains of the burst and, if there is one, of the daily quota.
+    /// The remaining permits of the burst and, if there is one, of the daily quota.
     pub(crate) fn of(standing: &Standing) -> [Option<Self>; 2] {
         let in_bucket = standing.burst_remaining();
         [Some(Self::of_burst(standing, in_bucket)), Self::of_day(standing, in_bucket)]
@@ -45,26 +46,26 @@ impl Remaining {
     fn of_burst(standing: &Standing, in_bucket: u32) -> Self {
         let policy = standing.policy();
         let window = match in_bucket {
-            0 => whole_seconds(time_to_one(standing)),
+            0 => whole_seconds(time_to_next_permit(standing)),
             _ => seconds_for(policy.rate(), in_bucket),
         };
         Self { name: "burst", quota: policy.burst().get(), permits: in_bucket.into(), window }
     }
 
-    /// The daily permits are cut to what bucket and rate allow until the day ends.
+    /// At most the permits that bucket and rate allow until the day ends.
     fn of_day(standing: &Standing, in_bucket: u32) -> Option<Self> {
         let quota = standing.policy().daily()?.get();
-        let (left, resets_in) = (standing.daily_remaining()?, standing.quota_resets_in());
-        let permits = match arrives_in(resets_in, standing, left.saturating_sub(in_bucket)) {
-            true => left.into(),
-            false => reachable(standing, in_bucket, resets_in).min(left.into()),
+        let (unused, resets_in) = (standing.daily_remaining()?, standing.quota_resets_in());
+        let permits = match refills_within(resets_in, standing, unused.saturating_sub(in_bucket)) {
+            true => unused.into(),
+            false => usable_until_reset(standing, in_bucket, resets_in).min(unused.into()),
         };
         Some(Self { name: "daily", quota, permits, window: whole_seconds(resets_in) })
     }
 }
 
-/// The time until an empty bucket holds a permit, at most a nanosecond too long.
-fn time_to_one(standing: &Standing) -> Duration {
+/// The time until an empty bucket holds a permit, rounded up by at most a nanosecond.
+fn time_to_next_permit(standing: &Standing) -> Duration {
     let policy = standing.policy();
     let (rate, others) = (policy.rate(), policy.burst().get() - 1);
     let after_one =
@@ -72,9 +73,9 @@ fn time_to_one(standing: &Standing) -> Duration {
     standing.time_to_full().saturating_sub(Duration::from_nanos_u128(after_one))
 }
 
-/// Whether the rate brings this many permits within the whole seconds of this time. It usually does,
-/// and finding out takes no division.
-fn arrives_in(time: Duration, standing: &Standing, permits: u32) -> bool {
+/// Whether the rate adds this many permits within the whole seconds of this time. This is the usual case,
+/// and the check needs no division.
+fn refills_within(time: Duration, standing: &Standing, permits: u32) -> bool {
     let rate = standing.policy().rate();
     let arriving = time.as_secs().saturating_mul(rate.permits().get().into());
     u64::from(permits) * rate.period().as_secs() <= arriving
@@ -82,20 +83,20 @@ fn arrives_in(time: Duration, standing: &Standing, permits: u32) -> bool {
 
 /// The permits that bucket and rate allow until the day ends, including the partial permit in the
 /// bucket.
-fn reachable(standing: &Standing, in_bucket: u32, resets_in: Duration) -> u64 {
+fn usable_until_reset(standing: &Standing, in_bucket: u32, resets_in: Duration) -> u64 {
     let (policy, rate) = (standing.policy(), standing.policy().rate());
     let arriving = rate.permits_in(resets_in).saturating_add(in_bucket.into());
     let filled_for = policy.fill_time().saturating_sub(standing.time_to_full());
     arriving.max(rate.permits_in(resets_in.saturating_add(filled_for)))
 }
 
-/// The whole seconds in which the rate brings this many permits, rounded up, and at least one.
+/// The time in which the rate adds this many permits, in whole seconds, rounded up, and at least one.
 fn seconds_for(rate: Rate, permits: u32) -> u64 {
     let seconds = u64::from(permits) * rate.period().as_secs();
     seconds.div_ceil(rate.permits().get().into()).max(1)
 }
 
-/// In whole seconds, rounded up, and at least one: as in `Retry-After` (RFC 9110 §10.2.3).
+/// The time in whole seconds, rounded up, and at least one, as in `Retry-After` (RFC 9110 §10.2.3).
 pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }

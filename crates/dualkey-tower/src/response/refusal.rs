@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::quota::whole_seconds;
 use super::settings::ResponseSettings;
 
-/// The response to a request that was denied, with the denial in its extensions.
+/// The response to a request that was denied. Its extensions contain the denial.
 pub(crate) fn refusal_response(
     denial: &Denial,
     settings: &ResponseSettings,
@@ -48,7 +48,7 @@ fn problem_response(
     refusal
 }
 
-/// The refusal with its length. HEAD gets the same fields without the body (RFC 9110 §9.3.2).
+/// Adds `Content-Length`. The refusal of HEAD has the same fields and no body (RFC 9110 §9.3.2).
 pub(crate) fn for_method(method: &Method, mut refusal: Response<Bytes>) -> Response<Bytes> {
     let length = refusal.body().len();
     refusal.headers_mut().insert(CONTENT_LENGTH, length.into());

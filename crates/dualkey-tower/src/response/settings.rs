@@ -4,10 +4,10 @@ use super::fields::RateLimitFields;
 use super::map_refusal::MapRefusal;
 use super::problem::BLANK;
 
-/// How a [`Gate`](crate::Gate) writes its responses.
+/// The settings of the responses of a [`Gate`](crate::Gate).
 #[derive(Clone)]
 pub(crate) struct ResponseSettings {
-    /// Printable ASCII without quotes and backslashes, so that it needs no escapes in a challenge.
+    /// Printable ASCII without quotes and backslashes, which a challenge would have to escape.
     pub(crate) realm: String,
     pub(crate) problem_type_base: String,
     pub(crate) rate_limit_fields: RateLimitFields,

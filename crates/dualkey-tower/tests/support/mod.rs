@@ -22,13 +22,11 @@ use pollster::block_on;
 use serde_json::Value;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+pub(crate) use dualkey_testing::NOON;
 pub(crate) use log::Log;
 
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(crate) const PREFIX: Prefix = Prefix::new("gw");
-
-/// 12:00:00 UTC, so that a day ends in 43,200 seconds.
-pub(crate) const NOON: Timestamp = Timestamp::from_secs(1_700_049_600);
 
 /// One partner with one token, which may read reservations and nothing else.
 pub(crate) struct Fixture {
@@ -110,16 +108,16 @@ impl Fixture {
     }
 
     /// The response to a request for a route that requires `reservations:read`.
-    pub(crate) fn ask(&self, request: Request<Body>) -> Response<Bytes> {
-        ask(&self.gate.require(self.reads()), request)
+    pub(crate) fn send(&self, request: Request<Body>) -> Response<Bytes> {
+        send_to(&self.gate.require(self.reads()), request)
     }
 
-    /// Sends this many good requests, all of which pass, and returns the last response.
+    /// Sends this many good requests, asserts that each passes, and returns the last response.
     pub(crate) fn pass(&self, times: u32) -> Response<Bytes> {
-        let mut answer = self.ask(self.request());
+        let mut answer = self.send(self.request());
         assert_eq!(answer.status(), 200);
         for _ in 1..times {
-            answer = self.ask(self.request());
+            answer = self.send(self.request());
             assert_eq!(answer.status(), 200);
         }
         answer
@@ -128,7 +126,7 @@ impl Fixture {
     /// Sends this many well-formed tokens that were never issued.
     pub(crate) fn guess(&self, times: u32) {
         for _ in 0..times {
-            assert_eq!(self.ask(self.request_with(&unknown_token())).status(), 401);
+            assert_eq!(self.send(self.request_with(&unknown_token())).status(), 401);
         }
     }
 }
@@ -152,15 +150,15 @@ pub(crate) fn unknown_token() -> String {
     PlainToken::mint(&PREFIX).expose_secret().to_owned()
 }
 
-/// The response of a guarded service, whose own body is `hello`.
-pub(crate) fn ask(layer: &GuardLayer, request: Request<Body>) -> Response<Bytes> {
+/// The response of a service behind this layer. The body of the service is `hello`.
+pub(crate) fn send_to(layer: &GuardLayer, request: Request<Body>) -> Response<Bytes> {
     let hello = service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::from("hello")))
     });
     whole(block_on(layer.layer(hello).oneshot(request)).unwrap())
 }
 
-/// The response with its whole body.
+/// Reads the whole body of a response.
 pub(crate) fn whole<B>(answer: Response<B>) -> Response<Bytes>
 where
     B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
@@ -169,8 +167,8 @@ where
     Response::from_parts(head, block_on(body.collect()).unwrap().to_bytes())
 }
 
-/// Status, fields and body: everything that a caller sees.
-pub(crate) fn seen(answer: &Response<Bytes>) -> (u16, Vec<(String, String)>, String) {
+/// The parts of a response that a caller can observe: status, fields and body.
+pub(crate) fn observable(answer: &Response<Bytes>) -> (u16, Vec<(String, String)>, String) {
     let value = |value: &HeaderValue| value.to_str().unwrap().to_owned();
     let fields = answer.headers().iter().map(|(name, text)| (name.to_string(), value(text)));
     let body = String::from_utf8(answer.body().to_vec()).unwrap();

@@ -82,7 +82,7 @@ impl Database {
     }
 
     pub(crate) async fn open(&self) -> Arc<SqlStore> {
-        Arc::new(patient().connect(&self.address).await.unwrap())
+        Arc::new(tolerant_options().connect(&self.address).await.unwrap())
     }
 
     pub(crate) async fn registry(&self) -> Registry {
@@ -123,7 +123,7 @@ impl Database {
 }
 
 /// Options with a timeout that does not elapse on a busy machine.
-pub(crate) fn patient() -> SqlOptions {
+pub(crate) fn tolerant_options() -> SqlOptions {
     SqlOptions::new().with_timeout(Duration::from_secs(30))
 }
 

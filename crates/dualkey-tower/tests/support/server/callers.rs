@@ -52,7 +52,7 @@ impl Server {
 pub(crate) struct Http1(http1::SendRequest<Body>);
 
 impl Http1 {
-    pub(crate) async fn ask(&mut self, mut request: Request<Body>) -> Response<Bytes> {
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Response<Bytes> {
         request.headers_mut().insert("host", "here".parse().unwrap());
         *request.uri_mut() = request.uri().path().parse().unwrap();
         self.0.ready().await.unwrap();
@@ -65,7 +65,7 @@ impl Http1 {
 pub(crate) struct Http2(http2::SendRequest<Body>);
 
 impl Http2 {
-    pub(crate) async fn ask(&mut self, request: Request<Body>) -> Response<Bytes> {
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Bytes> {
         self.0.ready().await.unwrap();
         whole(self.0.send_request(request).await.unwrap()).await
     }
@@ -76,7 +76,7 @@ async fn whole(answer: Response<hyper::body::Incoming>) -> Response<Bytes> {
     Response::from_parts(head, body.collect().await.unwrap().to_bytes())
 }
 
-/// A client that writes any bytes, and reads responses of HTTP/1.1.
+/// A client that writes arbitrary bytes, and reads responses of HTTP/1.1.
 pub(crate) struct Raw(BufReader<TcpStream>);
 
 impl Raw {

@@ -25,8 +25,8 @@ pub(crate) struct Server {
     secrets: RefCell<Vec<String>>,
 }
 
-/// Runs a test against a server on the same thread, with every log level on. In the end, no secret of
-/// the test may be in the log.
+/// Runs a test against a server on the same thread, and records all log levels. Panics at the end if the log
+/// contains a secret of the test.
 pub(crate) fn serve(test: impl AsyncFnOnce(&Server)) {
     let (log, _guard) = Log::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -50,7 +50,7 @@ fn app(fixture: &Fixture) -> Router {
 }
 
 impl Server {
-    /// Adds a token that may not be in the log.
+    /// Adds a token that the log must not contain.
     pub(crate) fn keep_secret(&self, token: &str) {
         self.secrets.borrow_mut().push(token.to_owned());
     }

@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Server;
 
-/// Lines of the two fields, and the outcome of a request with them: a code, or `hello`.
+/// Lines of the two fields, and the outcome of a request with them. The outcome is a code or `hello`.
 pub(crate) struct Spelling {
     pub(crate) api_keys: Vec<Vec<u8>>,
     pub(crate) authorizations: Vec<Vec<u8>>,
@@ -21,7 +21,7 @@ const AUTHORIZATIONS: &[Row] = &[
     (&[b"bEaReR {token}"], "hello"),
     (&[b"Bearer    {token}"], "hello"),
     (&[b" \tBearer {token}\t "], "hello"),
-    // No value, or nothing behind the scheme.
+    // No value, or no token after the scheme.
     (&[], "token_missing"),
     (&[b""], "token_missing"),
     (&[b" \t "], "token_missing"),
@@ -91,7 +91,7 @@ const AUTHORIZATIONS: &[Row] = &[
     (&[b"Bearer hello!"], "token_invalid"),
     (&[b"Bearer me@example.com"], "token_invalid"),
     (&[b"Bearer {key}"], "token_invalid"),
-    // More than one line, even where only one has a value.
+    // More than one line, even if only one has a value.
     (&[b"Bearer {token}", b"Bearer {token}"], "header_repeated"),
     (&[b"Bearer {token}", b"Bearer a"], "header_repeated"),
     (&[b"Bearer a", b"Bearer {token}"], "header_repeated"),
@@ -168,7 +168,7 @@ pub(crate) fn spellings(server: &Server) -> Vec<Spelling> {
 fn filled(server: &Server, line: &[u8]) -> Vec<u8> {
     let (key, token) = (server.fixture.partner.api_key.as_str(), server.fixture.secret());
     let (upper_key, upper_token) = (key.to_uppercase(), token.to_uppercase());
-    // As in Latin-1, each byte is the character of the same number, so that all bytes survive.
+    // Each byte becomes the character with the same number, as in Latin-1, so that no byte is lost.
     let mut text: String = line.iter().copied().map(char::from).collect();
     let values = [
         ("{key}", key),
