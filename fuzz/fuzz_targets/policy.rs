@@ -51,7 +51,7 @@ impl Numbers {
         let faults = [
             (rate, InvalidPolicy::Rate),
             (size, InvalidPolicy::TooLarge),
-            (utc_offset_secs, InvalidPolicy::DayOffset),
+            (utc_offset_secs, InvalidPolicy::UtcOffset),
         ];
         faults.into_iter().filter_map(|(is_one, fault)| is_one.then_some(fault)).collect()
     }

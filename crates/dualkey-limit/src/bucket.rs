@@ -13,25 +13,26 @@ use crate::{LimitPolicy, LimitState, Outcome, Refusal, Standing, Timestamp};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
-/// Threads may read the clock in one order and take permits in another. A clock that goes back by less
-/// than this counts as standing still: otherwise each inversion would refill the same time twice.
+/// Threads may read the clock in one order and take permits in another. A clock that goes back by at most
+/// this, 100 ms, counts as stopped: otherwise each inversion would refill the same time twice.
 const SKEW_TOLERANCE: u128 = ticks(100_000_000);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Bucket {
     now: u64,
-    /// When the bucket began to hold exactly `level`, in ticks: the start of every wait.
+    /// When the bucket began to hold exactly `level`, in ticks. Every wait is counted from here.
     since: u128,
+    /// Permits in the bucket at `since`.
     level: u32,
-    /// When the bucket began to hold exactly `ready`, in ticks.
-    ready_since: u128,
+    /// When the bucket began to hold exactly `available`, in ticks.
+    available_since: u128,
     /// Permits in the bucket now.
-    pub(crate) ready: u32,
+    pub(crate) available: u32,
     day: u64,
     /// Permits spent on `day`.
     pub(crate) used: u32,
-    /// Whether the clock or the rate changed, so that the state must be written even after a refusal.
-    pub(crate) renewed: bool,
+    /// Whether the clock went back or the rate changed, so that a refusal must write the state too.
+    pub(crate) must_write: bool,
 }
 
 impl Bucket {
@@ -39,73 +40,76 @@ impl Bucket {
         Self::read_fast(state, policy, now).unwrap_or_else(|| Self::read_slow(state, policy, now))
     }
 
-    /// The fast path, in 64-bit arithmetic: a state written under this policy, on the day of its time,
-    /// at most 104 days ago and not ahead of the clock.
+    /// The fast path, in 64-bit arithmetic. It reads a state that was written under this policy, on the
+    /// day of its time, at most 104 days ago and not ahead of the clock. For others it returns `None`.
     #[inline]
     pub(crate) fn read_fast(
         state: LimitState,
         policy: &LimitPolicy,
         now: Timestamp,
     ) -> Option<Self> {
-        let Fields { at: since, next_day, layout, level, used } = Fields::unpack(state);
+        let Fields { since, next_day, layout, level, used } = Fields::unpack(state);
         let now = now.as_nanos();
         let age = age(since, now)?;
         if next_day || layout != policy.layout() {
             return None;
         }
-        let (took, ready) = refilled(age.into(), level, policy);
-        let ready_since = since + took;
+        let (elapsed, available) = refilled(age.into(), level, policy);
+        let available_since = since + elapsed;
         let day = day_of(now, policy);
         let used = if u128::from(nanos(since)) < start_of(day, policy) { 0 } else { used };
-        Some(Self { now, since, level, ready_since, ready, day, used, renewed: false })
+        Some(Self { now, since, level, available_since, available, day, used, must_write: false })
     }
 
     fn read_slow(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
         if state == LimitState::default() {
             return Self::since_now(now, policy, policy.burst().get(), 0, false);
         }
-        let Fields { at, next_day, layout, level, used } = Fields::unpack(state);
-        let written_day = day_of(nanos(at), policy) + u64::from(next_day);
-        let day_began = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
-        let written = cmp::max(at, ticks(day_began));
+        let Fields { since, next_day, layout, level, used } = Fields::unpack(state);
+        let written_day = day_of(nanos(since), policy) + u64::from(next_day);
+        let day_start = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
+        let written = cmp::max(since, ticks(day_start));
         let now_ticks = ticks(now.as_nanos());
         if written > now_ticks + SKEW_TOLERANCE {
             let level = cmp::min(level, policy.burst().get());
             return Self::since_now(now, policy, level, used, true);
         }
-        let then = cmp::max(written, now_ticks);
-        let renewed = !layout.has_same_pace(policy.layout());
-        let since = if renewed { cmp::min(then, layout.after(at)) } else { at };
-        let (took, ready) = refilled(then - since, level, policy);
-        let ready_since = since + took;
-        // A renewed state is written, and later calls count their waits from it.
-        let (since, level) = if renewed { (ready_since, ready) } else { (since, level) };
+        let end = cmp::max(written, now_ticks);
+        let rate_changed = !layout.has_same_pace(policy.layout());
+        let since = if rate_changed { cmp::min(end, layout.next_permit_by(since)) } else { since };
+        let (elapsed, available) = refilled(end - since, level, policy);
+        let available_since = since + elapsed;
+        // After a change of rate the state is written, and later calls count their waits from it.
+        let (since, level) =
+            if rate_changed { (available_since, available) } else { (since, level) };
         let now = now.as_nanos();
         let today = day_of(now, policy);
         let (day, used) = if today > written_day { (today, 0) } else { (written_day, used) };
-        Self { now, since, level, ready_since, ready, day, used, renewed }
+        let must_write = rate_changed;
+        Self { now, since, level, available_since, available, day, used, must_write }
     }
 
+    /// A bucket that holds `level` permits since now.
     fn since_now(
         now: Timestamp,
         policy: &LimitPolicy,
         level: u32,
         used: u32,
-        renewed: bool,
+        must_write: bool,
     ) -> Self {
         let now = now.as_nanos();
         let (since, day) = (ticks(now), day_of(now, policy));
-        let (ready_since, ready) = (since, level);
-        Self { now, since, level, ready_since, ready, day, used, renewed }
+        let (available_since, available) = (since, level);
+        Self { now, since, level, available_since, available, day, used, must_write }
     }
 
     #[inline]
     pub(crate) fn allows(&self, policy: &LimitPolicy, permits: u32) -> bool {
         let left = self.daily_remaining(policy);
-        self.ready >= permits && left.is_none_or(|left| left >= permits)
+        self.available >= permits && left.is_none_or(|left| left >= permits)
     }
 
-    /// Spends permits that [`allows`](Self::allows) found.
+    /// Spends permits that [`allows`](Self::allows) admits.
     #[inline]
     pub(crate) fn grant(
         self,
@@ -113,9 +117,9 @@ impl Bucket {
         policy: &LimitPolicy,
         permits: u32,
     ) -> Outcome {
-        let ready = self.ready - permits;
+        let available = self.available - permits;
         let used = self.used.saturating_add(permits);
-        let after = Self { since: self.ready_since, level: ready, ready, used, ..self };
+        let after = Self { since: self.available_since, level: available, available, used, ..self };
         *state = after.write(policy);
         Outcome::Allowed(after.standing(*state, policy))
     }
@@ -126,10 +130,10 @@ impl Bucket {
 
     #[inline]
     pub(crate) fn write(&self, policy: &LimitPolicy) -> LimitState {
-        let at = self.ready_since;
-        let next_day = u128::from(nanos(at)) < start_of(self.day, policy);
+        let since = self.available_since;
+        let next_day = u128::from(nanos(since)) < start_of(self.day, policy);
         let layout = policy.layout();
-        Fields { at, next_day, layout, level: self.ready, used: self.used }.pack()
+        Fields { since, next_day, layout, level: self.available, used: self.used }.pack()
     }
 
     #[inline]
@@ -137,18 +141,19 @@ impl Bucket {
         Standing { state, policy: *policy, now: Timestamp::from_nanos(self.now) }
     }
 
-    /// The standing of an empty bucket on a day without takes.
+    /// The standing of an empty bucket on a day on which nothing was spent.
     #[cfg(feature = "keyed")]
     pub(crate) fn empty_standing(policy: &LimitPolicy, now: Timestamp) -> Standing {
         let empty = Self::since_now(now, policy, 0, 0, true);
         empty.standing(empty.write(policy), policy)
     }
 
-    /// The refusal of permits that exceed what is left. `state` is the state after it.
+    /// The outcome of a take of permits that [`allows`](Self::allows) does not admit. `state` is the state
+    /// after the refusal.
     pub(crate) fn refuse(&self, state: LimitState, policy: &LimitPolicy, permits: u32) -> Outcome {
         let standing = self.standing(state, policy);
-        let day = policy.daily().map_or(u32::MAX, NonZeroU32::get);
-        if permits > cmp::min(policy.burst().get(), day) {
+        let quota = policy.daily().map_or(u32::MAX, NonZeroU32::get);
+        if permits > cmp::min(policy.burst().get(), quota) {
             return Outcome::Unsatisfiable(standing);
         }
         let refill = self.nanos_until_holds(policy, permits);
@@ -177,13 +182,14 @@ impl Bucket {
         policy.daily().map(|daily| daily.get().saturating_sub(self.used))
     }
 
-    /// Rounded up: one nanosecond earlier, the last permit is still missing.
+    /// The time until the bucket holds this many permits, rounded up: one nanosecond earlier, the last
+    /// permit is still missing.
     fn nanos_until_holds(&self, policy: &LimitPolicy, permits: u32) -> u128 {
-        if self.ready >= permits {
+        if self.available >= permits {
             return 0;
         }
-        let then = self.since + time_for(permits.saturating_sub(self.level), policy);
-        then.div_ceil(TICKS_PER_NANO).saturating_sub(self.now.into())
+        let filled_at = self.since + time_for(permits.saturating_sub(self.level), policy);
+        filled_at.div_ceil(TICKS_PER_NANO).saturating_sub(self.now.into())
     }
 
     fn nanos_until_day_ends(&self, policy: &LimitPolicy) -> u128 {
@@ -191,21 +197,21 @@ impl Bucket {
     }
 }
 
-/// The ticks from `since` to `now`, unless `since` is ahead or more than 104 days (2⁵³ ns) ago.
+/// The ticks from `since` to `now`, or `None` if `since` is later or at least 2⁵³ ns (104 days) earlier.
 #[inline]
 fn age(since: u128, now: u64) -> Option<u64> {
     let nanos = now.checked_sub(nanos(since))?;
-    let part = (since % TICKS_PER_NANO) as u64;
-    (nanos < 1 << 53).then(|| (nanos << TICK_BITS).saturating_sub(part))
+    let fraction = (since % TICKS_PER_NANO) as u64;
+    (nanos < 1 << 53).then(|| (nanos << TICK_BITS).saturating_sub(fraction))
 }
 
-/// The ticks until the last whole permit came, and the permits in the bucket then. A full bucket counts
-/// as filled at the end of the time that passed.
+/// The ticks until the last whole permit accrued, and the permits in the bucket then. For a full bucket,
+/// these are all the ticks that passed.
 #[inline]
 fn refilled(passed: u128, level: u32, policy: &LimitPolicy) -> (u128, u32) {
     let burst = policy.burst().get();
     let (permits, period) = (policy.rate().permits(), policy.rate().period_ticks());
-    // In exact fractions: a permit is `period` parts, and each tick brings `permits` parts.
+    // Exact fractions: a permit is `period` parts, and `permits` parts accrue in each tick.
     let parts = passed * u128::from(permits.get());
     let missing = burst.saturating_sub(level);
     if parts >= u128::from(missing) * u128::from(period.get()) {
@@ -214,8 +220,8 @@ fn refilled(passed: u128, level: u32, policy: &LimitPolicy) -> (u128, u32) {
     if parts < u128::from(period.get()) {
         return (0, level);
     }
-    let (came, rest) = div_rem(parts, period);
-    (passed - u128::from(rest / NonZeroU64::from(permits)), level + came)
+    let (accrued, rest) = div_rem(parts, period);
+    (passed - u128::from(rest / NonZeroU64::from(permits)), level + accrued)
 }
 
 /// Quotient and remainder. The usual operands fit 64 bits, where division is many times faster.
@@ -234,7 +240,7 @@ fn div_rem(parts: u128, period: NonZeroU64) -> (u32, u64) {
     }
 }
 
-/// The ticks in which this number of permits comes, rounded up.
+/// The ticks in which this number of permits accrues, rounded up.
 fn time_for(permits: u32, policy: &LimitPolicy) -> u128 {
     let rate = policy.rate();
     let time = u128::from(permits) * u128::from(rate.period_ticks().get());

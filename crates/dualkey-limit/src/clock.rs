@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::Timestamp;
 
-/// A source of the current time. One reading serves every decision about one request.
+/// A source of the current time. It is read once per request, for all decisions about the request.
 ///
 /// ```
 /// use dualkey_limit::{Clock, FakeClock, SystemClock, Timestamp};
@@ -29,10 +29,10 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
 /// The system's wall clock, which never runs backwards within a process.
 ///
-/// It counts with the monotonic clock and follows the wall clock forwards, within 100 ms of a change.
-/// When the wall clock is set back, this clock goes on at its pace, ahead of the wall clock, until that
-/// has caught up or the process restarts. So no thread reads an earlier time than another thread read
-/// before, and a correction makes no caller wait.
+/// It advances with the monotonic clock. When the wall clock is set forwards, it follows within 100 ms.
+/// When the wall clock is set back, it keeps its pace and is ahead until the wall clock has caught up or
+/// the process restarts. So no thread reads an earlier time than another thread read before, and a
+/// correction makes no caller wait.
 ///
 /// ```
 /// use dualkey_limit::{Clock, SystemClock};
@@ -66,7 +66,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests, which only moves when the test moves it. Clones share one time.
+/// A clock for tests, which moves only when the test moves it. Clones share one time.
 ///
 /// ```
 /// use std::time::Duration;

@@ -28,15 +28,15 @@
 //! - **The bound.** In every window `T`, at most `burst + rate × T` permits are granted, and on each
 //!   calendar day at most the quota. Both are decided in one step: a permit is spent from both or from
 //!   neither, without a rollback.
-//! - **No starvation.** A caller that keeps asking gets `rate × T`, less at most a millionth, at every
-//!   rate.
-//! - **An exact wait.** After `retry_after`, the same request succeeds if no other take came in
-//!   between; one nanosecond earlier it fails.
-//! - **Any clock.** Time may stand still or run backwards. A state ahead of the clock counts as written
-//!   now, so a clock that jumped ahead and came back locks no caller out.
+//! - **No starvation.** A caller that takes every permit it can gets `rate × T`, less at most a
+//!   millionth, at every rate.
+//! - **An exact wait.** If no other take comes in between, the same request succeeds after `retry_after`
+//!   and fails one nanosecond earlier.
+//! - **Any clock.** The clock may stop or run backwards. A state ahead of the clock counts as written
+//!   now, so no caller is locked out by a clock that jumped ahead and was set back.
 //!
-//! The daily quota is a counter that restarts at midnight. A second bucket would admit nearly twice the
-//! quota on its first day. The price of a counter: two full quotas can be spent around midnight.
+//! The daily quota is a counter that restarts at midnight, so two full quotas can be spent around
+//! midnight. A second bucket in its place would admit nearly twice the quota on its first day.
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

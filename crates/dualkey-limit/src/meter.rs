@@ -8,7 +8,7 @@ use crate::{LimitPolicy, LimitState, Outcome, Timestamp};
 /// A [`LimitState`] that threads share: 16 bytes and no lock.
 ///
 /// A decision is one compare-and-swap, so no thread sees one limit spent and the other not. A refusal
-/// only reads.
+/// only reads, with the exceptions that [`LimitState::take`] names.
 ///
 /// ```
 /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
@@ -34,7 +34,7 @@ impl Meter {
         update(&self.0, |state| state.spend(policy, now, permits))
     }
 
-    /// The answer that [`take`](Self::take) would give now, without spending.
+    /// The outcome that [`take`](Self::take) would have now, without spending.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
@@ -48,7 +48,7 @@ impl Meter {
         self.state().peek(policy, now, permits)
     }
 
-    /// Adds permits to today's count that were spent elsewhere or before a restart. The bucket keeps its
+    /// Adds permits that were spent elsewhere or before a restart to today's count. The bucket keeps its
     /// permits.
     ///
     /// ```
@@ -95,8 +95,8 @@ impl fmt::Debug for Meter {
     }
 }
 
-/// The atomic operations of [`update`], so that its interleavings can be checked on a stand-in. The word
-/// guards no other memory, so relaxed ordering is enough.
+/// The atomic operations of [`update`]. The tests implement them on an atomic of loom, to check every
+/// interleaving. The word guards no other memory, so relaxed ordering is enough.
 trait AtomicWord {
     fn load(&self) -> u128;
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128>;
@@ -112,6 +112,7 @@ impl AtomicWord for AtomicU128 {
     }
 }
 
+/// Applies `decide` to the state, and retries if another thread changed the state in between.
 #[inline]
 fn update<T>(word: &impl AtomicWord, decide: impl Fn(&mut LimitState) -> T) -> T {
     let mut current = word.load();
@@ -139,13 +140,13 @@ mod tests {
     use super::*;
     use crate::Rate;
 
-    /// loom has no 128-bit atomic, so this one holds an index into the states seen so far.
-    struct StandIn {
+    /// loom has no 128-bit atomic, so this word is an index into the list of states that were seen.
+    struct LoomWord {
         index: AtomicUsize,
         seen: std::sync::Mutex<Vec<u128>>,
     }
 
-    impl StandIn {
+    impl LoomWord {
         fn new() -> Self {
             Self { index: AtomicUsize::new(0), seen: vec![0].into() }
         }
@@ -163,7 +164,7 @@ mod tests {
         }
     }
 
-    impl AtomicWord for StandIn {
+    impl AtomicWord for LoomWord {
         fn load(&self) -> u128 {
             self.state_at(self.index.load(Ordering::Relaxed))
         }
@@ -183,12 +184,12 @@ mod tests {
         LimitPolicy::new(rate, number(burst)).with_daily(number(daily)).unwrap()
     }
 
-    /// In every interleaving of three threads, the smaller limit decides how many are admitted, and
-    /// both limits are charged for exactly these.
+    /// In every interleaving of three threads, the smaller limit determines how many takes are admitted,
+    /// and both limits are charged for exactly these.
     fn every_interleaving_admits(policy: LimitPolicy, admitted: u32) {
         let now = Timestamp::from_secs(1);
         loom::model(move || {
-            let word = Arc::new(StandIn::new());
+            let word = Arc::new(LoomWord::new());
             let threads: Vec<_> = (0..3)
                 .map(|_| {
                     let word = Arc::clone(&word);

@@ -22,12 +22,12 @@ pub enum Outcome {
     BurstExceeded(Refusal),
     /// Too few of the day's permits are left. Nothing is spent.
     QuotaExceeded(Refusal),
-    /// More permits than the burst or the daily quota ever holds. Nothing is spent, and no wait helps.
+    /// More permits than the burst or the daily quota. Nothing is spent, and no wait helps.
     Unsatisfiable(Standing),
 }
 
-/// What is left after a decision. Each value is computed when it is read, so that a decision which reads
-/// none costs nothing more. Two standings are equal if their observable values are.
+/// What is left after a decision. Each value is computed when it is read, so a decision without a reader
+/// costs nothing more. Two standings are equal if their observable values are equal.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,7 +47,20 @@ pub struct Standing {
     pub(crate) now: Timestamp,
 }
 
-/// What is left after a refusal, and how long to wait.
+/// What is left after a refusal, and the time to wait.
+///
+/// ```
+/// use std::time::Duration;
+/// use dualkey_limit::{LimitPolicy, LimitState, Outcome, Timestamp};
+///
+/// let policy = LimitPolicy::default();
+/// let (state, _) = LimitState::default().take(&policy, Timestamp::EPOCH, 10);
+/// let Outcome::BurstExceeded(refusal) = state.peek(&policy, Timestamp::EPOCH, 5) else {
+///     panic!("the bucket is empty");
+/// };
+/// assert_eq!(refusal.retry_after, Duration::from_secs(1)); // 5 permits, at 5 a second
+/// assert_eq!(refusal.standing.burst_remaining(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -68,7 +81,7 @@ impl Standing {
     /// Permits left in the bucket.
     #[must_use]
     pub fn burst_remaining(&self) -> u32 {
-        self.bucket().ready
+        self.bucket().available
     }
 
     /// Permits left today, or `None` without a daily quota.
@@ -94,7 +107,8 @@ impl Standing {
     }
 }
 
-/// Compares observable values, since a dropped state and its successor differ in bits alone.
+/// Compares observable values. When a limiter drops a state and later creates it again, the two have
+/// different bits and the same observable values.
 impl PartialEq for Standing {
     fn eq(&self, other: &Self) -> bool {
         let observable = |it: &Self| {
@@ -130,7 +144,7 @@ impl Outcome {
         }
     }
 
-    /// How long to wait after a refusal; `None` if the permits are spent or no wait helps.
+    /// The time to wait after a refusal. `None` if the permits are spent or no wait helps.
     ///
     /// ```
     /// use std::time::Duration;

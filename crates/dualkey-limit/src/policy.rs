@@ -7,8 +7,9 @@ use crate::{Rate, Timestamp};
 
 /// A rate with a burst and, optionally, a daily quota.
 ///
-/// The bucket holds `burst` permits, starts full and refills at the rate. Read "5 a second with
-/// bursts tolerated up to 10" as rate 5, burst 10: ten at once pass, the eleventh waits for 200 ms.
+/// The bucket holds `burst` permits, starts full and refills at the rate. "5 a second with bursts
+/// tolerated up to 10" is rate 5 and burst 10: ten requests at once pass, and the eleventh waits for
+/// 200 ms.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -57,7 +58,7 @@ pub enum InvalidPolicy {
     TooLarge,
     /// The UTC offset is 24 hours or more.
     #[error("UTC offset must be less than 24 hours")]
-    DayOffset,
+    UtcOffset,
 }
 
 impl LimitPolicy {
@@ -124,12 +125,12 @@ impl LimitPolicy {
 
     /// This policy, if all its numbers are in range.
     ///
-    /// Without this check, a rate above 1,000,000 a second is limited like any other, only with a
-    /// coarser rounding towards refusal.
+    /// A policy with a rate above 1,000,000 a second works without this check. It rounds more coarsely,
+    /// towards refusal.
     ///
     /// # Errors
     ///
-    /// The number that is out of range.
+    /// The first number that is out of range: rate, burst and quota together, or UTC offset.
     ///
     /// ```
     /// use std::num::NonZeroU32;
@@ -149,7 +150,7 @@ impl LimitPolicy {
             return Err(InvalidPolicy::TooLarge);
         }
         if self.utc_offset_secs.unsigned_abs() >= 86_400 {
-            return Err(InvalidPolicy::DayOffset);
+            return Err(InvalidPolicy::UtcOffset);
         }
         Ok(self)
     }
@@ -190,7 +191,7 @@ impl LimitPolicy {
         self.layout
     }
 
-    /// The time in which an empty bucket fills, rounded up to a nanosecond.
+    /// The time in which an empty bucket becomes full, rounded up to a nanosecond.
     #[must_use]
     pub fn fill_time(&self) -> Duration {
         self.rate.time_for(self.burst.get())

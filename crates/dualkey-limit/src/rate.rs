@@ -85,7 +85,7 @@ impl Rate {
         NonZeroU64::new(ticks).expect("no period is zero")
     }
 
-    /// The time in which this number of permits comes, rounded up to a nanosecond.
+    /// The time in which this number of permits accrues, rounded up to a nanosecond.
     ///
     /// ```
     /// use std::{num::NonZeroU32, time::Duration};
@@ -101,7 +101,7 @@ impl Rate {
         Duration::from_nanos_u128(nanos.div_ceil(u128::from(self.permits.get())))
     }
 
-    /// The whole permits that come in this time.
+    /// The number of whole permits that accrue in this time, or [`u64::MAX`] if it is larger.
     ///
     /// ```
     /// use std::{num::NonZeroU32, time::Duration};

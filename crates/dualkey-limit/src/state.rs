@@ -3,10 +3,11 @@ use std::fmt;
 use crate::bucket::Bucket;
 use crate::{LimitPolicy, Outcome, Timestamp};
 
-/// The state of one caller: the permits in the bucket, since when, and the day's count.
+/// The state of one caller: the permits in the bucket, the time since which it holds them, and the day's
+/// count.
 ///
-/// One word of 128 bits, which can be saved and restored. A policy can change while its caller is
-/// live: the permits in the bucket are kept, cut to the new burst, and so is today's count. The time
+/// It is one word of 128 bits, which can be saved and restored. The policy of a caller can change at any
+/// time. The permits in the bucket are kept, up to the new burst, and so is today's count. The time
 /// since the last grant counts at the new rate.
 ///
 /// ```
@@ -24,26 +25,27 @@ use crate::{LimitPolicy, Outcome, Timestamp};
 ///
 /// | bits | content |
 /// | --- | --- |
-/// | 74 | the time since which the bucket holds exactly the permits below, in ticks of 2⁻¹⁰ ns; a part of a permit that accrued since is kept as this time |
-/// | 1 | whether permits were last spent on the day after that time; never later, since a permit takes at most a day to come |
-/// | 9 | the approximate time per permit, which shows a change of rate: a part of a permit is void under another rate |
+/// | 74 | the time since which the bucket holds exactly the permits below, in ticks of 2⁻¹⁰ ns. It implies the fraction of a permit that accrued since |
+/// | 1 | whether permits were last spent on the day after that time. The day is never later, since a permit takes at most a day to accrue |
+/// | 9 | the approximate time per permit. It detects a change of rate, after which a fraction of a permit is void |
 /// | 5 | where the last 39 bits are split |
-/// | 39 | the permits in the bucket, and the permits spent on the last day on which any were |
+/// | 39 | the permits in the bucket, and the permits spent on the latest day with a grant |
 ///
-/// Zero is a new caller.
+/// Zero is the state of a new caller.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct LimitState {
-    /// The whole nanoseconds of the time.
+    /// The upper 64 bits: the whole nanoseconds of the time.
     pub(crate) high: u64,
+    /// The lower 64 bits.
     pub(crate) low: u64,
 }
 
 impl LimitState {
     /// Spends permits from the bucket and from the day's quota, or from neither.
     ///
-    /// A refusal returns the state unchanged, with two exceptions: a state more than 100 ms ahead of the
-    /// clock is rewritten as of now, and after a change of rate the part of a permit is rewritten at
-    /// the new rate.
+    /// A refusal returns the state unchanged, with two exceptions. A state more than 100 ms ahead of the
+    /// clock is rewritten as of now. After a change of rate, the fraction of a permit is rewritten at the
+    /// new rate.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
@@ -59,7 +61,7 @@ impl LimitState {
         (self, outcome)
     }
 
-    /// [`take`](Self::take) in place, which spares a copy of the large pair.
+    /// [`take`](Self::take) in place, which avoids a copy of the returned pair.
     #[inline]
     pub(crate) fn spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
         match Bucket::read_fast(*self, policy, now) {
@@ -79,14 +81,14 @@ impl LimitState {
         if bucket.allows(policy, permits) {
             return bucket.grant(self, policy, permits);
         }
-        if bucket.renewed {
+        if bucket.must_write {
             *self = bucket.write(policy);
         }
         bucket.refuse(*self, policy, permits)
     }
 
-    /// The answer that [`take`](Self::take) would give, without spending. For zero permits, it is always
-    /// allowed and carries the current standing.
+    /// The outcome that [`take`](Self::take) would have, without spending. For zero permits it is always
+    /// [`Outcome::Allowed`] with the current standing.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
@@ -123,8 +125,8 @@ impl LimitState {
         Bucket::read(self, policy, now).with_used(used).write(policy)
     }
 
-    /// Whether this state equals a new caller's in every later answer: the bucket is full and nothing
-    /// was spent today.
+    /// Whether every later answer from this state equals that for a new caller: the bucket is full and
+    /// nothing was spent today.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
@@ -137,7 +139,7 @@ impl LimitState {
     #[must_use]
     pub fn is_fresh(self, policy: &LimitPolicy, now: Timestamp) -> bool {
         let bucket = Bucket::read(self, policy, now);
-        bucket.ready == policy.burst().get() && bucket.used == 0
+        bucket.available == policy.burst().get() && bucket.used == 0
     }
 
     /// The state as a word, for example to save it.
@@ -147,7 +149,7 @@ impl LimitState {
         (self.high as u128) << 64 | self.low as u128
     }
 
-    /// The state of a saved word. Every word is a valid state.
+    /// The state with the bits of a saved word. Every word is a valid state.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};

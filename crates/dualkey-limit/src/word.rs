@@ -1,14 +1,14 @@
 //! The bits of a state's word.
 //!
-//! A word's time is at most 2⁷⁴ ticks, and shifts are by constants or by fields that are narrower than
-//! what they shift.
+//! A word's time is below 2⁷⁴ ticks. Every shift is by a constant or by a field whose values are smaller
+//! than the width of the shifted number.
 #![expect(clippy::arithmetic_side_effects, reason = "the bounds above rule out overflow")]
 
 use std::num::NonZeroU32;
 
 use crate::{LimitState, Rate};
 
-/// Bits that the permits in the bucket and the day's count share.
+/// The bits that the permits in the bucket and the day's count share.
 pub(crate) const SHARED_BITS: u32 = 39;
 /// A tick is 2⁻¹⁰ ns: finer than the clock, so that rounding costs the fastest rate at most a millionth.
 pub(crate) const TICK_BITS: u32 = 10;
@@ -17,8 +17,8 @@ pub(crate) const TICKS_PER_NANO: u128 = 1 << TICK_BITS;
 /// The unpacked fields of a state's word.
 pub(crate) struct Fields {
     /// When the bucket began to hold exactly `level`, in ticks.
-    pub(crate) at: u128,
-    /// Whether permits were last spent on the day after that of `at`.
+    pub(crate) since: u128,
+    /// Whether permits were last spent on the day after that of `since`.
     pub(crate) next_day: bool,
     pub(crate) layout: PolicyLayout,
     /// Permits in the bucket.
@@ -28,44 +28,47 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    const LAYOUT_AT: u32 = SHARED_BITS;
-    const NEXT_DAY_AT: u32 = Self::LAYOUT_AT + PolicyLayout::BITS;
-    const TICK_AT: u32 = Self::NEXT_DAY_AT + 1;
+    const LAYOUT_SHIFT: u32 = SHARED_BITS;
+    const NEXT_DAY_SHIFT: u32 = Self::LAYOUT_SHIFT + PolicyLayout::BITS;
+    const TICK_SHIFT: u32 = Self::NEXT_DAY_SHIFT + 1;
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its type's width")]
     pub(crate) fn unpack(LimitState { high, low }: LimitState) -> Self {
-        let field = |at, bits| low >> at & ones(bits);
-        let layout = PolicyLayout(field(Self::LAYOUT_AT, PolicyLayout::BITS) as u16);
+        let field = |shift, bits| low >> shift & ones(bits);
+        let layout = PolicyLayout(field(Self::LAYOUT_SHIFT, PolicyLayout::BITS) as u16);
         let used_bits = layout.used_bits();
         Self {
-            at: ticks(high) | u128::from(low >> Self::TICK_AT),
-            next_day: field(Self::NEXT_DAY_AT, 1) == 1,
+            since: ticks(high) | u128::from(low >> Self::TICK_SHIFT),
+            next_day: field(Self::NEXT_DAY_SHIFT, 1) == 1,
             layout,
             level: (field(0, SHARED_BITS) >> used_bits) as u32,
             used: field(0, used_bits).min(u32::MAX.into()) as u32,
         }
     }
 
-    /// A count too large for its bits saturates. No valid quota beside this burst is larger.
+    /// A count that is too large for its bits saturates. A valid quota with this burst fits them.
     #[inline]
     pub(crate) fn pack(&self) -> LimitState {
         let used_bits = self.layout.used_bits();
-        let tick = (self.at % TICKS_PER_NANO) as u64;
-        let low = tick << Self::TICK_AT
-            | u64::from(self.next_day) << Self::NEXT_DAY_AT
-            | u64::from(self.layout.0) << Self::LAYOUT_AT
+        let tick = (self.since % TICKS_PER_NANO) as u64;
+        let low = tick << Self::TICK_SHIFT
+            | u64::from(self.next_day) << Self::NEXT_DAY_SHIFT
+            | u64::from(self.layout.0) << Self::LAYOUT_SHIFT
             | u64::from(self.level) << used_bits
             | u64::from(self.used).min(ones(used_bits));
-        LimitState { high: nanos(self.at), low }
+        LimitState { high: nanos(self.since), low }
     }
 }
 
 /// The part of a word that depends only on its policy.
 ///
-/// From the top: 9 bits of pace, the ticks per permit as a floating-point number (6 bits of exponent, 3
-/// of mantissa); and 5 bits of split, the power of two in the burst, which fixes how permits and count
-/// share their bits.
+/// From the most significant bit:
+///
+/// - 9 bits of pace: the ticks per permit as a floating-point number with a 6-bit exponent and a 3-bit
+///   mantissa.
+/// - 5 bits of split: the binary logarithm of the burst, rounded down. It determines how the permits and
+///   the day's count share their bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PolicyLayout(u16);
 
@@ -73,7 +76,7 @@ impl PolicyLayout {
     const SPLIT_BITS: u32 = 5;
     const BITS: u32 = 9 + Self::SPLIT_BITS;
 
-    /// Computed once per policy, since it divides.
+    /// The layout of a policy. It is computed once per policy, because that takes a division.
     #[expect(clippy::cast_possible_truncation, reason = "an exponent has 6 bits, a mantissa 3")]
     pub(crate) const fn of(rate: Rate, burst: NonZeroU32) -> Self {
         let time = rate.period_ticks().get().div_ceil(rate.permits().get() as u64);
@@ -88,10 +91,10 @@ impl PolicyLayout {
         self.pace() == other.pace()
     }
 
-    /// An upper bound for when the permit that began to accrue at `at` is complete.
-    pub(crate) const fn after(self, at: u128) -> u128 {
+    /// An upper bound of the time at which a permit is complete that began to accrue at `start`.
+    pub(crate) const fn next_permit_by(self, start: u128) -> u128 {
         let (power, eighths) = (self.pace() >> 3, self.pace() & 7);
-        at + ((eighths as u128 + 9) << power >> 3)
+        start + ((eighths as u128 + 9) << power >> 3)
     }
 
     #[inline]
@@ -99,7 +102,7 @@ impl PolicyLayout {
         self.0 >> Self::SPLIT_BITS
     }
 
-    /// Bits of the day's count: what the permits, as wide as the burst, leave.
+    /// The bits of the day's count: the shared bits, less those of the burst.
     #[inline]
     const fn used_bits(self) -> u32 {
         SHARED_BITS - 1 - (self.0 as u32 % (1 << Self::SPLIT_BITS))

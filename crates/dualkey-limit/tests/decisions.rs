@@ -78,7 +78,7 @@ fn five_a_second_with_a_burst_of_ten() {
 }
 
 #[test]
-fn a_third_of_a_second_is_not_333_milliseconds() {
+fn three_permits_a_second_lose_nothing_to_rounding() {
     let mut state = LimitState::default().take(&policy(3, 3), millis(0), 3).0;
     for second in 1..=3_600 {
         for _ in 0..3 {
@@ -90,13 +90,13 @@ fn a_third_of_a_second_is_not_333_milliseconds() {
 }
 
 #[test]
-fn the_day_ends_at_midnight_for_all_and_a_bucket_does_not() {
+fn the_quota_restarts_at_midnight_and_the_bucket_does_not() {
     let daily = policy(5, 10).with_daily(number(10)).unwrap();
     let before = Timestamp::from_secs(MIDNIGHT - 1);
     let (state, spent) = LimitState::default().take(&daily, before, 10);
     assert_eq!(spent.daily_remaining(), Some(0));
 
-    // The bucket holds a permit after 200 ms, the day ends after 1 s: the later decides.
+    // The bucket holds a permit after 200 ms, and the day ends after 1 s. The later time decides.
     let refused = state.peek(&daily, before, 1);
     assert!(matches!(refused, Outcome::QuotaExceeded(_)));
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
@@ -113,7 +113,7 @@ fn the_day_ends_at_midnight_for_all_and_a_bucket_does_not() {
 }
 
 #[test]
-fn a_bucket_that_fills_after_midnight_is_the_later_of_two() {
+fn a_bucket_that_refills_after_midnight_determines_the_wait() {
     let slow =
         LimitPolicy::new(Rate::per_hour(number(1)), number(2)).with_daily(number(2)).unwrap();
     let before = Timestamp::from_secs(MIDNIGHT - 60);
@@ -142,7 +142,7 @@ fn a_permit_a_day_is_counted_on_the_day_on_which_it_was_spent() {
         LimitPolicy::new(Rate::per_day(number(1)), number(3)).with_daily(number(2)).unwrap();
     let evening = Timestamp::from_secs(MIDNIGHT - 10);
     let state = LimitState::default().take(&daily, evening, 2).0;
-    // The bucket's time stays in the evening, the third permit is spent in the morning.
+    // The time in the state stays in the evening, and the third permit is spent in the morning.
     let morning = Timestamp::from_secs(MIDNIGHT + 10);
     let (state, outcome) = state.take(&daily, morning, 1);
     assert_eq!(outcome.daily_remaining(), Some(1));
@@ -180,7 +180,7 @@ fn a_clock_set_back_locks_no_caller_out_and_keeps_the_count() {
 }
 
 #[test]
-fn a_saved_word_of_the_last_day_is_rewritten_only_once() {
+fn a_word_of_the_last_representable_day_is_rewritten_once() {
     let policy = LimitPolicy::new(Rate::per_day(number(2)), number(2))
         .with_daily(number(2))
         .and_then(|policy| policy.with_utc_offset_secs(-11_777))
@@ -195,7 +195,7 @@ fn a_saved_word_of_the_last_day_is_rewritten_only_once() {
 #[test]
 fn clock_readings_out_of_order_grant_nothing_extra() {
     let mut state = LimitState::default().take(&policy(1000, 1), millis(1_000), 1).0;
-    // Two threads take turns with readings 1 ms apart; time advances by 10 µs a turn.
+    // Two threads alternate, with readings 1 ms apart. Each turn takes 10 µs.
     let mut granted = 0;
     for turn in 0..100 {
         for offset in [1, 0] {
@@ -207,7 +207,7 @@ fn clock_readings_out_of_order_grant_nothing_extra() {
     }
     assert!(
         granted <= 1 + 2,
-        "1 ms of inversion and 1 ms of progress bring two permits: {granted}"
+        "two permits accrue in 1 ms of inversion and 1 ms of progress: {granted}"
     );
 }
 
@@ -223,7 +223,7 @@ fn a_wait_is_exact_right_after_the_rate_changed() {
 }
 
 #[test]
-fn a_restart_does_not_hand_out_a_fresh_day() {
+fn a_restored_count_limits_the_rest_of_the_day() {
     let default = LimitPolicy::default();
     let now = Timestamp::from_secs(MIDNIGHT + 5);
     let restored = LimitState::default().with_used_today(&default, now, 9_999);
@@ -273,8 +273,8 @@ fn policies_out_of_range_are_errors() {
         }
     }
 
-    assert_eq!(policy(1, 1).with_utc_offset_secs(86_400), Err(InvalidPolicy::DayOffset));
-    assert_eq!(policy(1, 1).with_utc_offset_secs(i32::MIN), Err(InvalidPolicy::DayOffset));
+    assert_eq!(policy(1, 1).with_utc_offset_secs(86_400), Err(InvalidPolicy::UtcOffset));
+    assert_eq!(policy(1, 1).with_utc_offset_secs(i32::MIN), Err(InvalidPolicy::UtcOffset));
 }
 
 #[test]

@@ -168,8 +168,8 @@ fn many_threads_with_many_keys_stay_within_the_bound() {
 }
 
 proptest! {
-    /// A limiter with room for half the keys answers as one state per key does, or refuses for lack
-    /// of room; so dropping states changed no answer.
+    /// A limiter with room for half the keys answers as one state per key does, or refuses because it is
+    /// at capacity. So dropping a state changed no answer.
     #[test]
     fn dropping_states_changes_no_answer(
         requests in vec((0..6_u64, 0..50_000_u64, 1..4_u32), 1..200),
@@ -182,7 +182,7 @@ proptest! {
             now = now.saturating_add(Duration::from_secs(seconds));
             let outcome = limiter.take(&key, now, permits);
             if outcome.retry_after() == Some(Duration::from_secs(1)) {
-                continue; // no room: at 5 a second, no bucket refuses for a whole second
+                continue; // at capacity: at 5 a second, no bucket refuses 1 to 3 permits for 1 s
             }
             let state = &mut states[usize::try_from(key).unwrap()];
             let (after, expected) = state.take(&policy, now, permits);

@@ -61,10 +61,10 @@ fn starts() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// At most what exact arithmetic allows, so at most `burst + rate × T` in any window; and at least
-    /// that, less a millionth. The day's count equals the model's.
+    /// The permits granted are at most those of exact arithmetic, so at most `burst + rate × T` in any
+    /// window, and at least those less a millionth. The day's count equals that of the model.
     #[test]
-    fn every_decision_is_the_models(
+    fn every_decision_matches_the_model(
         policy in policies(),
         start in starts(),
         requests in vec((steps(), amounts()), 1..80),
@@ -139,8 +139,8 @@ proptest! {
             let standing = *outcome.standing();
             let after = |wait: Duration| {
                 let then = u64::try_from(u128::from(now.as_nanos()) + wait.as_nanos()).ok()?;
-                let stands = |at| *state.peek(&policy, Timestamp::from_nanos(at), 0).standing();
-                Some((stands(then - 1), stands(then)))
+                let standing_at = |at| *state.peek(&policy, Timestamp::from_nanos(at), 0).standing();
+                Some((standing_at(then - 1), standing_at(then)))
             };
             if standing.time_to_full() > Duration::ZERO && let Some((early, then)) = after(standing.time_to_full()) {
                 prop_assert!(early.burst_remaining() < policy.burst().get());
@@ -173,8 +173,8 @@ proptest! {
         prop_assert!(granted + due.div_ceil(1_000_000) + 1 >= due, "{granted} of {due}");
     }
 
-    /// For any sequence of times, the permits granted are at most the burst and those of the time in
-    /// which the clock ran forwards; no caller is locked out, and nothing panics.
+    /// For any sequence of times, the permits granted are at most the burst and those that accrue in the
+    /// time in which the clock ran forwards. No caller is locked out, and nothing panics.
     #[test]
     fn a_clock_that_jumps_grants_nothing_beyond_the_bound(
         policy in policies(),
@@ -195,8 +195,8 @@ proptest! {
                 granted += u128::from(permits);
             }
             let rate = policy.rate();
-            let came = progress * u128::from(rate.permits().get()) / rate.period().as_nanos();
-            prop_assert!(granted <= u128::from(policy.burst().get()) + came);
+            let accrued = progress * u128::from(rate.permits().get()) / rate.period().as_nanos();
+            prop_assert!(granted <= u128::from(policy.burst().get()) + accrued);
             prop_assert!(outcome.burst_remaining() <= policy.burst().get());
             if matches!(outcome, Outcome::BurstExceeded(_)) {
                 let longest = policy.fill_time() * 2 + Duration::from_millis(101);
@@ -207,7 +207,7 @@ proptest! {
         }
     }
 
-    /// When a live caller's policy changes, whole permits are kept, cut to the new burst, and so is the
+    /// When the policy of a caller changes, whole permits are kept, up to the new burst, and so is the
     /// day's count.
     #[test]
     fn a_changed_policy_keeps_permits_and_count(
@@ -223,12 +223,11 @@ proptest! {
             now = now.saturating_add(Duration::from_nanos(step));
             state = state.take(&first, now, permits).0;
         }
-        let held = state.peek(&first, now, 1);
-        prop_assume!(held.is_allowed());
-        let (state, held) = state.take(&first, now, 1);
+        prop_assume!(state.peek(&first, now, 1).is_allowed());
+        let (state, granted) = state.take(&first, now, 1);
         let used = state.used_today(&first, now);
         let after = state.peek(&second, now, 0);
-        let kept = held.burst_remaining().min(second.burst().get());
+        let kept = granted.burst_remaining().min(second.burst().get());
         prop_assert_eq!(after.burst_remaining(), kept);
         prop_assert_eq!(state.used_today(&second, now), used);
         let left = second.daily().map(|daily| daily.get().saturating_sub(used));

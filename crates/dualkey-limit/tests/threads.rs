@@ -1,4 +1,4 @@
-//! Threads on one meter: it charges both limits or neither, and never grants a permit too many.
+//! Threads that share one meter, which charges both limits or neither and never grants too many permits.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
 
 use std::num::NonZeroU32;
@@ -13,8 +13,9 @@ fn policy(burst: u32, daily: u32) -> LimitPolicy {
     LimitPolicy::new(Rate::per_day(number(1)), number(burst)).with_daily(number(daily)).unwrap()
 }
 
-/// 10,000 rounds, each with a meter of its own, on which all threads start at once.
-fn never_more_than(threads: usize, policy: LimitPolicy, limit: u32) {
+/// Runs 10,000 rounds, each with its own meter, which all threads take from at once. Each meter grants
+/// exactly `limit` permits.
+fn check_grants(threads: usize, policy: LimitPolicy, limit: u32) {
     const ROUNDS: usize = 10_000;
     let now = Timestamp::from_secs(1_700_000_000);
     let meters: Vec<_> = (0..ROUNDS).map(|_| (Meter::new(), AtomicU32::new(0))).collect();
@@ -25,7 +26,7 @@ fn never_more_than(threads: usize, policy: LimitPolicy, limit: u32) {
             scope.spawn(|| {
                 barrier.wait();
                 for (round, (meter, granted)) in meters.iter().enumerate() {
-                    // A spinning gate: a barrier would wake the threads one after the other.
+                    // Spin: a barrier would wake the threads one after the other.
                     arrived.fetch_add(1, Ordering::SeqCst);
                     while arrived.load(Ordering::SeqCst) < (round + 1) * threads {
                         thread::yield_now();
@@ -49,17 +50,17 @@ fn never_more_than(threads: usize, policy: LimitPolicy, limit: u32) {
 
 #[test]
 fn two_threads_never_exceed_the_burst() {
-    never_more_than(2, policy(10, 1_000), 10);
+    check_grants(2, policy(10, 1_000), 10);
 }
 
 #[test]
 fn eight_threads_never_exceed_the_burst() {
-    never_more_than(8, policy(10, 1_000), 10);
+    check_grants(8, policy(10, 1_000), 10);
 }
 
 #[test]
 fn eight_threads_never_exceed_the_quota_nor_charge_one_limit() {
-    never_more_than(8, policy(1_000, 10), 10);
+    check_grants(8, policy(1_000, 10), 10);
 }
 
 #[test]

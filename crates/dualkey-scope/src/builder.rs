@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 use crate::scope::is_scope_token;
 use crate::{Catalogue, CatalogueError, Scope};
 
+/// One bit of a `u128` for each scope.
+const MAX_SCOPES: usize = 128;
+
 /// Builds a [`Catalogue`] from scopes and implications, in any order.
 ///
 /// ```
@@ -29,7 +32,7 @@ impl CatalogueBuilder {
         self
     }
 
-    /// Declares that `name` grants each of `implied` too, and everything those imply.
+    /// Declares that `name` also grants each scope of `implied`, and everything that these imply.
     ///
     /// ```
     /// use dualkey_scope::Catalogue;
@@ -54,8 +57,8 @@ impl CatalogueBuilder {
     ///
     /// # Errors
     ///
-    /// A name is invalid, declared twice or not declared, implications form a cycle, or there are
-    /// more than 128 scopes.
+    /// A name is invalid, is declared twice, or is implied and not declared. Or the implications form a
+    /// cycle, or there are more than 128 scopes.
     ///
     /// ```
     /// use dualkey_scope::{Catalogue, CatalogueError};
@@ -65,10 +68,10 @@ impl CatalogueBuilder {
     /// assert_eq!(error, CatalogueError::Duplicate { name: "a".into() });
     /// ```
     pub fn build(mut self) -> Result<Catalogue, CatalogueError> {
-        if self.scopes.len() > 128 {
+        if self.scopes.len() > MAX_SCOPES {
             return Err(CatalogueError::TooMany { count: self.scopes.len() });
         }
-        let by_name = self.index()?;
+        let by_name = self.index_by_name()?;
         for (name, implied) in self.implications {
             let [from, to] = [name, implied].map(|name| by_name.get(&*name).copied().ok_or(name));
             let (from, to) = match (from, to) {
@@ -84,13 +87,13 @@ impl CatalogueBuilder {
         Ok(Catalogue::from_parts(self.scopes, by_name, closures))
     }
 
-    fn index(&self) -> Result<BTreeMap<Box<str>, u8>, CatalogueError> {
+    fn index_by_name(&self) -> Result<BTreeMap<Box<str>, u8>, CatalogueError> {
         let mut by_name = BTreeMap::new();
-        for (at, scope) in (0_u8..).zip(&self.scopes) {
+        for (index, scope) in (0_u8..).zip(&self.scopes) {
             if !is_scope_token(&scope.name) {
                 return Err(CatalogueError::InvalidName { name: scope.name.as_ref().to_owned() });
             }
-            if by_name.insert(scope.name.clone(), at).is_some() {
+            if by_name.insert(scope.name.clone(), index).is_some() {
                 return Err(CatalogueError::Duplicate { name: scope.name.as_ref().to_owned() });
             }
         }
@@ -98,12 +101,14 @@ impl CatalogueBuilder {
     }
 }
 
-/// Depth-first search over the implications. The closure of a scope is the scope and the closures of
-/// the scopes it implies; a scope that is already on the current path closes a cycle.
+/// Depth-first search over the implications. The closure of a scope holds the scope and the closures of
+/// the scopes that it implies. A scope that is on the current path already closes a cycle.
 struct Closures<'a> {
     scopes: &'a [Scope],
     by_name: &'a BTreeMap<Box<str>, u8>,
+    /// The closure of each scope that the search has completed.
     done: Vec<Option<u128>>,
+    /// The scopes from the start of the search to the current one.
     path: Vec<u8>,
 }
 
@@ -112,32 +117,32 @@ impl<'a> Closures<'a> {
         scopes: &'a [Scope],
         by_name: &'a BTreeMap<Box<str>, u8>,
     ) -> Result<Vec<u128>, CatalogueError> {
-        let mut walk = Self { scopes, by_name, done: Vec::new(), path: Vec::new() };
-        walk.done.resize(scopes.len(), None);
-        (0_u8..).zip(scopes).map(|(at, _)| walk.closure(at)).collect()
+        let mut search = Self { scopes, by_name, done: Vec::new(), path: Vec::new() };
+        search.done.resize(scopes.len(), None);
+        (0_u8..).zip(scopes).map(|(index, _)| search.closure(index)).collect()
     }
 
-    fn closure(&mut self, at: u8) -> Result<u128, CatalogueError> {
-        if let Some(closure) = self.done[usize::from(at)] {
+    fn closure(&mut self, index: u8) -> Result<u128, CatalogueError> {
+        if let Some(closure) = self.done[usize::from(index)] {
             return Ok(closure);
         }
-        if let Some(start) = self.path.iter().position(|seen| *seen == at) {
-            return Err(self.cycle(start, at));
+        if let Some(start) = self.path.iter().position(|seen| *seen == index) {
+            return Err(self.cycle(start, index));
         }
-        self.path.push(at);
-        let mut closure = 1 << at;
+        self.path.push(index);
+        let mut closure = 1 << index;
         let scopes = self.scopes;
-        for implied in &scopes[usize::from(at)].implies {
+        for implied in &scopes[usize::from(index)].implies {
             closure |= self.closure(self.by_name[implied])?;
         }
         self.path.pop();
-        self.done[usize::from(at)] = Some(closure);
+        self.done[usize::from(index)] = Some(closure);
         Ok(closure)
     }
 
-    fn cycle(&self, start: usize, at: u8) -> CatalogueError {
-        let around = self.path[start..].iter().chain([&at]);
-        let path = around.map(|at| self.scopes[usize::from(*at)].name.as_ref().to_owned());
+    fn cycle(&self, start: usize, index: u8) -> CatalogueError {
+        let cycle = self.path[start..].iter().chain([&index]);
+        let path = cycle.map(|index| self.scopes[usize::from(*index)].name.as_ref().to_owned());
         CatalogueError::Cycle { path: path.collect() }
     }
 }

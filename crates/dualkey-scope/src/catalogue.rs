@@ -12,15 +12,17 @@ use crate::{CatalogueBuilder, Requirement, Scope, ScopeSet, UnknownScopes};
 
 /// All scopes of an application: up to 128 names with labels and implications.
 ///
-/// Names match exactly and are case-sensitive; there are no wildcards. A clone is the same catalogue
-/// and costs a reference count. Two builds give two distinct catalogues, even from equal declarations:
-/// a set of one never meets a requirement of the other.
+/// Names match exactly and are case-sensitive. There are no wildcards. A clone is the same catalogue, and
+/// only increments a reference count. Two builds are two different catalogues, even of equal
+/// declarations: a set of one never meets a requirement of the other.
 #[derive(Clone)]
 pub struct Catalogue(Arc<Inner>);
 
 struct Inner {
+    /// Unique in this process.
     id: u64,
     scopes: Vec<Scope>,
+    /// The index of each name in `scopes`.
     by_name: BTreeMap<Box<str>, u8>,
     /// For each scope, the bits of the scope and of everything it implies.
     closures: Vec<u128>,
@@ -68,10 +70,11 @@ impl Catalogue {
     /// ```
     #[must_use]
     pub fn scope(&self, name: &str) -> Option<&Scope> {
-        self.0.by_name.get(name).map(|at| &self.0.scopes[usize::from(*at)])
+        self.0.by_name.get(name).map(|index| &self.0.scopes[usize::from(*index)])
     }
 
-    /// The scopes with these names and everything they imply. Strict, for a new token.
+    /// The scopes with these names and everything that they imply, for a new token. An unknown name is an
+    /// error.
     ///
     /// # Errors
     ///
@@ -92,8 +95,8 @@ impl Catalogue {
         if unknown.is_empty() { Ok(scopes) } else { Err(UnknownScopes { names: unknown }) }
     }
 
-    /// The scopes with these names and everything they imply, and the unknown names. Lenient, for a
-    /// stored token, which may be older than this catalogue.
+    /// The scopes with these names and everything that they imply, and the unknown names, for a stored
+    /// token. Such a token may be older than this catalogue, so an unknown name is not an error.
     ///
     /// ```
     /// # use dualkey_scope::Catalogue;
@@ -108,8 +111,9 @@ impl Catalogue {
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        let (known, unknown) = self.split(names);
-        let bits = known.into_iter().fold(0, |bits, at| bits | self.0.closures[usize::from(at)]);
+        let (known, unknown) = self.partition_names(names);
+        let bits =
+            known.into_iter().fold(0, |bits, index| bits | self.0.closures[usize::from(index)]);
         ResolvedScopes { scopes: ScopeSet::new(self.0.id, bits), unknown }
     }
 
@@ -132,7 +136,7 @@ impl Catalogue {
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        self.required(names).map(|(bits, names)| Requirement::all(self.0.id, bits, names))
+        self.resolve_required(names).map(|(bits, names)| Requirement::all(self.0.id, bits, names))
     }
 
     /// A requirement that a token with at least one of these scopes meets. Without names it is
@@ -154,7 +158,7 @@ impl Catalogue {
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        self.required(names).map(|(bits, names)| Requirement::any(self.0.id, bits, names))
+        self.resolve_required(names).map(|(bits, names)| Requirement::any(self.0.id, bits, names))
     }
 
     /// The set of this catalogue with these [bits](ScopeSet::to_bits).
@@ -183,30 +187,32 @@ impl Catalogue {
     /// ```
     #[must_use]
     pub fn names(&self, set: &ScopeSet) -> ScopeNames<'_> {
-        ScopeNames { scopes: &self.0.scopes, bits: set.bits_of(self.0.id) }
+        ScopeNames { scopes: &self.0.scopes, bits: set.bits_in(self.0.id) }
     }
 
-    fn required<I>(&self, names: I) -> Result<(u128, Names), UnknownScopes>
+    /// The bits of the scopes with these names, without those that they imply, and the names.
+    fn resolve_required<I>(&self, names: I) -> Result<(u128, Names), UnknownScopes>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        let (known, unknown) = self.split(names);
+        let (known, unknown) = self.partition_names(names);
         if !unknown.is_empty() {
             return Err(UnknownScopes { names: unknown });
         }
-        let bits = known.iter().fold(0, |bits, at| bits | 1 << at);
-        let names = known.iter().map(|at| self.0.scopes[usize::from(*at)].name.clone());
+        let bits = known.iter().fold(0, |bits, index| bits | 1 << index);
+        let names = known.iter().map(|index| self.0.scopes[usize::from(*index)].name.clone());
         Ok((bits, names.collect()))
     }
 
-    fn split<I>(&self, names: I) -> (Vec<u8>, Vec<String>)
+    /// The indexes of the known names, and the unknown names.
+    fn partition_names<I>(&self, names: I) -> (Vec<u8>, Vec<String>)
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for name in names {
             match self.0.by_name.get(name.as_ref()) {
-                Some(at) => known.push(*at),
+                Some(index) => known.push(*index),
                 None => unknown.push(name.as_ref().to_owned()),
             }
         }
@@ -239,8 +245,8 @@ impl<'a> Iterator for ScopeNames<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let at = self.bits.trailing_zeros() as usize;
-        let scope = self.scopes.get(at)?;
+        let index = self.bits.trailing_zeros() as usize;
+        let scope = self.scopes.get(index)?;
         self.bits &= self.bits - 1;
         Some(scope.name())
     }

@@ -6,7 +6,7 @@ use crate::ScopeSet;
 
 pub(crate) type Names = Box<[Box<str>]>;
 
-/// The scopes that a route requires of a token. A clone costs a reference count.
+/// The scopes that a route requires of a token. A clone only increments a reference count.
 ///
 /// [`Catalogue::require_all`](crate::Catalogue::require_all) and
 /// [`require_any`](crate::Catalogue::require_any) construct one; [`NONE`](Self::NONE) requires no
@@ -63,15 +63,14 @@ impl Requirement {
         }
     }
 
-    /// Whether a token with this set passes. A set of another catalogue meets [`NONE`](Self::NONE)
-    /// only.
+    /// Whether a token with this set passes. A set of another catalogue meets only [`NONE`](Self::NONE).
     #[must_use]
     pub fn is_met_by(&self, set: &ScopeSet) -> bool {
         match &self.0 {
             Rule::None => true,
             Rule::DenyAll => false,
-            Rule::All(required) => set.bits_of(required.catalogue) & required.bits == required.bits,
-            Rule::Any(required) => set.bits_of(required.catalogue) & required.bits != 0,
+            Rule::All(required) => set.bits_in(required.catalogue) & required.bits == required.bits,
+            Rule::Any(required) => set.bits_in(required.catalogue) & required.bits != 0,
         }
     }
 
@@ -87,8 +86,8 @@ impl Requirement {
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, name) in self.names().enumerate() {
-            if at > 0 {
+        for (index, name) in self.names().enumerate() {
+            if index > 0 {
                 f.write_str(" ")?;
             }
             f.write_str(name)?;

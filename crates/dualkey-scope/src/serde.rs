@@ -26,8 +26,8 @@ impl Serialize for Catalogue {
     }
 }
 
-/// Deserializes a list of `{"name", "label", "implies"}`, the last one optional, and validates it as
-/// [`CatalogueBuilder::build`](crate::CatalogueBuilder::build) does.
+/// Deserializes a list of `{"name", "label", "implies"}`, where `implies` is optional. The list is
+/// validated as by [`CatalogueBuilder::build`](crate::CatalogueBuilder::build).
 impl<'de> Deserialize<'de> for Catalogue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -54,7 +54,8 @@ impl Serialize for ScopeNames<'_> {
     }
 }
 
-/// Deserializes a [`ScopeSet`] from a list of names, strictly: see [`Catalogue::scope_set_seed`].
+/// Deserializes a [`ScopeSet`] from a list of names, from [`Catalogue::scope_set_seed`]. An unknown name
+/// is an error.
 ///
 /// ```
 /// use dualkey_scope::Catalogue;

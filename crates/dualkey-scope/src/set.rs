@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// The scopes that a token grants: a set over one catalogue, including everything implied.
+/// The scopes that a token grants, implied ones included. Each set belongs to one catalogue.
 ///
 /// [`Catalogue::names`](crate::Catalogue::names) lists the names.
 ///
@@ -14,7 +14,8 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScopeSet {
     catalogue: u64,
-    /// The lower half first. A `u128` is aligned to 16 bytes, and the set would take 32 instead of 24.
+    /// The lower half first. A `u128` is aligned to 16 bytes, so with one the set would take 32 bytes
+    /// instead of 24.
     bits: [u64; 2],
 }
 
@@ -40,15 +41,15 @@ impl ScopeSet {
     /// One bit for each scope of the catalogue, in the order of declaration, lowest first.
     ///
     /// [`Catalogue::scope_set_from_bits`](crate::Catalogue::scope_set_from_bits) is the inverse. The
-    /// bits are valid within the process only: store the names instead.
+    /// bits are valid within this process only. To store a set, store its names.
     #[must_use]
     pub const fn to_bits(&self) -> u128 {
         let [low, high] = self.bits;
         (high as u128) << 64 | low as u128
     }
 
-    /// The bits if the set is of this catalogue, otherwise 0.
-    pub(crate) const fn bits_of(&self, catalogue: u64) -> u128 {
+    /// The bits if the set belongs to this catalogue, otherwise 0.
+    pub(crate) const fn bits_in(&self, catalogue: u64) -> u128 {
         if self.catalogue == catalogue { self.to_bits() } else { 0 }
     }
 }

@@ -132,12 +132,12 @@ fn unknown_duplicate_and_invalid_names_are_errors() {
 
 #[test]
 fn a_catalogue_holds_at_most_128_scopes() {
-    let of = |count: u32| {
+    let build = |count: u32| {
         let empty = Catalogue::builder();
         (0..count).fold(empty, |builder, n| builder.scope(format!("s{n}"), "")).build()
     };
-    let catalogue = of(128).unwrap();
+    let catalogue = build(128).unwrap();
     let last = catalogue.grant(["s127"]).unwrap();
     assert_eq!(catalogue.names(&last).collect::<Vec<_>>(), ["s127"]);
-    assert_eq!(of(129).unwrap_err(), CatalogueError::TooMany { count: 129 });
+    assert_eq!(build(129).unwrap_err(), CatalogueError::TooMany { count: 129 });
 }

@@ -1,4 +1,4 @@
-//! Bit masks against a model: sets of names, closed by following implications one by one.
+//! Bit masks against a model: sets of names, completed by following the implications one by one.
 #![allow(clippy::unwrap_used, reason = "test code may panic")]
 
 use std::collections::BTreeSet;
@@ -11,13 +11,13 @@ fn name(at: usize) -> String {
     format!("scope:{at}")
 }
 
-fn closed(start: &[usize], edges: &[(usize, usize)]) -> BTreeSet<usize> {
-    let mut held: BTreeSet<_> = start.iter().copied().collect();
+fn closure(start: &[usize], edges: &[(usize, usize)]) -> BTreeSet<usize> {
+    let mut reached: BTreeSet<_> = start.iter().copied().collect();
     loop {
-        let next = edges.iter().find(|(from, to)| held.contains(from) && !held.contains(to));
+        let next = edges.iter().find(|(from, to)| reached.contains(from) && !reached.contains(to));
         match next {
-            Some((_, to)) => held.insert(*to),
-            None => return held,
+            Some((_, to)) => reached.insert(*to),
+            None => return reached,
         };
     }
 }
@@ -46,7 +46,7 @@ proptest! {
         let builder = (0..count).fold(builder, |builder, at| builder.scope(name(at), "label"));
         let catalogue = builder.build().unwrap();
 
-        let model = closed(&granted, &edges);
+        let model = closure(&granted, &edges);
         let set = catalogue.grant(granted.iter().map(|at| name(*at))).unwrap();
         let names: Vec<_> = model.iter().map(|at| name(*at)).collect();
         prop_assert_eq!(catalogue.names(&set).collect::<Vec<_>>(), names);

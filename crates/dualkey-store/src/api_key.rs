@@ -6,8 +6,9 @@ use smol_str::SmolStr;
 /// A partner's key: 8 to 128 visible ASCII characters other than `"`, `,`, `;` and `\`, so that it is
 /// one plain value in a header field.
 ///
-/// It is public: it names the partner that calls, and opens nothing without a token. So it may be
-/// logged. A clone of a key of up to 23 bytes copies it; clones of longer keys share a reference count.
+/// The key is public, and may be logged: it names the calling partner, and gives no access without a
+/// token. A clone of a key of up to 23 bytes copies it. A clone of a longer key increments a reference
+/// count.
 ///
 /// ```
 /// use dualkey_store::ApiKey;
@@ -28,12 +29,12 @@ pub struct ApiKey(SmolStr);
 pub struct InvalidApiKey;
 
 impl ApiKey {
-    /// The key of exactly these bytes: white space around it is not removed.
+    /// The key with exactly these bytes. White space is not trimmed, so it is an error.
     ///
     /// # Errors
     ///
-    /// There are fewer than 8 bytes or more than 128, or one is not a visible ASCII character or is one
-    /// of `"`, `,`, `;` and `\`.
+    /// The text has fewer than 8 or more than 128 bytes. Or a byte is not a visible ASCII character, or
+    /// is one of `"`, `,`, `;` and `\`.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, InvalidApiKey> {
         let bytes = text.as_ref();
         let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\",;\\".contains(byte);

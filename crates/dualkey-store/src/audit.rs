@@ -3,12 +3,34 @@ use dualkey_limit::Timestamp;
 use crate::{AuditId, OrganizationId, PartnerId, TokenId};
 
 /// A change to a token or a partner, as the audit trail records it. It holds no secret.
+///
+/// ```
+/// use dualkey_store::{AuditAction, AuditTarget, NewPartner, NewToken, Page};
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::Registry;
+/// # use dualkey_token::Prefix;
+///
+/// # pollster::block_on(async {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+/// let issued = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?;
+/// let acme = issued.record.organization;
+/// let trail = registry.audit(Some(&acme), Page::first(1)).await?;
+/// assert_eq!((trail[0].action, trail[0].detail.as_str()), (AuditAction::TokenIssued, "test"));
+/// assert_eq!(trail[0].subject, AuditTarget::Token { organization: acme, id: issued.record.id });
+///
+/// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+/// let trail = registry.audit(None, Page::first(1)).await?; // of partners
+/// assert_eq!(trail[0].subject, AuditTarget::Partner { id: partner.id });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AuditEntry {
     /// Later entries have greater ids.
     pub id: AuditId,
-    /// When the change was made.
+    /// When the change was made, in whole microseconds.
     pub at: Timestamp,
     /// Who made it: see [`Registry::with_actor`](crate::Registry::with_actor).
     pub actor: String,
@@ -16,7 +38,8 @@ pub struct AuditEntry {
     pub action: AuditAction,
     /// The token or partner that was changed.
     pub subject: AuditTarget,
-    /// Details that depend on the action: a name, the limits, the id of a token's successor.
+    /// A text that depends on the action: the name of the token or partner, the new limits, or the id of
+    /// the successor. Empty for other actions.
     pub detail: String,
 }
 
@@ -27,7 +50,7 @@ pub struct AuditEntry {
 ///
 /// assert_eq!(AuditAction::TokenIssued.as_str(), "token_issued");
 /// assert_eq!(AuditAction::from_name("token_issued"), Some(AuditAction::TokenIssued));
-/// assert_eq!(AuditAction::from_name("token_pardoned"), None);
+/// assert_eq!(AuditAction::from_name("token_restored"), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
@@ -60,7 +83,7 @@ impl AuditAction {
         Self::PartnerDisabled,
     ];
 
-    /// The name under which stores keep it.
+    /// The name that stores write for this action.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -74,14 +97,14 @@ impl AuditAction {
         }
     }
 
-    /// The action with this name.
+    /// The action with this name, or `None` if the name is unknown.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
 
-/// What a change was made to.
+/// The token or partner that was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum AuditTarget {

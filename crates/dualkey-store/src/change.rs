@@ -7,7 +7,23 @@ use dualkey_token::TokenDigest;
 
 use crate::ApiKey;
 
-/// A change in a store, for caches: the cached entry, a negative one included, is out of date.
+/// A change in a store, for caches. The cached entry is out of date, even if it records that nothing was
+/// found.
+///
+/// ```
+/// use dualkey_store::{ApiKey, Change};
+///
+/// let key = ApiKey::parse("partner-key-1")?;
+/// let other = ApiKey::parse("partner-key-2")?;
+/// let is_outdated = |change: &Change| match change {
+///     Change::Partner(changed) => *changed == key,
+///     Change::Token(_) => false,
+///     _ => true, // anything may have changed
+/// };
+/// assert!(is_outdated(&Change::Partner(key.clone())) && is_outdated(&Change::All));
+/// assert!(!is_outdated(&Change::Partner(other)));
+/// # Ok::<(), dualkey_store::InvalidApiKey>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
@@ -15,21 +31,22 @@ pub enum Change {
     Partner(ApiKey),
     /// The token with this digest was added, changed or removed.
     Token(TokenDigest),
-    /// Anything may have changed: changes may have been missed.
+    /// Anything may have changed, because changes may have been missed.
     All,
 }
 
 /// A subscriber of a [`ChangeNotifier`].
 pub trait ChangeListener: Send + Sync {
-    /// Invalidates what the change is about. Called before the change is acknowledged; must not block.
+    /// Invalidates the cached entry of what was changed. It is called before the change is acknowledged,
+    /// and must not block.
     fn on_change(&self, change: &Change);
 }
 
 /// Publishes the changes of a store to the listeners in this process.
 ///
 /// The watermark is the time up to which every change was published, those of other processes
-/// included. It starts at the epoch, so that listeners must confirm what they cache; a store with a
-/// change feed [advances](Self::advance_watermark) it.
+/// included. It starts at the epoch, so that listeners confirm their entries by reading them again. A
+/// store with a change feed [advances](Self::advance_watermark) it.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -57,7 +74,8 @@ pub struct ChangeNotifier {
 }
 
 impl ChangeNotifier {
-    /// A notifier of a store that only this process changes, so that no change is ever missed.
+    /// A notifier for a store that only this process changes, so that no change is ever missed. Its
+    /// watermark is [`Timestamp::MAX`].
     ///
     /// ```
     /// use dualkey_limit::Timestamp;
@@ -71,14 +89,14 @@ impl ChangeNotifier {
         Self { watermark: AtomicU64::new(u64::MAX), ..Self::default() }
     }
 
-    /// The time up to which every change was published. What no change was published about is at this
-    /// time as it was when it was read.
+    /// The time up to which every change was published. A record that was read before this time, and about
+    /// which no change was published since, is unchanged at this time.
     #[must_use]
     pub fn watermark(&self) -> Timestamp {
         Timestamp::from_nanos(self.watermark.load(Ordering::SeqCst))
     }
 
-    /// States that every change until this time was published. The watermark never moves back.
+    /// Records that every change up to this time was published. The watermark never moves back.
     ///
     /// ```
     /// use dualkey_limit::Timestamp;
@@ -94,6 +112,29 @@ impl ChangeNotifier {
     }
 
     /// Adds a listener. It is removed when its last `Arc` is dropped.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use dualkey_store::{Change, ChangeListener, ChangeNotifier};
+    ///
+    /// #[derive(Clone, Default)]
+    /// struct Counter(Arc<AtomicUsize>);
+    ///
+    /// impl ChangeListener for Counter {
+    ///     fn on_change(&self, _: &Change) {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let (changes, counter) = (ChangeNotifier::default(), Counter::default());
+    /// let listener = Arc::new(counter.clone());
+    /// changes.subscribe(&listener);
+    /// changes.publish(&Change::All);
+    /// drop(listener);
+    /// changes.publish(&Change::All); // no listener is left
+    /// assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+    /// ```
     pub fn subscribe(&self, listener: &Arc<impl ChangeListener + 'static>) {
         let listener: Weak<dyn ChangeListener> = Arc::downgrade(listener) as _;
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +142,7 @@ impl ChangeNotifier {
         listeners.push(listener);
     }
 
-    /// Calls all listeners.
+    /// Calls all listeners, one after the other.
     pub fn publish(&self, change: &Change) {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners.iter().filter_map(Weak::upgrade) {

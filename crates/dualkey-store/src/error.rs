@@ -3,7 +3,7 @@ use std::error::Error;
 use dualkey_limit::InvalidPolicy;
 use dualkey_scope::UnknownScopes;
 
-/// A store failed. Nothing is known to have changed; the same call may be tried again.
+/// A store failed. It is unknown whether the change was stored. The call may be repeated.
 ///
 /// The text is opaque, so that it can be shown to a caller. The [source](Error::source) is the
 /// backend's error, for operators.
@@ -31,7 +31,7 @@ impl StoreError {
     }
 }
 
-/// Why a [`Registry`](crate::Registry) refuses a change. The text says what to do instead.
+/// Why a [`Registry`](crate::Registry) refuses a change. Where another step helps, the text names it.
 ///
 /// ```
 /// use dualkey_store::RegistryError;
@@ -42,13 +42,13 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// The name of a partner or token is empty, too long, or has control characters.
+    /// The name of a partner or token is empty, longer than 100 characters, or has control characters.
     #[error("a name must have 1 to 100 characters and no control characters")]
     InvalidName,
-    /// The name of an actor is empty, too long, or has control characters.
+    /// The name of an actor is empty, longer than 100 characters, or has control characters.
     #[error("an actor must have 1 to 100 characters and no control characters")]
     InvalidActor,
-    /// The name of an organization is empty, too long, or has control characters.
+    /// The name of an organization is empty, longer than 128 bytes, or has control characters.
     #[error("an organization must have 1 to 128 bytes and no control characters")]
     InvalidOrganization,
     /// The partner key to register is a well-formed token.
@@ -63,16 +63,16 @@ pub enum RegistryError {
     /// The token has no scopes.
     #[error("a token must have at least one scope")]
     NoScopes,
-    /// The catalogue has no scopes of these names.
+    /// The catalogue does not declare some of the scopes.
     #[error(transparent)]
     UnknownScopes(#[from] UnknownScopes),
     /// The expiry is not later than now.
     #[error("expiry must be in the future")]
     ExpiryInThePast,
-    /// The organization has as many tokens as it may.
+    /// The organization has the maximum number of tokens.
     #[error("the organization has {max_tokens} tokens or more: revoke some first")]
     TooManyTokens {
-        /// How many tokens it may have.
+        /// The maximum.
         max_tokens: usize,
     },
     /// There is no such partner, or the organization has no such token.
@@ -84,7 +84,7 @@ pub enum RegistryError {
     /// A token can be rotated once.
     #[error("the token was rotated before: rotate its successor")]
     AlreadyRotated,
-    /// The store failed. Nothing is known to have changed.
+    /// The store failed. It is unknown whether the change was stored.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -19,17 +19,17 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            pub(crate) fn draw(now: Timestamp) -> Self {
-                Self(draw(now))
+            pub(crate) fn new_at(now: Timestamp) -> Self {
+                Self(new_uuid_v7(now))
             }
 
-            /// The id with these bytes, as a store keeps it.
+            /// The id with these bytes of a UUID.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
-            /// The 16 bytes of the UUID, as a store keeps them.
+            /// The 16 bytes of the UUID, to store.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -96,9 +96,9 @@ id! {
     AuditId
 }
 
-/// An id that is greater than all earlier ones of this process, even within a millisecond and when the
+/// A UUID that is greater than all earlier ones of this process, even within a millisecond and when the
 /// clock does not advance (RFC 9562 §6.2).
-fn draw(now: Timestamp) -> Uuid {
+fn new_uuid_v7(now: Timestamp) -> Uuid {
     static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
     let context = CONTEXT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,8 +106,8 @@ fn draw(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(&*context, now.as_secs(), nanos))
 }
 
-/// The name of an organization in the embedding program. A clone of a name of up to 23 bytes copies it;
-/// clones of longer names share a reference count.
+/// The name of an organization in the program that uses this crate. A clone of a name of up to 23 bytes
+/// copies it. A clone of a longer name increments a reference count.
 ///
 /// A [`Registry`](crate::Registry) accepts names of 1 to 128 bytes without control characters.
 ///

@@ -1,7 +1,7 @@
 //! Partners and tokens: their records, the changes that are allowed, and the ports of a store.
 //!
 //! [`Registry`] makes every change: it registers partners, and issues, lists, rotates and revokes
-//! tokens. It works on a [`Store`], a port of few atomic verbs. [`MemoryStore`] is the store that needs
+//! tokens. It works on a [`Store`], a port of a few atomic methods. [`MemoryStore`] is the store that needs
 //! no database; the crate `dualkey-sql` has stores on SQLite and PostgreSQL.
 //!
 //! ```
@@ -19,7 +19,7 @@
 //!
 //! let organization = "acme".into();
 //! assert_eq!(registry.tokens(&organization).await?.len(), 1);
-//! registry.revoke_token(&organization, &issued.record.id).await?; // gone for good
+//! registry.revoke_token(&organization, &issued.record.id).await?; // deletes it
 //! assert!(registry.tokens(&organization).await?.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();

@@ -9,10 +9,14 @@ use crate::{PartnerId, StoredToken};
 ///
 /// let first = Page::<AuditId>::first(50);
 /// assert_eq!((first.after, first.limit), (None, 50));
+///
+/// let last_id = AuditId::from_bytes([7; 16]); // of the first page
+/// let second = Page { after: Some(last_id), ..first };
+/// assert_eq!(second.limit, 50);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page<Id> {
-    /// The last id of the previous page. Default: the list from its start.
+    /// The last id of the previous page. `None`: the first page.
     pub after: Option<Id>,
     /// The maximum number of items.
     pub limit: u32,
@@ -33,12 +37,12 @@ impl<Id> Page<Id> {
 /// The arguments of [`TokenStore::rotate_token`](crate::TokenStore::rotate_token).
 #[derive(Clone, Debug)]
 pub struct RotationRequest {
-    /// The new token. It has the same organization as the old one, and names it as the token that it
-    /// replaces.
+    /// The new token. Its organization is that of the old token, and its field `replaces` names the old
+    /// token.
     pub successor: StoredToken,
-    /// The latest time at which the old token is accepted; its own expiry may be earlier.
+    /// The new expiry of the old token, which keeps its own expiry if that is earlier.
     pub old_expires_at: Timestamp,
-    /// How many tokens the organization may have, the successor included.
+    /// The maximum number of tokens of the organization, the successor included.
     pub max_tokens: usize,
 }
 
@@ -52,7 +56,7 @@ pub struct RotationRequest {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DailyUsage {
-    /// The partner that used them.
+    /// The partner.
     pub partner: PartnerId,
     /// The day, as [`LimitPolicy::day`](dualkey_limit::LimitPolicy::day) counts it.
     pub day: i64,
@@ -61,16 +65,37 @@ pub struct DailyUsage {
 }
 
 /// The outcome of adding a record.
+///
+/// ```
+/// use dualkey_store::{InsertOutcome, MemoryStore, NewPartner, Page, PartnerStore};
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::Registry;
+/// # use dualkey_token::Prefix;
+///
+/// # pollster::block_on(async {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+/// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+/// let entry = registry.audit(None, Page::first(1)).await?.remove(0);
+///
+/// let copy = MemoryStore::new();
+/// let first = copy.insert_partner(partner.clone(), entry.clone()).await?;
+/// assert_eq!(first, InsertOutcome::Inserted);
+/// let again = copy.insert_partner(partner, entry).await?;
+/// assert_eq!(again, InsertOutcome::Refused); // the key is taken
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum InsertOutcome {
     /// The record is stored.
     Inserted,
-    /// The key is taken, or the maximum is reached. Nothing changed.
+    /// The partner's key is taken, or the organization has the maximum number of tokens. Nothing changed.
     Refused,
 }
 
-/// The outcome of rotating a token. Nothing changed unless it was rotated.
+/// The outcome of rotating a token. Nothing changed unless it is `Rotated`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum RotateOutcome {
@@ -80,9 +105,9 @@ pub enum RotateOutcome {
     NotFound,
     /// The token has expired.
     Expired,
-    /// The token has a successor already.
+    /// The token already has a successor.
     AlreadyRotated,
-    /// The organization has too many tokens.
+    /// The organization has the maximum number of tokens.
     Refused,
 }
 
@@ -90,7 +115,7 @@ pub enum RotateOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum RevokeOutcome {
-    /// The token is deleted, for good.
+    /// The token is deleted. Nothing can restore it.
     Revoked,
     /// The organization has no such token.
     NotFound,

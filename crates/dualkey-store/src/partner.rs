@@ -10,7 +10,7 @@ pub struct Partner {
     pub id: PartnerId,
     /// Its display name.
     pub name: String,
-    /// The value of its `X-Api-Key` field. It is public, and opens nothing without a token.
+    /// The value of its `X-Api-Key` field. It is public, and gives no access without a token.
     pub api_key: ApiKey,
     /// Its limits.
     pub policy: LimitPolicy,

@@ -11,18 +11,31 @@ use crate::{
     TokenId, TokenRecord, TokenUse,
 };
 
-/// What the verbs of a store return. The future is boxed so that a store can be a `dyn Store`; the
-/// allocation is small beside a round trip to a database.
+/// The future that a method of a store returns. It is boxed so that a store can be a `dyn Store`. The
+/// allocation takes little time compared with a round trip to a database.
+///
+/// ```
+/// use std::future::ready;
+/// use dualkey_store::{StoreError, StoreFuture};
+///
+/// fn count(is_connected: bool) -> StoreFuture<'static, u64> {
+///     Box::pin(ready(if is_connected { Ok(7) } else { Err(StoreError::new("no connection")) }))
+/// }
+/// # pollster::block_on(async {
+/// assert_eq!(count(true).await.unwrap(), 7);
+/// assert!(count(false).await.is_err());
+/// # });
+/// ```
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A backend for partners, tokens, usage and the audit trail.
 ///
-/// - Each verb is atomic. What it acknowledges is stored; when it fails, nothing is known to have
+/// - Each method is atomic. After `Ok`, the change is stored. After an error, it is unknown whether the
+///   change was stored.
+/// - No method restores a revoked token, changes a token's scopes, or moves its expiry later.
+/// - A method that takes an [`AuditEntry`] stores it in the same transaction, and only if something
 ///   changed.
-/// - No verb restores a revoked token, changes a token's scopes, or moves its expiry later.
-/// - A verb that takes an [`AuditEntry`] stores it in the same transaction, and only if something
-///   changed.
-/// - A write whose future is dropped may still happen, but then completely, and its change is
+/// - A write whose future is dropped either does not happen, or happens completely and its change is
 ///   published. A read may be abandoned.
 ///
 /// ```
@@ -40,19 +53,19 @@ pub trait Store: PartnerStore + TokenStore + UsageStore + AuditStore {
     fn changes(&self) -> &ChangeNotifier;
 }
 
-/// Partners.
+/// The methods of a [`Store`] for partners.
 pub trait PartnerStore: Debug + Send + Sync {
-    /// Adds a partner, unless another partner has its key.
+    /// Adds a partner. Refuses it if another partner has its key.
     fn insert_partner(&self, partner: Partner, entry: AuditEntry)
     -> StoreFuture<'_, InsertOutcome>;
 
-    /// The partner with exactly this key.
+    /// The partner with exactly this key. Keys are case-sensitive.
     fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>>;
 
     /// All partners, oldest first.
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>>;
 
-    /// Changes a partner's limits. Returns the changed partner, or none if there is no such partner.
+    /// Changes a partner's limits. Returns the changed partner, or `None` if there is no such partner.
     fn set_limits(
         &self,
         partner: PartnerId,
@@ -60,7 +73,7 @@ pub trait PartnerStore: Debug + Send + Sync {
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>>;
 
-    /// Enables or disables a partner's key. Returns the changed partner, or none if there is no such
+    /// Enables or disables a partner's key. Returns the changed partner, or `None` if there is no such
     /// partner.
     fn set_enabled(
         &self,
@@ -70,9 +83,27 @@ pub trait PartnerStore: Debug + Send + Sync {
     ) -> StoreFuture<'_, Option<Partner>>;
 }
 
-/// Tokens.
+/// The methods of a [`Store`] for tokens.
+///
+/// ```
+/// use dualkey_store::{NewToken, TokenStore};
+/// use dualkey_token::TokenDigest;
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::Registry;
+/// # use dualkey_token::Prefix;
+///
+/// # pollster::block_on(async {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+/// let issued = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?;
+/// let store = registry.store();
+/// assert!(store.token_by_digest(&issued.secret.digest()).await?.is_some());
+/// assert!(store.token_by_digest(&TokenDigest::of(b"gw_unknown")).await?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub trait TokenStore: Debug + Send + Sync {
-    /// Adds a token, unless its organization has `max_tokens` or more.
+    /// Adds a token. Refuses it if its organization has `max_tokens` or more.
     fn insert_token(
         &self,
         token: StoredToken,
@@ -80,8 +111,8 @@ pub trait TokenStore: Debug + Send + Sync {
         entry: AuditEntry,
     ) -> StoreFuture<'_, InsertOutcome>;
 
-    /// The token with this digest, with the stored digest. The caller compares the two again in
-    /// constant time, since an index may match loosely.
+    /// The token with this digest, and the digest as stored. The caller compares the two digests again in
+    /// constant time, because an index may match loosely.
     fn token_by_digest<'a>(
         &'a self,
         digest: &'a TokenDigest,
@@ -101,8 +132,8 @@ pub trait TokenStore: Debug + Send + Sync {
         page: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>>;
 
-    /// Adds the successor of a token. In the same transaction the old token gets the expiry of the
-    /// request, unless it expires earlier.
+    /// Adds the successor of a token. In the same transaction, the old token gets the expiry of the
+    /// request unless it expires earlier.
     fn rotate_token(
         &self,
         token: TokenId,
@@ -110,7 +141,7 @@ pub trait TokenStore: Debug + Send + Sync {
         entry: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome>;
 
-    /// Deletes a token of an organization, for good.
+    /// Deletes a token of an organization. Nothing can restore it.
     fn revoke_token<'a>(
         &'a self,
         organization: &'a OrganizationId,
@@ -118,27 +149,43 @@ pub trait TokenStore: Debug + Send + Sync {
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome>;
 
-    /// Records when tokens were used: the last use only moves later, and the first use stays. Unknown
-    /// tokens are ignored.
+    /// Records when tokens were used. The first recorded use stays, and the last use only moves later.
+    /// Unknown tokens are ignored.
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()>;
 }
 
-/// What partners used of their daily quotas.
+/// The methods of a [`Store`] for the permits that partners used, per day. [`LimitPolicy::day`] counts
+/// days.
+///
+/// ```
+/// use dualkey_store::{DailyUsage, MemoryStore, PartnerId, UsageStore};
+///
+/// # pollster::block_on(async {
+/// let (store, partner) = (MemoryStore::new(), PartnerId::from_bytes([1; 16]));
+/// let usage = |permits| DailyUsage { partner, day: 19_000, permits };
+/// store.add_usage(&[usage(3), usage(4)]).await?;
+/// assert_eq!(store.usage(partner, 19_000).await?, 7);
+/// assert_eq!(store.usage_on(19_000).await?, [usage(7)]);
+/// assert_eq!(store.usage(partner, 19_001).await?, 0); // the next day
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub trait UsageStore: Debug + Send + Sync {
-    /// The number of permits that a partner used on this day.
+    /// The number of permits that a partner used on this day. Zero if none are recorded.
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64>;
 
-    /// What each partner used on this day, in any order. Partners that used nothing may be absent.
+    /// The permits that each partner used on this day, in any order. Partners that used none may be absent.
     fn usage_on(&self, day: i64) -> StoreFuture<'_, Vec<DailyUsage>>;
 
-    /// Adds to the stored usage, so that the usage of several processes adds up. A store may drop days
-    /// before a partner's latest one.
+    /// Adds to the stored usage, so that the usage of several processes adds up. A store may drop the days
+    /// before the latest day of a partner.
     fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()>;
 }
 
-/// The audit trail. Entries are added with the changes that they describe, and no verb removes one.
+/// The audit trail of a [`Store`]. Entries are added with the changes that they describe, and no method
+/// removes one.
 pub trait AuditStore: Debug + Send + Sync {
-    /// The changes to an organization's tokens or, without an organization, to partners; newest first.
+    /// The changes to an organization's tokens or, without an organization, to partners. Newest first.
     fn audit<'a>(
         &'a self,
         organization: Option<&'a OrganizationId>,

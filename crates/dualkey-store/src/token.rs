@@ -3,28 +3,28 @@ use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 
 use crate::{OrganizationId, TokenId};
 
-/// What lists show of a token. It holds neither the token nor its digest. Times are in whole
-/// microseconds.
+/// The attributes of a token that lists show. It holds neither the token's text nor its digest. Times are
+/// in whole microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TokenRecord {
     /// Its id in lists and logs.
     pub id: TokenId,
-    /// The organization whose data it opens.
+    /// The organization to whose data it gives access.
     pub organization: OrganizationId,
     /// Its display name.
     pub name: String,
-    /// Its last 3 characters, by which its owner recognizes it.
+    /// Its last 3 characters, which identify it to its owner.
     pub hint: TokenHint,
-    /// The names of its scopes, as written when it was issued.
+    /// The names of its scopes, as given when it was issued.
     pub scopes: Vec<String>,
     /// When it was issued.
     pub created_at: Timestamp,
-    /// The time from which on it is refused. None: it does not expire.
+    /// It is refused from this time on. `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// The first request with it that was recorded.
+    /// The time of the first request with it that was recorded.
     pub first_used_at: Option<Timestamp>,
-    /// The last request with it that was recorded.
+    /// The time of the last request with it that was recorded.
     pub last_used_at: Option<Timestamp>,
     /// The token that it was rotated from.
     pub replaces: Option<TokenId>,
@@ -33,9 +33,10 @@ pub struct TokenRecord {
 }
 
 impl TokenRecord {
-    /// The token's status at this time. At the instant of its expiry it has expired.
+    /// The token's status at this time. A token has expired at the instant of its expiry.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use dualkey_limit::Timestamp;
     /// use dualkey_store::{NewToken, Registry, TokenStatus};
     /// # use dualkey_scope::Catalogue;
@@ -49,6 +50,11 @@ impl TokenRecord {
     /// let record = registry.issue_token(token).await?.record;
     /// assert_eq!(record.status(record.created_at), TokenStatus::Active);
     /// assert_eq!(record.status(expiry), TokenStatus::Expired);
+    ///
+    /// let (acme, overlap) = (record.organization, Duration::from_secs(60));
+    /// registry.rotate_token(&acme, &record.id, overlap).await?;
+    /// let old = registry.tokens(&acme).await?.pop().expect("the old token is listed");
+    /// assert_eq!(old.status(old.created_at), TokenStatus::Replaced);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
@@ -64,16 +70,16 @@ impl TokenRecord {
     }
 }
 
-/// The status of a token. A revoked token has none: it is deleted.
+/// The status of a token. There is none for a revoked token, which is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum TokenStatus {
     /// It is accepted.
     Active,
-    /// It was rotated, and is accepted until the overlap with its successor ends.
+    /// It was rotated. It is accepted until the overlap with its successor ends.
     Replaced,
-    /// It is refused, and listed until it is revoked.
+    /// It is refused. It is listed until it is revoked.
     Expired,
 }
 
@@ -98,7 +104,7 @@ impl TokenStatus {
 pub struct StoredToken {
     /// The digest of the token's text.
     pub digest: TokenDigest,
-    /// What lists show.
+    /// The attributes that lists show.
     pub record: TokenRecord,
 }
 
@@ -115,13 +121,13 @@ pub struct StoredToken {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewToken {
-    /// The organization whose data it opens.
+    /// The organization to whose data it gives access.
     pub organization: OrganizationId,
     /// Its display name: 1 to 100 characters, no control characters.
     pub name: String,
     /// The names of its scopes, at least one.
     pub scopes: Vec<String>,
-    /// The time from which on it is refused. Default: it does not expire.
+    /// It is refused from this time on. Default: it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -148,11 +154,27 @@ impl NewToken {
 }
 
 /// A token that was just issued.
+///
+/// ```
+/// use dualkey_store::NewToken;
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::Registry;
+/// # use dualkey_token::Prefix;
+///
+/// # pollster::block_on(async {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+/// let issued = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?;
+/// assert!(issued.secret.expose_secret().ends_with(issued.record.hint.as_str()));
+/// assert_eq!(registry.token(&issued.secret).await?, issued.record);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct IssuedToken {
-    /// The token itself. It is not stored, so it can be shown only now.
+    /// The token itself. It is not stored, so it can only be shown now.
     pub secret: PlainToken,
-    /// What lists show of it.
+    /// The attributes that lists show.
     pub record: TokenRecord,
 }
 

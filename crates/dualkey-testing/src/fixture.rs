@@ -17,8 +17,8 @@ pub const NOON: Timestamp = Timestamp::from_secs(1_700_049_600);
 /// A gate with one partner and one token, on a clock that only the test moves.
 ///
 /// The scopes are `guests:read`, `guests:edit`, `reservations:read` and `reservations:edit`. The token
-/// belongs to the organization `acme` and carries `guests:read`. The store does not publish its
-/// changes: see [`FaultyStore`].
+/// belongs to the organization `acme` and carries `guests:read`. The [`FaultyStore`] does
+/// not publish its changes, so caches notice them only when their entries become stale.
 ///
 /// ```
 /// use std::time::Duration;

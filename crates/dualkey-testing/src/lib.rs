@@ -1,5 +1,5 @@
-//! What tests of [Dualkey](https://github.com/dualkey/dualkey) need: a fixture of a guarded API, a store
-//! that fails on demand, and the checks that every store must pass.
+//! Support for tests with [Dualkey](https://github.com/dualkey/dualkey): a fixture of a guarded API, a
+//! store that fails on demand, and the checks that every store must pass.
 //!
 //! ```
 //! use dualkey_scope::Requirement;

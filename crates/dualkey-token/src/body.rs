@@ -7,18 +7,19 @@ use zeroize::Zeroize as _;
 
 use crate::{ParseTokenErrorKind as Kind, Prefix};
 
-/// An array of words: `Zeroizing` wipes an array element by element, and words are eight times fewer
-/// than bytes.
+/// The random bytes of a token, as words. `Zeroizing` wipes an array element by element, and an array of
+/// words has an eighth of the elements.
 pub(crate) type Secret = [u64; SECRET_LEN / 8];
+/// The encoded secret and checksum, as words for the same reason.
 pub(crate) type Body = [u64; BODY_LEN / 8];
 
 pub(crate) const BODY_LEN: usize = PAYLOAD_LEN / 3 * 4;
 const SECRET_LEN: usize = 32;
-/// Secret and checksum: a multiple of 3 bytes, which base64 encodes without padding.
+/// The length of secret and checksum, a multiple of 3, which base64 encodes without padding.
 const PAYLOAD_LEN: usize = SECRET_LEN + 4;
 
-/// Secret and checksum, encoded and decoded in place. The slice is wiped as one block on drop, which
-/// makes parsing 20 ns faster than `Zeroizing`, which wipes an array element by element.
+/// The bytes of secret and checksum, encoded and decoded in place. They are wiped on drop as one block.
+/// `Zeroizing`, which wipes an array element by element, would make parsing 20 ns slower.
 struct Payload([u8; PAYLOAD_LEN]);
 
 impl Drop for Payload {
@@ -42,7 +43,7 @@ pub(crate) fn encode(prefix: &Prefix, secret: &Secret, body: &mut Body) -> bool 
 }
 
 /// Returns the body of `text` if `text` is a token of this prefix.
-pub(crate) fn find<'a>(prefix: &Prefix, text: &'a [u8]) -> Result<&'a [u8; BODY_LEN], Kind> {
+pub(crate) fn parse<'a>(prefix: &Prefix, text: &'a [u8]) -> Result<&'a [u8; BODY_LEN], Kind> {
     let body = text.strip_prefix(prefix.head()).ok_or(Kind::Prefix)?;
     let body = body.try_into().map_err(|_| Kind::Length)?;
     check(prefix, body)?;
@@ -65,7 +66,8 @@ fn is_alphanumeric(body: &[u8]) -> bool {
     body.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric())
 }
 
-/// CRC-32 as in zlib, over the prefix and `_` too, so that a token does not parse under another prefix.
+/// CRC-32 as in zlib, of the prefix, `_` and the secret. It covers the prefix so that a token does not
+/// parse under another one.
 fn checksum(prefix: &Prefix, secret: &[u8]) -> u32 {
     let mut checksum = crc32fast::Hasher::new_with_initial(prefix.checksum());
     checksum.update(secret);

@@ -1,8 +1,8 @@
 //! Opaque bearer tokens: minted, parsed and digested.
 //!
-//! A token is `gw_` followed by 48 letters and digits: 32 random bytes and a checksum, in base64url.
-//! It is shown once, when it is minted. A store keeps its [digest](TokenDigest), and the
-//! [hint](TokenHint) that identifies it to its owner.
+//! A token is a [prefix](Prefix) such as `gw`, then `_`, then 48 letters and digits: 32 random bytes and
+//! a checksum, in base64url. It is shown once, when it is minted. A store keeps its
+//! [digest](TokenDigest), and the [hint](TokenHint) that identifies it to its owner.
 //!
 //! ```
 //! use dualkey_token::{ParseTokenErrorKind, PlainToken, Prefix};
@@ -25,10 +25,10 @@
 //!
 //! # Why not a slow hash
 //!
-//! A slow password hash protects secrets that people choose. A token's secret has 254 random bits, so
-//! that no dictionary helps against a stolen digest, and plain SHA-256 is enough. Where the database
-//! is less trusted than the application, a [`Pepper`] turns the digest into an HMAC with a key that
-//! the database does not hold.
+//! A slow password hash protects secrets that people choose. A token's secret has 254 random bits: 32
+//! bytes, less 2 bits because the text has letters and digits only. No dictionary helps against its
+//! digest, so SHA-256 is enough. Where the database is less trusted than the application, a [`Pepper`]
+//! turns the digest into an HMAC with a key that the database does not hold.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]

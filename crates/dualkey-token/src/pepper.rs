@@ -71,7 +71,7 @@ impl fmt::Debug for Pepper {
 /// ```
 #[derive(Clone)]
 pub struct Digester {
-    /// Newest first, never empty.
+    /// The algorithm for new tokens first. Never empty.
     algorithms: Arc<[Algorithm]>,
 }
 
@@ -113,14 +113,14 @@ impl Digester {
         self.accept(Algorithm::Unpeppered)
     }
 
-    /// The digest to store of a new token with this text.
+    /// The digest to store for a new token with this text.
     #[must_use]
     pub fn digest(&self, text: &[u8]) -> TokenDigest {
         self.algorithms[0].digest(text)
     }
 
-    /// Each digest under which a token with this text may be stored, newest first. The iterator is
-    /// lazy: it computes a digest per step.
+    /// Each digest under which a token with this text may be stored, that of new tokens first. The
+    /// iterator is lazy: it computes one digest per step.
     ///
     /// ```
     /// use dualkey_token::{Digester, Pepper, TokenDigest};

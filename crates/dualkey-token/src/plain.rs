@@ -9,14 +9,15 @@ use crate::body::{self, BODY_LEN, Body, Secret};
 use crate::prefix::HEAD_LEN;
 use crate::{ParseTokenError, Prefix, TokenDigest, TokenHint};
 
+/// The length of the padded text, in bytes.
 const TEXT_LEN: usize = HEAD_LEN + BODY_LEN;
 
 /// A complete token in plain text, which is a secret.
 ///
-/// It exists when the token is minted, to be shown once, and while a request that presents it is
-/// verified. [`expose_secret`](Self::expose_secret) is the only way to the text: there is no
-/// `Display`, `Clone`, `PartialEq` or `Serialize`, `Debug` shows prefix and hint, and the memory is
-/// wiped on drop.
+/// A program holds one while it shows a new token, and while it verifies a request that presents the
+/// token. [`expose_secret`](Self::expose_secret) is the only way to read the text: there is no
+/// `Display`, `Clone`, `PartialEq` or `Serialize`. `Debug` shows prefix and hint. The memory is wiped on
+/// drop.
 ///
 /// The text is the prefix, `_`, and 48 letters and digits: base64url without padding (RFC 4648 §5) of
 /// 32 random bytes and the CRC-32 of prefix, `_` and those bytes, big endian.
@@ -50,27 +51,28 @@ impl PlainToken {
     /// ```
     #[must_use]
     pub fn mint(prefix: &Prefix) -> Self {
-        // A system call costs more than the bytes it returns. One of five secrets yields a token in
-        // seven of ten batches, and minting takes a third of the time of one secret a call.
-        Self::draw::<5>(prefix, &mut UnwrapErr(SysRng))
+        // A system call costs more than the bytes that it returns, so each call fills five secrets. In
+        // seven of ten calls, at least one of the five encodes to letters and digits only. Minting takes
+        // a third of the time that one secret per call would take.
+        Self::mint_in_batches::<5>(prefix, &mut UnwrapErr(SysRng))
     }
 
     /// Mints a token from the given generator.
     ///
-    /// Draws 32 bytes until the body holds letters and digits only, 4.6 times on average, so that a
-    /// double click selects the whole token.
+    /// Draws 32 bytes, 4.6 times on average, until the body holds letters and digits only. A double click
+    /// then selects the whole token.
     #[must_use]
     pub fn mint_from(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
-        Self::draw::<1>(prefix, rng)
+        Self::mint_in_batches::<1>(prefix, rng)
     }
 
-    fn draw<const BATCH: usize>(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
+    fn mint_in_batches<const BATCH: usize>(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
         let mut secrets = Zeroizing::new([Secret::default(); BATCH]);
         let mut body = Zeroizing::new(Body::default());
         loop {
             rng.fill_bytes(bytemuck::must_cast_slice_mut(&mut *secrets));
             if secrets.iter().any(|secret| body::encode(prefix, secret, &mut body)) {
-                return Self::new(prefix, &body);
+                return Self::from_body(prefix, &body);
             }
         }
     }
@@ -95,13 +97,13 @@ impl PlainToken {
     /// assert_eq!(error.kind(), ParseTokenErrorKind::Checksum);
     /// ```
     pub fn parse(prefix: &Prefix, text: impl AsRef<[u8]>) -> Result<Self, ParseTokenError> {
-        Self::read(prefix, text.as_ref())
+        Self::parse_bytes(prefix, text.as_ref())
     }
 
     /// Not generic, so that it is compiled once for all types that `parse` accepts.
-    fn read(prefix: &Prefix, text: &[u8]) -> Result<Self, ParseTokenError> {
-        let body = body::find(prefix, text).map_err(ParseTokenError::new)?;
-        Ok(Self::new(prefix, &bytemuck::must_cast(*body)))
+    fn parse_bytes(prefix: &Prefix, text: &[u8]) -> Result<Self, ParseTokenError> {
+        let body = body::parse(prefix, text).map_err(ParseTokenError::new)?;
+        Ok(Self::from_body(prefix, &bytemuck::must_cast(*body)))
     }
 
     /// The complete text, to show to the token's owner once or to send in a request.
@@ -110,7 +112,7 @@ impl PlainToken {
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// The unpeppered digest; a [`Digester`](crate::Digester) applies peppers.
+    /// The digest without a pepper. A [`Digester`](crate::Digester) applies peppers.
     #[must_use]
     pub fn digest(&self) -> TokenDigest {
         TokenDigest::of(self.as_bytes())
@@ -138,9 +140,9 @@ impl PlainToken {
         self.prefix
     }
 
-    /// Built word by word, so that the compiler writes the text to its destination: a buffer that is
+    /// Builds the text word by word, so that the compiler writes it to its destination. A buffer that is
     /// filled and then moved would leave a copy on the stack that is not wiped.
-    fn new(prefix: &Prefix, &[e, f, g, h, i, j]: &Body) -> Self {
+    fn from_body(prefix: &Prefix, &[e, f, g, h, i, j]: &Body) -> Self {
         let [a, b, c, d] = prefix.padded_head();
         Self { text: Zeroizing::new([a, b, c, d, e, f, g, h, i, j]), prefix: *prefix }
     }

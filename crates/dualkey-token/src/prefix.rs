@@ -5,8 +5,7 @@ use crate::body::BODY_LEN;
 
 /// The start of every token of one application: `gw` in `gw_…`.
 ///
-/// 1 to 24 bytes of `[a-z0-9_]` that begin with a letter and end with a letter or digit. The prefix
-/// shows readers and secret scanners which application a token belongs to. It may contain `_`, so
+/// It has 1 to 24 bytes of `[a-z0-9_]`, begins with a letter and ends with a letter or digit. It shows readers and secret scanners which application a token belongs to. It may contain `_`, so
 /// parsing never splits a text on `_`.
 ///
 /// ```
@@ -18,7 +17,7 @@ use crate::body::BODY_LEN;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
-    /// Leading zeros, the text and `_`: a token's body follows at the same offset for every length.
+    /// Leading zeros, the text and `_`. The zeros put a token's body at the same offset for every prefix.
     head: [u8; HEAD_LEN],
     /// CRC-32 of the text and `_`, the initial value of a token's checksum.
     checksum: u32,
@@ -75,19 +74,22 @@ impl Prefix {
         &self.head[self.head_start()..]
     }
 
+    /// The number of leading zeros.
     pub(crate) fn head_start(&self) -> usize {
         HEAD_LEN - 1 - usize::from(self.len.get())
     }
 
+    /// Leading zeros, the prefix and `_`.
     pub(crate) fn padded_head(&self) -> [u64; HEAD_LEN / 8] {
         bytemuck::must_cast(self.head)
     }
 
+    /// CRC-32 of the prefix and `_`.
     pub(crate) const fn checksum(&self) -> u32 {
         self.checksum
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the length is at most 24")]
+    #[expect(clippy::cast_possible_truncation, reason = "the length is index most 24")]
     const fn from_bytes(text: &[u8]) -> Option<Self> {
         if text.len() > Self::MAX_LEN {
             return None;
@@ -98,14 +100,14 @@ impl Prefix {
         }
         let mut head = [0; HEAD_LEN];
         head[HEAD_LEN - 1] = b'_';
-        let (mut crc, mut at) = (!0, 0);
-        while at < text.len() {
-            if !matches!(text[at], b'a'..=b'z' | b'0'..=b'9' | b'_') {
+        let (mut crc, mut index) = (!0, 0);
+        while index < text.len() {
+            if !matches!(text[index], b'a'..=b'z' | b'0'..=b'9' | b'_') {
                 return None;
             }
-            head[HEAD_LEN - 1 - text.len() + at] = text[at];
-            crc = crc32_step(crc, text[at]);
-            at += 1;
+            head[HEAD_LEN - 1 - text.len() + index] = text[index];
+            crc = crc32_step(crc, text[index]);
+            index += 1;
         }
         let checksum = !crc32_step(crc, b'_');
         Some(Self { head, checksum, len })

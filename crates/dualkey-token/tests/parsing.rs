@@ -21,7 +21,7 @@ proptest! {
         prop_assert_eq!(parsed.expose_secret(), token.expose_secret());
     }
 
-    /// For texts of one block and of several.
+    /// The texts fill one block of SHA-256 or several.
     #[test]
     fn a_digest_is_the_sha_256_of_the_text(text in proptest::collection::vec(any::<u8>(), 0..130)) {
         use sha2::Digest as _;

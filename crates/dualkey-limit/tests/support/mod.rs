@@ -9,7 +9,7 @@ pub(crate) struct Naive {
     period: u128,
     capacity: u128,
     units: u128,
-    /// Grants since the bucket was last full beyond doubt: each may have lost a millionth of a permit.
+    /// Grants since the bucket was last certainly full. Each may have lost a millionth of a permit.
     roundings: u128,
     at: u64,
     day: i128,
@@ -34,8 +34,8 @@ impl Naive {
 
     /// Advances the model to `now`, which must not be earlier than before.
     pub(crate) fn advance(&mut self, policy: &LimitPolicy, now: Timestamp) {
-        let came = u128::from(now.as_nanos().checked_sub(self.at).unwrap()) * self.rate;
-        self.units += came;
+        let accrued = u128::from(now.as_nanos().checked_sub(self.at).unwrap()) * self.rate;
+        self.units += accrued;
         if self.units >= self.capacity + self.lost() {
             self.roundings = 0;
         }
@@ -50,7 +50,7 @@ impl Naive {
         self.units >= u128::from(permits) * self.period
     }
 
-    /// Whether the bucket holds this many even if each grant had lost a millionth of a permit.
+    /// Whether the bucket holds this many permits even if each grant lost a millionth of a permit.
     pub(crate) fn bucket_surely_holds(&self, permits: u32) -> bool {
         self.units >= u128::from(permits) * self.period + self.lost()
     }

@@ -1,4 +1,4 @@
-use super::{MemoryStore, done};
+use super::{MemoryStore, ready_ok};
 use crate::{AuditEntry, AuditId, AuditStore, AuditTarget, OrganizationId, Page, StoreFuture};
 
 impl AuditStore for MemoryStore {
@@ -14,6 +14,6 @@ impl AuditStore for MemoryStore {
         let records = self.records();
         let entries = records.audit.iter().rev().filter(is_about);
         let entries = entries.filter(|entry| page.after.is_none_or(|after| entry.id < after));
-        done(entries.take(page.max_items()).cloned().collect())
+        ready_ok(entries.take(page.max_items()).cloned().collect())
     }
 }

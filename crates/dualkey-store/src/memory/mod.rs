@@ -11,11 +11,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::memory::records::Records;
 use crate::{ChangeNotifier, Store, StoreError, StoreFuture};
 
-/// A [`Store`] in memory, for tests, demonstrations, and servers that load their partners at start. It
-/// is empty after a restart.
+/// A [`Store`] in memory, for tests, demonstrations, and servers that register their partners at start.
+/// It is empty after a restart.
 ///
-/// It holds up to 1,000,000 tokens and 100,000 partners, and fails to add more. It keeps the latest
-/// 100,000 entries of the audit trail.
+/// It holds up to 1,000,000 tokens and 100,000 partners. Adding more is a [`StoreError`]. It keeps the
+/// latest 100,000 entries of the audit trail.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -46,7 +46,7 @@ impl MemoryStore {
         Self { records: Mutex::default(), changes: ChangeNotifier::always_current() }
     }
 
-    /// Locks the records. No code leaves them half changed, so a poisoned lock is usable.
+    /// Locks the records. A poisoned lock is usable, because no code panics between two steps of a change.
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,10 +75,12 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-fn done<T: Send + 'static>(answer: T) -> StoreFuture<'static, T> {
+/// A future that is ready with this answer.
+fn ready_ok<T: Send + 'static>(answer: T) -> StoreFuture<'static, T> {
     Box::pin(ready(Ok(answer)))
 }
 
-fn failed<T: Send + 'static>(error: StoreError) -> StoreFuture<'static, T> {
+/// A future that is ready with this error.
+fn ready_err<T: Send + 'static>(error: StoreError) -> StoreFuture<'static, T> {
     Box::pin(ready(Err(error)))
 }

@@ -1,6 +1,6 @@
 use dualkey_limit::LimitPolicy;
 
-use super::{MemoryStore, done, failed};
+use super::{MemoryStore, ready_err, ready_ok};
 use crate::{
     ApiKey, AuditEntry, Change, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture,
 };
@@ -18,18 +18,18 @@ impl PartnerStore for MemoryStore {
                 if outcome == InsertOutcome::Inserted {
                     self.changes.publish(&Change::Partner(api_key));
                 }
-                done(outcome)
+                ready_ok(outcome)
             }
-            Err(error) => failed(error),
+            Err(error) => ready_err(error),
         }
     }
 
     fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
-        done(self.records().partner_by_key(api_key).cloned())
+        ready_ok(self.records().partner_by_key(api_key).cloned())
     }
 
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
-        done(self.records().partners().to_vec())
+        ready_ok(self.records().partners().to_vec())
     }
 
     fn set_limits(
@@ -62,6 +62,6 @@ impl MemoryStore {
         if let Some(partner) = &updated {
             self.changes.publish(&Change::Partner(partner.api_key.clone()));
         }
-        done(updated)
+        ready_ok(updated)
     }
 }

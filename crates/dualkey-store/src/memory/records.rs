@@ -16,16 +16,24 @@ const MAX_AUDIT_ENTRIES: usize = 100_000;
 pub(super) struct Records {
     /// Oldest first. Partners are never removed, so that indexes into this list stay valid.
     partners: Vec<Partner>,
-    partner_by_key: HashMap<ApiKey, usize>,
-    partner_by_id: HashMap<PartnerId, usize>,
+    partner_index_by_key: HashMap<ApiKey, usize>,
+    partner_index_by_id: HashMap<PartnerId, usize>,
     tokens: HashMap<TokenId, StoredToken>,
-    by_digest: HashMap<[u8; 32], TokenId>,
-    /// Oldest first.
-    by_organization: HashMap<OrganizationId, Vec<TokenId>>,
-    /// The latest day on which a partner used anything, and the permits that it used then.
+    token_id_by_digest: HashMap<[u8; 32], TokenId>,
+    /// Oldest first in each organization.
+    token_ids_by_organization: HashMap<OrganizationId, Vec<TokenId>>,
+    /// The latest day on which each partner used permits, and the number of permits on that day.
     pub(super) usage: HashMap<PartnerId, (i64, u64)>,
     /// Oldest first.
     pub(super) audit: VecDeque<AuditEntry>,
+}
+
+/// The result of [`Records::rotate_token`].
+pub(super) enum Rotation {
+    /// The successor is stored.
+    Done { old_digest: TokenDigest },
+    /// Nothing changed, for this reason.
+    NotDone(RotateOutcome),
 }
 
 impl Records {
@@ -38,7 +46,7 @@ impl Records {
     }
 
     pub(super) fn partner_by_key(&self, api_key: &ApiKey) -> Option<&Partner> {
-        self.partners.get(*self.partner_by_key.get(api_key)?)
+        self.partners.get(*self.partner_index_by_key.get(api_key)?)
     }
 
     pub(super) fn insert_partner(
@@ -46,15 +54,15 @@ impl Records {
         partner: Partner,
         entry: AuditEntry,
     ) -> Result<InsertOutcome, StoreError> {
-        if self.partner_by_key.contains_key(&partner.api_key) {
+        if self.partner_index_by_key.contains_key(&partner.api_key) {
             return Ok(InsertOutcome::Refused);
         }
-        let at = self.partners.len();
-        if at >= MAX_PARTNERS {
+        let index = self.partners.len();
+        if index >= MAX_PARTNERS {
             return Err(StoreError::new("the memory store has its maximum of 100,000 partners"));
         }
-        self.partner_by_key.insert(partner.api_key.clone(), at);
-        self.partner_by_id.insert(partner.id, at);
+        self.partner_index_by_key.insert(partner.api_key.clone(), index);
+        self.partner_index_by_id.insert(partner.id, index);
         self.partners.push(partner);
         self.append(entry);
         Ok(InsertOutcome::Inserted)
@@ -66,8 +74,8 @@ impl Records {
         update: impl FnOnce(&mut Partner),
         entry: AuditEntry,
     ) -> Option<Partner> {
-        let at = *self.partner_by_id.get(&partner)?;
-        let partner = self.partners.get_mut(at)?;
+        let index = *self.partner_index_by_id.get(&partner)?;
+        let partner = self.partners.get_mut(index)?;
         update(partner);
         let updated = partner.clone();
         self.append(entry);
@@ -79,7 +87,7 @@ impl Records {
     }
 
     pub(super) fn token_by_digest(&self, digest: &TokenDigest) -> Option<&StoredToken> {
-        self.tokens.get(self.by_digest.get(digest.as_bytes())?)
+        self.tokens.get(self.token_id_by_digest.get(digest.as_bytes())?)
     }
 
     pub(super) fn token(
@@ -99,7 +107,7 @@ impl Records {
         &self,
         organization: &OrganizationId,
     ) -> impl Iterator<Item = &StoredToken> {
-        let ids = self.by_organization.get(organization).into_iter().flatten().rev();
+        let ids = self.token_ids_by_organization.get(organization).into_iter().flatten().rev();
         ids.filter_map(|id| self.tokens.get(id))
     }
 
@@ -109,7 +117,7 @@ impl Records {
         max_tokens: usize,
         entry: AuditEntry,
     ) -> Result<InsertOutcome, StoreError> {
-        if self.count_of(&token.record.organization) >= max_tokens {
+        if self.token_count_of(&token.record.organization) >= max_tokens {
             return Ok(InsertOutcome::Refused);
         }
         self.check_room_for_token()?;
@@ -118,29 +126,29 @@ impl Records {
         Ok(InsertOutcome::Inserted)
     }
 
-    /// Adds the successor. Returns the digest of the old token, or why it cannot be rotated.
+    /// Adds the successor of a token, unless the token cannot be rotated.
     pub(super) fn rotate_token(
         &mut self,
         id: &TokenId,
         request: RotationRequest,
         entry: AuditEntry,
-    ) -> Result<Result<TokenDigest, RotateOutcome>, StoreError> {
+    ) -> Result<Rotation, StoreError> {
         let RotationRequest { successor, old_expires_at, max_tokens } = request;
         let organization = &successor.record.organization;
         let Some(old) = self.token(organization, id) else {
-            return Ok(Err(RotateOutcome::NotFound));
+            return Ok(Rotation::NotDone(RotateOutcome::NotFound));
         };
         if old.record.expires_at.is_some_and(|end| end <= successor.record.created_at) {
-            return Ok(Err(RotateOutcome::Expired));
+            return Ok(Rotation::NotDone(RotateOutcome::Expired));
         }
         if old.record.replaced_by.is_some() {
-            return Ok(Err(RotateOutcome::AlreadyRotated));
+            return Ok(Rotation::NotDone(RotateOutcome::AlreadyRotated));
         }
-        if self.count_of(organization) >= max_tokens {
-            return Ok(Err(RotateOutcome::Refused));
+        if self.token_count_of(organization) >= max_tokens {
+            return Ok(Rotation::NotDone(RotateOutcome::Refused));
         }
         self.check_room_for_token()?;
-        let digest = old.digest;
+        let old_digest = old.digest;
         if let Some(old) = self.tokens.get_mut(id) {
             let expiry = old.record.expires_at;
             old.record.expires_at =
@@ -149,7 +157,7 @@ impl Records {
         }
         self.add_token(successor);
         self.append(entry);
-        Ok(Ok(digest))
+        Ok(Rotation::Done { old_digest })
     }
 
     /// Removes a token, and returns its digest.
@@ -161,11 +169,11 @@ impl Records {
     ) -> Option<TokenDigest> {
         let digest = self.token(organization, id)?.digest;
         self.tokens.remove(id);
-        self.by_digest.remove(digest.as_bytes());
-        if let Some(ids) = self.by_organization.get_mut(organization) {
+        self.token_id_by_digest.remove(digest.as_bytes());
+        if let Some(ids) = self.token_ids_by_organization.get_mut(organization) {
             ids.retain(|other| other != id);
             if ids.is_empty() {
-                self.by_organization.remove(organization);
+                self.token_ids_by_organization.remove(organization);
             }
         }
         self.append(entry);
@@ -174,13 +182,16 @@ impl Records {
 
     fn add_token(&mut self, token: StoredToken) {
         let id = token.record.id;
-        self.by_digest.insert(*token.digest.as_bytes(), id);
-        self.by_organization.entry(token.record.organization.clone()).or_default().push(id);
+        self.token_id_by_digest.insert(*token.digest.as_bytes(), id);
+        self.token_ids_by_organization
+            .entry(token.record.organization.clone())
+            .or_default()
+            .push(id);
         self.tokens.insert(id, token);
     }
 
-    fn count_of(&self, organization: &OrganizationId) -> usize {
-        self.by_organization.get(organization).map_or(0, Vec::len)
+    fn token_count_of(&self, organization: &OrganizationId) -> usize {
+        self.token_ids_by_organization.get(organization).map_or(0, Vec::len)
     }
 
     fn check_room_for_token(&self) -> Result<(), StoreError> {

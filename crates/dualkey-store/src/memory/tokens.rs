@@ -1,6 +1,7 @@
 use dualkey_token::TokenDigest;
 
-use super::{MemoryStore, done, failed};
+use super::records::Rotation;
+use super::{MemoryStore, ready_err, ready_ok};
 use crate::{
     AuditEntry, Change, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome,
     RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
@@ -20,9 +21,9 @@ impl TokenStore for MemoryStore {
                 if outcome == InsertOutcome::Inserted {
                     self.changes.publish(&Change::Token(digest));
                 }
-                done(outcome)
+                ready_ok(outcome)
             }
-            Err(error) => failed(error),
+            Err(error) => ready_err(error),
         }
     }
 
@@ -30,7 +31,7 @@ impl TokenStore for MemoryStore {
         &'a self,
         digest: &'a TokenDigest,
     ) -> StoreFuture<'a, Option<StoredToken>> {
-        done(self.records().token_by_digest(digest).cloned())
+        ready_ok(self.records().token_by_digest(digest).cloned())
     }
 
     fn token<'a>(
@@ -39,7 +40,7 @@ impl TokenStore for MemoryStore {
         token: &'a TokenId,
     ) -> StoreFuture<'a, Option<TokenRecord>> {
         let records = self.records();
-        done(records.token(organization, token).map(|token| token.record.clone()))
+        ready_ok(records.token(organization, token).map(|token| token.record.clone()))
     }
 
     fn tokens<'a>(
@@ -50,7 +51,7 @@ impl TokenStore for MemoryStore {
         let records = self.records();
         let tokens = records.tokens_of(organization).map(|token| &token.record);
         let tokens = tokens.filter(|token| page.after.is_none_or(|after| token.id < after));
-        done(tokens.take(page.max_items()).cloned().collect())
+        ready_ok(tokens.take(page.max_items()).cloned().collect())
     }
 
     fn rotate_token(
@@ -62,13 +63,13 @@ impl TokenStore for MemoryStore {
         let successor = request.successor.digest;
         let rotated = self.records().rotate_token(&token, request, entry);
         match rotated {
-            Ok(Ok(old)) => {
-                self.changes.publish(&Change::Token(old));
+            Ok(Rotation::Done { old_digest }) => {
+                self.changes.publish(&Change::Token(old_digest));
                 self.changes.publish(&Change::Token(successor));
-                done(RotateOutcome::Rotated)
+                ready_ok(RotateOutcome::Rotated)
             }
-            Ok(Err(refused)) => done(refused),
-            Err(error) => failed(error),
+            Ok(Rotation::NotDone(outcome)) => ready_ok(outcome),
+            Err(error) => ready_err(error),
         }
     }
 
@@ -82,9 +83,9 @@ impl TokenStore for MemoryStore {
         match removed {
             Some(digest) => {
                 self.changes.publish(&Change::Token(digest));
-                done(RevokeOutcome::Revoked)
+                ready_ok(RevokeOutcome::Revoked)
             }
-            None => done(RevokeOutcome::NotFound),
+            None => ready_ok(RevokeOutcome::NotFound),
         }
     }
 
@@ -96,6 +97,6 @@ impl TokenStore for MemoryStore {
                 token.record.last_used_at = token.record.last_used_at.max(Some(*last_at));
             }
         }
-        done(())
+        ready_ok(())
     }
 }

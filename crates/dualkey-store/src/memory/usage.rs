@@ -1,9 +1,9 @@
-use super::{MemoryStore, done};
+use super::{MemoryStore, ready_ok};
 use crate::{DailyUsage, PartnerId, StoreFuture, UsageStore};
 
 impl UsageStore for MemoryStore {
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
-        done(match self.records().usage.get(&partner) {
+        ready_ok(match self.records().usage.get(&partner) {
             Some((latest, permits)) if *latest == day => *permits,
             _ => 0,
         })
@@ -13,7 +13,7 @@ impl UsageStore for MemoryStore {
         let records = self.records();
         let usages = records.usage.iter().filter(|(_, (latest, _))| *latest == day);
         let usages = usages.map(|(&partner, &(_, permits))| DailyUsage { partner, day, permits });
-        done(usages.collect())
+        ready_ok(usages.collect())
     }
 
     fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
@@ -27,6 +27,6 @@ impl UsageStore for MemoryStore {
                 *permits = permits.saturating_add(usage.permits);
             }
         }
-        done(())
+        ready_ok(())
     }
 }

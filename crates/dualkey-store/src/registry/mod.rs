@@ -15,8 +15,8 @@ use crate::{
 
 /// Changes and lists partners and tokens. Clones share one store.
 ///
-/// Every change goes through a registry: it checks the arguments, and each change is stored with an
-/// entry in the audit trail. What a method acknowledges is stored, and every [`Verifier`] of this
+/// Every change goes through a registry, which checks the arguments and stores each change with an entry
+/// in the audit trail. When a method returns `Ok`, the change is stored, and every [`Verifier`] of this
 /// process applies it from then on.
 ///
 /// ```
@@ -101,8 +101,8 @@ impl Registry {
         Self { digester, ..self }
     }
 
-    /// Sets how many tokens an organization may have, expired ones included. Default: 100. Rotation
-    /// may go up to twice that, so that a full list can be rotated.
+    /// Sets the maximum number of tokens of an organization, expired ones included. Default: 100. Rotation
+    /// may go up to twice the maximum, so that every token of a full list can be rotated.
     ///
     /// ```
     /// use dualkey_store::{NewToken, Registry, RegistryError};
@@ -125,8 +125,8 @@ impl Registry {
         Self { max_tokens_per_organization: max_tokens, ..self }
     }
 
-    /// The same registry with this actor in the audit trail: the user who is signed in, or the job
-    /// that runs. Default: `system`.
+    /// The same registry with another actor in the audit trail, such as the user who is signed in or the
+    /// job that runs. Default: `system`.
     ///
     /// ```
     /// # use dualkey_scope::Catalogue;
@@ -160,13 +160,13 @@ impl Registry {
         &self.prefix
     }
 
-    /// The store.
+    /// The store of partners and tokens.
     #[must_use]
     pub const fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
-    /// The clock.
+    /// The clock that dates changes.
     #[must_use]
     pub const fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
@@ -178,8 +178,8 @@ impl Registry {
         &self.digester
     }
 
-    /// A page of the changes to an organization's tokens or, without an organization, to partners;
-    /// newest first.
+    /// A page of the changes to an organization's tokens or, without an organization, to partners. Newest
+    /// first.
     ///
     /// ```
     /// use dualkey_store::{AuditAction, NewPartner, Page};
@@ -213,9 +213,9 @@ impl Registry {
         whole_micros(self.clock.now())
     }
 
-    fn entry(&self, action: AuditAction, subject: AuditTarget, detail: String) -> AuditEntry {
+    fn audit_entry(&self, action: AuditAction, subject: AuditTarget, detail: String) -> AuditEntry {
         let (at, actor) = (self.now(), self.actor.as_ref().to_owned());
-        AuditEntry { id: AuditId::draw(at), at, actor, action, subject, detail }
+        AuditEntry { id: AuditId::new_at(at), at, actor, action, subject, detail }
     }
 }
 
@@ -237,6 +237,7 @@ fn is_name(text: &str) -> bool {
     (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
+/// Rounds down to whole microseconds.
 fn whole_micros(time: Timestamp) -> Timestamp {
     Timestamp::from_nanos(time.as_nanos() / 1_000 * 1_000)
 }

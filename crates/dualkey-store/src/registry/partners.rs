@@ -11,11 +11,11 @@ use crate::{
 };
 
 impl Registry {
-    /// Registers a partner, under its own key or under a random one.
+    /// Registers a partner, with the given key or a random one.
     ///
     /// # Errors
     ///
-    /// Its name or limits are invalid, its key is a token or another partner's key, or the store
+    /// The name or the limits are invalid, the key is a token or belongs to another partner, or the store
     /// failed.
     pub async fn register_partner(&self, partner: NewPartner) -> Result<Partner, RegistryError> {
         let NewPartner { name, policy, api_key } = partner;
@@ -26,10 +26,10 @@ impl Registry {
             return Err(RegistryError::TokenAsApiKey);
         }
         let created_at = self.now();
-        let id = PartnerId::draw(created_at);
+        let id = PartnerId::new_at(created_at);
         let partner = Partner { id, name, api_key, policy, enabled: true, created_at };
         let subject = AuditTarget::Partner { id };
-        let entry = self.entry(AuditAction::PartnerRegistered, subject, partner.name.clone());
+        let entry = self.audit_entry(AuditAction::PartnerRegistered, subject, partner.name.clone());
         match self.store.insert_partner(partner.clone(), entry).await? {
             InsertOutcome::Inserted => Ok(partner),
             InsertOutcome::Refused => Err(RegistryError::ApiKeyTaken),
@@ -54,8 +54,27 @@ impl Registry {
         self.store.partner_by_key(api_key).await?.ok_or(RegistryError::NotFound)
     }
 
-    /// All partners, oldest first, each with the permits that it used today, on its own clock. Uses
-    /// that a verifier has not written yet are missing.
+    /// All partners, oldest first, each with the permits that it used on the current day in its UTC offset.
+    /// Permits that a verifier has not written to the store yet are missing.
+    ///
+    /// ```
+    /// use dualkey_store::{DailyUsage, NewPartner};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    /// assert_eq!(registry.partners_with_usage().await?, [(partner.clone(), 0)]);
+    ///
+    /// let day = partner.policy.day(registry.clock().now());
+    /// registry.store().add_usage(&[DailyUsage { partner: partner.id, day, permits: 3 }]).await?;
+    /// assert_eq!(registry.partners_with_usage().await?, [(partner, 3)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
@@ -63,7 +82,7 @@ impl Registry {
     pub async fn partners_with_usage(&self) -> Result<Vec<(Partner, u64)>, RegistryError> {
         let partners = self.store.partners().await?;
         let now = self.now();
-        // UTC offsets differ between partners, so today can be one of a few days.
+        // Partners have different UTC offsets, so the current day can differ between them.
         let days: BTreeSet<_> = partners.iter().map(|partner| partner.policy.day(now)).collect();
         let mut used = HashMap::new();
         for day in days {
@@ -77,8 +96,8 @@ impl Registry {
         Ok(partners.into_iter().map(with_usage).collect())
     }
 
-    /// Changes the limits of the partner with this key. Its fill level and the permits that it used
-    /// today stay.
+    /// Changes the limits of the partner with this key. The permits in its bucket and the count of the
+    /// current day stay.
     ///
     /// ```
     /// use dualkey_limit::LimitPolicy;
@@ -111,7 +130,7 @@ impl Registry {
         let policy = policy.validated()?;
         let id = self.partner(api_key).await?.id;
         let subject = AuditTarget::Partner { id };
-        let entry = self.entry(AuditAction::LimitsChanged, subject, policy.to_string());
+        let entry = self.audit_entry(AuditAction::LimitsChanged, subject, policy.to_string());
         self.store.set_limits(id, policy, entry).await?.ok_or(RegistryError::NotFound)
     }
 
@@ -142,12 +161,12 @@ impl Registry {
         let id = self.partner(api_key).await?.id;
         let action =
             if enabled { AuditAction::PartnerEnabled } else { AuditAction::PartnerDisabled };
-        let entry = self.entry(action, AuditTarget::Partner { id }, String::new());
+        let entry = self.audit_entry(action, AuditTarget::Partner { id }, String::new());
         self.store.set_enabled(id, enabled, entry).await?.ok_or(RegistryError::NotFound)
     }
 }
 
-/// 16 letters and digits: 95 bits, so that two random keys do not collide.
+/// 16 random letters and digits: 95 bits, enough that two random keys do not collide.
 fn random_api_key() -> ApiKey {
     let text = Vec::from_iter(UnwrapErr(SysRng).sample_iter(Alphanumeric).take(16));
     ApiKey::parse(text).expect("16 letters and digits are a well-formed key")

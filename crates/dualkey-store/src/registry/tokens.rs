@@ -11,16 +11,16 @@ use crate::{
 };
 
 impl Registry {
-    /// Issues a token. Only the returned value holds the token's text; it cannot be read again.
+    /// Issues a token. Only the returned value holds the token's text, which cannot be read again.
     ///
     /// # Errors
     ///
-    /// Its name, organization, scopes or expiry are invalid, the organization has too many tokens, or
-    /// the store failed.
+    /// The name, organization, scopes or expiry are invalid, the organization has the maximum number of
+    /// tokens, or the store failed.
     pub async fn issue_token(&self, token: NewToken) -> Result<IssuedToken, RegistryError> {
         let (issued, stored) = self.mint_new(token)?;
         let detail = stored.record.name.clone();
-        let entry = self.entry(AuditAction::TokenIssued, target(&stored.record), detail);
+        let entry = self.audit_entry(AuditAction::TokenIssued, target(&stored.record), detail);
         match self.store.insert_token(stored, self.max_tokens_per_organization, entry).await? {
             InsertOutcome::Inserted => Ok(issued),
             InsertOutcome::Refused => {
@@ -74,7 +74,7 @@ impl Registry {
         Ok(self.store.tokens(organization, page).await?)
     }
 
-    /// The record of this token, of whichever organization.
+    /// The record of this token, whatever its organization.
     ///
     /// # Errors
     ///
@@ -92,6 +92,23 @@ impl Registry {
     /// An organization's tokens that were not used since this time, as candidates for revocation. A
     /// token that was never used counts as used when it was issued.
     ///
+    /// ```
+    /// use dualkey_limit::Timestamp;
+    /// use dualkey_store::NewToken;
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?;
+    /// assert!(registry.idle_tokens(&"acme".into(), Timestamp::EPOCH).await?.is_empty());
+    /// assert_eq!(registry.idle_tokens(&"acme".into(), Timestamp::MAX).await?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// The store failed.
@@ -105,9 +122,9 @@ impl Registry {
         Ok(tokens)
     }
 
-    /// Issues the successor of a token, with the same name, scopes and lifetime. The old token is
-    /// accepted for the overlap, which may be zero, but not past its own expiry. It is listed until it
-    /// is revoked.
+    /// Issues the successor of a token, with the same name, scopes and lifetime. The old token is accepted
+    /// for the overlap, which may be zero, or until its own expiry if that is earlier. It is listed until
+    /// it is revoked.
     ///
     /// ```
     /// use std::time::Duration;
@@ -132,8 +149,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// The organization has no such token or too many, the token has expired or was rotated before,
-    /// or the store failed.
+    /// The organization has no such token, or has twice its maximum of tokens. The token has expired or
+    /// was rotated before. Or the store failed.
     pub async fn rotate_token(
         &self,
         organization: &OrganizationId,
@@ -145,7 +162,8 @@ impl Registry {
         let subject = target(&old);
         let now = self.now();
         let (issued, successor) = self.mint_successor(old, now);
-        let entry = self.entry(AuditAction::TokenRotated, subject, issued.record.id.to_string());
+        let entry =
+            self.audit_entry(AuditAction::TokenRotated, subject, issued.record.id.to_string());
         let max_tokens = self.max_tokens_per_organization.saturating_mul(2);
         let old_expires_at = whole_micros(now.saturating_add(overlap));
         let request = RotationRequest { successor, old_expires_at, max_tokens };
@@ -158,19 +176,36 @@ impl Registry {
         }
     }
 
-    /// Revokes a token, for good. Another organization's token is not found, and neither is a token
-    /// that was revoked before.
+    /// Revokes a token. Nothing can restore it.
+    ///
+    /// ```
+    /// use dualkey_store::{NewToken, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let issued = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?;
+    /// let other = registry.revoke_token(&"other".into(), &issued.record.id).await;
+    /// assert!(matches!(other, Err(RegistryError::NotFound)));
+    /// assert!(registry.revoke_token(&"acme".into(), &issued.record.id).await.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
-    /// The organization has no such token, or the store failed.
+    /// The organization has no such token: it belongs to another one, or was revoked before. Or the store
+    /// failed.
     pub async fn revoke_token(
         &self,
         organization: &OrganizationId,
         token: &TokenId,
     ) -> Result<(), RegistryError> {
         let subject = AuditTarget::Token { organization: organization.clone(), id: *token };
-        let entry = self.entry(AuditAction::TokenRevoked, subject, String::new());
+        let entry = self.audit_entry(AuditAction::TokenRevoked, subject, String::new());
         match self.store.revoke_token(organization, token, entry).await? {
             RevokeOutcome::Revoked => Ok(()),
             RevokeOutcome::NotFound => Err(RegistryError::NotFound),
@@ -227,7 +262,7 @@ impl Registry {
         record: impl FnOnce(TokenId, TokenHint) -> TokenRecord,
     ) -> (IssuedToken, StoredToken) {
         let secret = PlainToken::mint(&self.prefix);
-        let record = record(TokenId::draw(self.now()), secret.hint());
+        let record = record(TokenId::new_at(self.now()), secret.hint());
         let digest = self.digester.digest(secret.expose_secret().as_bytes());
         (IssuedToken { secret, record: record.clone() }, StoredToken { digest, record })
     }

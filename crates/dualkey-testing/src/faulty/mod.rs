@@ -8,8 +8,8 @@ use dualkey_store::{ChangeNotifier, MemoryStore, Store, StoreError, StoreFuture}
 
 /// A [`MemoryStore`] with faults that a test switches on and off, and counters of its calls.
 ///
-/// It publishes no changes by itself, as if another process made them: a test
-/// [publishes](ChangeNotifier::publish) those that a cache is to receive.
+/// It does not publish its changes, as if another process had made them. A test
+/// [publishes](ChangeNotifier::publish) the changes that a cache should receive.
 ///
 /// ```
 /// use dualkey_store::PartnerStore;
@@ -30,15 +30,15 @@ pub struct FaultyStore {
     partner_lookups: AtomicUsize,
     token_lookups: AtomicUsize,
     writes: AtomicUsize,
-    rows: AtomicUsize,
+    rows_written: AtomicUsize,
 }
 
 /// What a [`FaultyStore`] does instead of answering at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: it works.
+    /// No fault: every call is answered at once.
     None = 0,
-    /// Every verb fails.
+    /// Every call fails.
     Error = 1,
     /// Every future is pending once, and ready when it is polled again.
     Delay = 2,
@@ -92,10 +92,10 @@ impl FaultyStore {
 
     /// The number of rows in these batches.
     pub fn rows_written(&self) -> usize {
-        self.rows.load(Ordering::SeqCst)
+        self.rows_written.load(Ordering::SeqCst)
     }
 
-    fn run<'a, T, F>(&'a self, verb: F) -> StoreFuture<'a, T>
+    fn call<'a, T, F>(&'a self, method: F) -> StoreFuture<'a, T>
     where
         T: Send + 'a,
         F: FnOnce(&'a MemoryStore) -> StoreFuture<'a, T> + Send + 'a,
@@ -105,7 +105,7 @@ impl FaultyStore {
                 fault if fault == Fault::Error as u8 => Err(StoreError::new("the store is down")),
                 fault if fault == Fault::Hang as u8 => pending().await,
                 fault if fault == Fault::Delay as u8 => {
-                    let answer = verb(&self.inner).await;
+                    let answer = method(&self.inner).await;
                     let mut is_first = true;
                     poll_fn(|cx| {
                         cx.waker().wake_by_ref();
@@ -114,7 +114,7 @@ impl FaultyStore {
                     .await;
                     answer
                 }
-                _ => verb(&self.inner).await,
+                _ => method(&self.inner).await,
             }
         })
     }

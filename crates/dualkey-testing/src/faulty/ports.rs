@@ -16,16 +16,16 @@ impl PartnerStore for FaultyStore {
         partner: Partner,
         entry: AuditEntry,
     ) -> StoreFuture<'_, InsertOutcome> {
-        self.run(|inner| inner.insert_partner(partner, entry))
+        self.call(|inner| inner.insert_partner(partner, entry))
     }
 
     fn partner_by_key<'a>(&'a self, api_key: &'a ApiKey) -> StoreFuture<'a, Option<Partner>> {
         count(&self.partner_lookups);
-        self.run(move |inner| inner.partner_by_key(api_key))
+        self.call(move |inner| inner.partner_by_key(api_key))
     }
 
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>> {
-        self.run(|inner| inner.partners())
+        self.call(|inner| inner.partners())
     }
 
     fn set_limits(
@@ -34,7 +34,7 @@ impl PartnerStore for FaultyStore {
         policy: LimitPolicy,
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        self.run(move |inner| inner.set_limits(partner, policy, entry))
+        self.call(move |inner| inner.set_limits(partner, policy, entry))
     }
 
     fn set_enabled(
@@ -43,7 +43,7 @@ impl PartnerStore for FaultyStore {
         enabled: bool,
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        self.run(move |inner| inner.set_enabled(partner, enabled, entry))
+        self.call(move |inner| inner.set_enabled(partner, enabled, entry))
     }
 }
 
@@ -54,7 +54,7 @@ impl TokenStore for FaultyStore {
         max_tokens: usize,
         entry: AuditEntry,
     ) -> StoreFuture<'_, InsertOutcome> {
-        self.run(move |inner| inner.insert_token(token, max_tokens, entry))
+        self.call(move |inner| inner.insert_token(token, max_tokens, entry))
     }
 
     fn token_by_digest<'a>(
@@ -62,7 +62,7 @@ impl TokenStore for FaultyStore {
         digest: &'a TokenDigest,
     ) -> StoreFuture<'a, Option<StoredToken>> {
         count(&self.token_lookups);
-        self.run(move |inner| inner.token_by_digest(digest))
+        self.call(move |inner| inner.token_by_digest(digest))
     }
 
     fn token<'a>(
@@ -70,7 +70,7 @@ impl TokenStore for FaultyStore {
         organization: &'a OrganizationId,
         token: &'a TokenId,
     ) -> StoreFuture<'a, Option<TokenRecord>> {
-        self.run(move |inner| inner.token(organization, token))
+        self.call(move |inner| inner.token(organization, token))
     }
 
     fn tokens<'a>(
@@ -78,7 +78,7 @@ impl TokenStore for FaultyStore {
         organization: &'a OrganizationId,
         page: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>> {
-        self.run(move |inner| inner.tokens(organization, page))
+        self.call(move |inner| inner.tokens(organization, page))
     }
 
     fn rotate_token(
@@ -87,7 +87,7 @@ impl TokenStore for FaultyStore {
         request: RotationRequest,
         entry: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome> {
-        self.run(move |inner| inner.rotate_token(token, request, entry))
+        self.call(move |inner| inner.rotate_token(token, request, entry))
     }
 
     fn revoke_token<'a>(
@@ -96,29 +96,29 @@ impl TokenStore for FaultyStore {
         token: &'a TokenId,
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome> {
-        self.run(move |inner| inner.revoke_token(organization, token, entry))
+        self.call(move |inner| inner.revoke_token(organization, token, entry))
     }
 
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
         count(&self.writes);
-        self.rows.fetch_add(uses.len(), Ordering::SeqCst);
-        self.run(move |inner| inner.record_uses(uses))
+        self.rows_written.fetch_add(uses.len(), Ordering::SeqCst);
+        self.call(move |inner| inner.record_uses(uses))
     }
 }
 
 impl UsageStore for FaultyStore {
     fn usage(&self, partner: PartnerId, day: i64) -> StoreFuture<'_, u64> {
-        self.run(move |inner| inner.usage(partner, day))
+        self.call(move |inner| inner.usage(partner, day))
     }
 
     fn usage_on(&self, day: i64) -> StoreFuture<'_, Vec<DailyUsage>> {
-        self.run(move |inner| inner.usage_on(day))
+        self.call(move |inner| inner.usage_on(day))
     }
 
     fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
         count(&self.writes);
-        self.rows.fetch_add(usages.len(), Ordering::SeqCst);
-        self.run(move |inner| inner.add_usage(usages))
+        self.rows_written.fetch_add(usages.len(), Ordering::SeqCst);
+        self.call(move |inner| inner.add_usage(usages))
     }
 }
 
@@ -128,6 +128,6 @@ impl AuditStore for FaultyStore {
         organization: Option<&'a OrganizationId>,
         page: Page<AuditId>,
     ) -> StoreFuture<'a, Vec<AuditEntry>> {
-        self.run(move |inner| inner.audit(organization, page))
+        self.call(move |inner| inner.audit(organization, page))
     }
 }

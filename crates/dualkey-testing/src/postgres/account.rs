@@ -9,7 +9,8 @@ use std::process::Command;
 pub(crate) struct Account(Option<(u32, u32)>);
 
 impl Account {
-    /// The account of this process or, for root, an unprivileged one, which becomes the folder's owner.
+    /// The account of this process. For root, it is an unprivileged account, which becomes the owner of the
+    /// folder.
     pub(crate) fn owning(folder: &Path) -> Self {
         let is_root = fs::metadata(folder).expect("the folder exists").uid() == 0;
         let account = Self(is_root.then(unprivileged));

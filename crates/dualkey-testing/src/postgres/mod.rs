@@ -1,6 +1,5 @@
-//! A PostgreSQL server for tests: a real one, which the test starts in a temporary folder. It listens on
-//! a socket in that folder and on no network, and ends with the process that started it, even if that
-//! process is killed.
+//! A real PostgreSQL server that a test starts in a temporary folder. It listens on a socket in that
+//! folder and on no network. It ends with the process that started it, even if that process is killed.
 //!
 //! ```
 //! use dualkey_testing::postgres::Server;

@@ -24,12 +24,12 @@ pub struct Server {
     programs: PathBuf,
     account: Account,
     databases: AtomicU32,
-    /// A shell that stops the server when this process ends or the server is dropped: its standard input
-    /// is closed then.
+    /// A shell that stops the server when its standard input is closed. This happens when the process
+    /// ends or the server is dropped.
     watchdog: Child,
 }
 
-/// `fsync` is off: data survives a killed process without it, and only a power failure would lose data.
+/// `fsync` is off. Without it, data survives a killed process, but not a power failure.
 const SETTINGS: &str = "
 listen_addresses = ''
 max_connections = 300
@@ -85,7 +85,8 @@ impl Server {
         format!("postgres:///{name}?host={}&user=dualkey", self.socket())
     }
 
-    /// Kills the server and all its processes as `kill -9` does. It can be started again.
+    /// Kills the server and all its processes with `kill -9`. [`start_again`](Self::start_again) starts it
+    /// with the same data.
     ///
     /// # Panics
     ///
@@ -144,7 +145,7 @@ impl Drop for Server {
     }
 }
 
-/// The ids of the child processes of a process. A child that ends meanwhile is left out.
+/// The ids of the child processes of a process. A child that ends during the search is left out.
 fn children(id: &str) -> Vec<String> {
     let is_child = |process: &Path| {
         let status = fs::read_to_string(process.join("status")).ok()?;
@@ -155,7 +156,7 @@ fn children(id: &str) -> Vec<String> {
     processes.filter_map(|process| is_child(&process.path())).collect()
 }
 
-/// The folder of the programs of the newest installed version.
+/// The folder with the programs of the newest installed version of PostgreSQL.
 fn programs() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found = Vec::from_iter(versions.map(|version| version.path().join("bin")));

@@ -1,11 +1,19 @@
+mod at_capacity;
+mod map;
+mod policies;
+mod sweep;
+
 use std::fmt;
 use std::hash::Hash;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
+
+pub use at_capacity::AtCapacity;
+use map::{new_map, shrink};
+use policies::KeyPolicies;
+use sweep::{SWEEP_INTERVAL, SweepSchedule};
 
 use crate::bucket::Bucket;
 use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
@@ -13,11 +21,11 @@ use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
 /// A [`LimitState`] per key, in a concurrent map with a bound on its keys.
 ///
 /// A key's state is dropped only when that changes no later answer: its bucket is full and nothing was
-/// spent today. So the map holds the keys of one day at most. If these may exceed the bound,
-/// [`AtCapacity`] decides what a new key gets; no key is ever unlimited. An entry takes the key and
-/// 17 bytes, and the map keeps between an eighth and nine sixteenths of its entries free.
+/// spent today. So the map needs room for the keys of a day. At the bound, [`AtCapacity`] determines the
+/// answer to a new key. No key is ever unlimited. An entry takes the key and 17 bytes, and the map keeps
+/// between an eighth and nine sixteenths of its entries free.
 ///
-/// Only use authenticated keys: a key that a client can invent fills the map.
+/// Only use authenticated keys: a client that can invent keys can fill the map.
 ///
 /// ```
 /// use dualkey_limit::{Clock, LimitPolicy, Limiter, SystemClock};
@@ -32,48 +40,16 @@ pub struct Limiter<K> {
     policy: LimitPolicy,
     /// Lock order: a shard of `states` first, then a shard of `policies`.
     states: DashMap<K, LimitState, RandomState>,
-    /// The policy of each key whose last take was under another one than the limiter's own. Few
-    /// limiters have such keys, so the map is made for the first of them.
-    policies: OnceLock<DashMap<K, LimitPolicy, RandomState>>,
+    /// The policy of each key whose last take was under another policy than the limiter's.
+    policies: KeyPolicies<K>,
     max_keys: usize,
     at_capacity: AtCapacity,
-    /// What the keys beyond the bound share.
+    /// The meter that keys beyond the bound share.
     shared: Meter,
-    /// The length of `states`, which would otherwise take every shard's lock to count.
+    /// The number of keys in `states`. To count them there would take the lock of every shard.
     keys: AtomicUsize,
-    /// The number of keys at which the next sweep is due.
-    sweep_above: AtomicUsize,
-    /// When the last sweep began, in nanoseconds since the epoch.
-    swept_at: AtomicU64,
+    sweeps: SweepSchedule,
 }
-
-/// What happens to a new key when a [`Limiter`] is at its bound.
-///
-/// ```
-/// use dualkey_limit::{AtCapacity, LimitPolicy, Limiter, Timestamp};
-///
-/// let now = Timestamp::from_secs(1_700_000_000);
-/// let limiter = |at_capacity| Limiter::new(LimitPolicy::default()).with_max_keys(0, at_capacity);
-///
-/// assert!(!limiter(AtCapacity::Refuse).take(&"new", now, 1).is_allowed());
-/// assert!(limiter(AtCapacity::Share).take(&"new", now, 1).is_allowed());
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AtCapacity {
-    /// The key is refused for 1 s: [`Outcome::BurstExceeded`] with nothing left.
-    #[default]
-    Refuse,
-    /// All keys beyond the bound share one meter, each under its own policy.
-    Share,
-}
-
-/// Shards: a power of two, well above the number of threads.
-const SHARDS: usize = 64;
-/// The shortest time between two sweeps.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A sweep of fewer keys is not worth its locks.
-const MIN_SWEEP: usize = 1_024;
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     /// A limiter that gives each key this policy, for up to 1,000,000 keys.
@@ -81,18 +57,17 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     pub fn new(policy: LimitPolicy) -> Self {
         Self {
             policy,
-            states: DashMap::with_hasher_and_shard_amount(RandomState::default(), SHARDS),
-            policies: OnceLock::new(),
+            states: new_map(RandomState::default()),
+            policies: KeyPolicies::new(),
             max_keys: 1_000_000,
             at_capacity: AtCapacity::default(),
             shared: Meter::new(),
             keys: AtomicUsize::new(0),
-            sweep_above: AtomicUsize::new(MIN_SWEEP),
-            swept_at: AtomicU64::new(0),
+            sweeps: SweepSchedule::new(),
         }
     }
 
-    /// Sets the bound on keys, and what happens to a new key beyond it.
+    /// Sets the maximum number of keys, and the answer to a new key beyond it.
     ///
     /// ```
     /// use dualkey_limit::{AtCapacity, LimitPolicy, Limiter, Timestamp};
@@ -123,7 +98,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         self.take_under(&self.policy, true, key, now, permits)
     }
 
-    /// Spends permits of this key under a policy of its own, which may change while the key is live.
+    /// Spends permits of this key under a policy of its own, which may differ from take to take.
     ///
     /// ```
     /// use std::num::NonZeroU32;
@@ -146,8 +121,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         self.take_under(policy, *policy == self.policy, key, now, permits)
     }
 
-    /// The answer that a take under the key's last policy would give now. It spends nothing and adds
-    /// no key.
+    /// The outcome that a take would have now, under the policy of the key's last take. It spends nothing
+    /// and adds no key.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, Limiter, Timestamp};
@@ -185,31 +160,32 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         self.len() == 0
     }
 
+    /// Spends permits of this key. `is_default` is whether `policy` is the limiter's.
     #[inline]
     fn take_under(
         &self,
         policy: &LimitPolicy,
-        is_own: bool,
+        is_default: bool,
         key: &K,
         now: Timestamp,
         permits: u32,
     ) -> Outcome {
         match self.states.get_mut(key) {
             Some(mut state) => {
-                self.record_policy(key, policy, is_own);
+                self.record_policy(key, policy, is_default);
                 state.spend(policy, now, permits)
             }
-            None => self.take_first(policy, is_own, key, now, permits),
+            None => self.take_first(policy, is_default, key, now, permits),
         }
     }
 
-    /// A new entry holds a fresh state until its policy is recorded: if the key's own code panics in
-    /// between, the entry changes no answer.
+    /// Takes permits of a key without a state. A new entry holds a fresh state until its policy is
+    /// recorded, so if the key's `Hash` or `Clone` panics in between, the entry changes no answer.
     #[cold]
     fn take_first(
         &self,
         policy: &LimitPolicy,
-        is_own: bool,
+        is_default: bool,
         key: &K,
         now: Timestamp,
         permits: u32,
@@ -220,15 +196,16 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         }
         self.sweep_if_due(now);
         let mut state = match self.states.entry(key.clone()) {
-            // Another thread was first.
+            // Another thread has added the key.
             Entry::Occupied(entry) => entry.into_ref(),
             Entry::Vacant(entry) if self.reserve_key() => entry.insert(LimitState::default()),
             Entry::Vacant(_) => return self.take_beyond_capacity(policy, now, permits),
         };
-        self.record_policy(key, policy, is_own);
+        self.record_policy(key, policy, is_default);
         state.spend(policy, now, permits)
     }
 
+    /// Counts one more key, unless the limiter is at its bound.
     fn reserve_key(&self) -> bool {
         let next = |keys: usize| keys.checked_add(1).filter(|keys| *keys <= self.max_keys);
         self.keys.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
@@ -245,49 +222,24 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 
     fn policy_of(&self, key: &K) -> LimitPolicy {
-        let recorded = self.policies.get().and_then(|policies| policies.get(key));
-        recorded.map_or(self.policy, |policy| *policy)
+        self.policies.get(key).unwrap_or(self.policy)
     }
 
     /// Called under the lock of the key's state, so that no sweep reads a state with another policy
     /// than that of its last take.
     #[inline]
-    fn record_policy(&self, key: &K, policy: &LimitPolicy, is_own: bool) {
-        if !is_own {
-            self.record_other_policy(key, policy);
-        } else if let Some(policies) = self.policies.get() {
-            policies.remove(key);
+    fn record_policy(&self, key: &K, policy: &LimitPolicy, is_default: bool) {
+        if is_default {
+            self.policies.remove(key);
+        } else {
+            self.policies.set(key, policy, self.states.hasher());
         }
     }
 
-    fn record_other_policy(&self, key: &K, policy: &LimitPolicy) {
-        let policies = self.policies.get_or_init(|| {
-            DashMap::with_hasher_and_shard_amount(self.states.hasher().clone(), SHARDS)
-        });
-        if let Some(mut recorded) = policies.get_mut(key) {
-            *recorded = *policy;
-            return;
-        }
-        policies.insert(key.clone(), *policy);
-    }
-
-    /// A sweep is due when the number of keys has doubled since the last one, so that each new key
-    /// pays a constant share of it; at the bound, once a second.
     fn sweep_if_due(&self, now: Timestamp) {
-        let keys = self.len();
-        if keys < self.sweep_above.load(Ordering::Relaxed) && keys < self.max_keys {
-            return;
-        }
-        let swept_at = self.swept_at.load(Ordering::Relaxed);
-        let since = now.as_nanos().abs_diff(swept_at);
-        let claim = || {
-            let (relaxed, now) = (Ordering::Relaxed, now.as_nanos());
-            self.swept_at.compare_exchange(swept_at, now, relaxed, relaxed).is_ok()
-        };
-        if Duration::from_nanos(since) >= SWEEP_INTERVAL && claim() {
+        if self.sweeps.begin_if_due(self.len(), self.max_keys, now) {
             self.sweep(now);
-            let twice = self.len().saturating_mul(2);
-            self.sweep_above.store(twice.max(MIN_SWEEP), Ordering::Relaxed);
+            self.sweeps.finish(self.len());
         }
     }
 
@@ -296,21 +248,13 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         self.states.retain(|key, state| {
             let is_kept = !state.is_fresh(&self.policy_of(key), now);
             if !is_kept {
-                self.record_policy(key, &self.policy, true);
+                self.policies.remove(key);
                 self.keys.fetch_sub(1, Ordering::Relaxed);
             }
             is_kept
         });
         shrink(&self.states);
-        self.policies.get().into_iter().for_each(shrink);
-    }
-}
-
-/// Returns memory when less than a quarter of it is in use: a map that is nearly as full would grow
-/// again at once.
-fn shrink<K: Hash + Eq, V>(map: &DashMap<K, V, RandomState>) {
-    if map.len() < map.capacity() / 4 {
-        map.shrink_to_fit();
+        self.policies.shrink();
     }
 }
 
@@ -328,6 +272,8 @@ impl<K> fmt::Debug for Limiter<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,42 @@
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::Timestamp;
+
+/// When to sweep a map of states for those that can be dropped.
+///
+/// A sweep is due when the number of keys has doubled since the last one, so its cost per new key is
+/// constant. A map at its bound is swept once a second.
+pub(super) struct SweepSchedule {
+    /// The number of keys at which the next sweep is due.
+    due_at: AtomicUsize,
+    /// When the last sweep began, in nanoseconds since the epoch.
+    began_at: AtomicU64,
+}
+
+/// The shortest time between two sweeps.
+pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// Below this number of keys, only a map at its bound is swept: a sweep takes the lock of every shard.
+const MIN_KEYS: usize = 1_024;
+
+impl SweepSchedule {
+    pub(super) const fn new() -> Self {
+        Self { due_at: AtomicUsize::new(MIN_KEYS), began_at: AtomicU64::new(0) }
+    }
+
+    /// Whether the calling thread must sweep now. Of several threads, one gets `true`.
+    pub(super) fn begin_if_due(&self, keys: usize, max_keys: usize, now: Timestamp) -> bool {
+        if keys < self.due_at.load(Ordering::Relaxed) && keys < max_keys {
+            return false;
+        }
+        let (now, last) = (now.as_nanos(), self.began_at.load(Ordering::Relaxed));
+        let relaxed = Ordering::Relaxed;
+        Duration::from_nanos(now.abs_diff(last)) >= SWEEP_INTERVAL
+            && self.began_at.compare_exchange(last, now, relaxed, relaxed).is_ok()
+    }
+
+    /// Schedules the next sweep, after one that left this number of keys.
+    pub(super) fn finish(&self, keys: usize) {
+        self.due_at.store(keys.saturating_mul(2).max(MIN_KEYS), Ordering::Relaxed);
+    }
+}
