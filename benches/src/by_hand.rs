@@ -16,7 +16,8 @@ use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{TOKEN_LEN, partner_key, token_text};
+use crate::settings::TOKEN_LEN;
+use crate::{partner_key, token_text};
 
 type Limiter = RateLimiter<
     [u8; 16],

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod request;
+mod settings;
 mod synthetic_store;
 mod table;
 mod work;
@@ -10,12 +11,8 @@ mod world;
 
 pub use by_hand::{HandLean, HandPlain, TokenAccess};
 pub use request::{Numbers, ready_or_panic, request, rewrite, swapped};
+pub use settings::{PREFIX, SCOPE, TOKEN_LEN, ample_policy, catalogue};
 pub use synthetic_store::{SyntheticStore, partner_key, token_text};
 pub use table::{Record, Report, Row, Table, target_dir};
 pub use work::{Samples, Work, interleave, is_measuring, speed_up};
-pub use world::{AcceleratedClock, Requests, SCOPE, World, ample_policy, catalogue};
-
-/// The length of a token's text in bytes: `gw_` and 48 characters.
-pub const TOKEN_LEN: usize = 51;
-/// The token prefix of the benchmarks.
-pub const PREFIX: dualkey_token::Prefix = dualkey_token::Prefix::new("gw");
+pub use world::{AcceleratedClock, Requests, World};

@@ -11,7 +11,8 @@ use dualkey_store::{
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
 
-use crate::{Numbers, PREFIX, SCOPE, TOKEN_LEN, ample_policy};
+use crate::Numbers;
+use crate::settings::{PREFIX, SCOPE, TOKEN_LEN, ample_policy};
 
 /// A store that holds no records: it computes each answer from the key or digest of the lookup, so that
 /// memory measurements see the verifier alone.

@@ -2,29 +2,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use dualkey_limit::{Clock, LimitPolicy, Rate, SystemClock, Timestamp};
-use dualkey_scope::{Catalogue, Requirement};
+use dualkey_scope::Requirement;
 use dualkey_store::{ApiKey, NewPartner, Registry};
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
 
-use crate::{
-    Numbers, PREFIX, SyntheticStore, TOKEN_LEN, partner_key, ready_or_panic, request, rewrite,
-    token_text,
-};
-
-/// The scope that tokens have and routes require.
-pub const SCOPE: &str = "reservations:read";
-
-/// A catalogue of one scope.
-///
-/// # Panics
-///
-/// Never: a catalogue of one name is valid.
-#[must_use]
-pub fn catalogue() -> Catalogue {
-    let catalogue = Catalogue::builder().scope(SCOPE, "Reservations - Read").build();
-    catalogue.expect("one name is not declared twice")
-}
+use crate::settings::{PREFIX, SCOPE, TOKEN_LEN, catalogue};
+use crate::{Numbers, SyntheticStore, partner_key, ready_or_panic, request, rewrite, token_text};
 
 /// The system clock, accelerated 64 times. It is read as usual, so that its cost is measured; without
 /// acceleration a single thread would exhaust the fastest rate that a policy allows.
@@ -50,20 +34,6 @@ impl Clock for AcceleratedClock {
         let elapsed = SystemClock.now().as_nanos() - self.0.as_nanos();
         Timestamp::from_nanos(self.0.as_nanos() + elapsed * 64)
     }
-}
-
-/// A policy with a rate and a daily quota, neither of which is reached on an [`AcceleratedClock`]. The
-/// burst and the quota are the largest that one word of state holds together.
-///
-/// # Panics
-///
-/// Never: the policy is valid.
-#[must_use]
-pub fn ample_policy() -> LimitPolicy {
-    let rate = Rate::per_second(NonZeroU32::new(1_000_000).expect("not zero"));
-    let burst = NonZeroU32::new((1 << 12) - 1).expect("not zero");
-    let daily = NonZeroU32::new((1 << 27) - 1).expect("not zero");
-    LimitPolicy::new(rate, burst).with_daily(daily).expect("the policy is valid")
 }
 
 /// A verifier, and the numbers of its partners and tokens.
