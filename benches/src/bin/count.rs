@@ -54,7 +54,7 @@ fn operation_named(name: &str) -> Option<Operation> {
             let headers = request(&partner_key(0), &text);
             Box::new(move |_| used(world.verify(black_box(&headers))))
         }
-        "partner-look-up" => {
+        "partner-lookup" => {
             let world = World::cold(1, 1, FakeClock::new(NOW));
             let mut headers = request(&partner_key(0), &text);
             headers.remove("authorization");

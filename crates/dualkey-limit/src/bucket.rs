@@ -8,8 +8,9 @@ use std::cmp;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use crate::word::{Fields, TICK_BITS, TICKS_PER_NANO, nanos, ticks};
-use crate::{LimitPolicy, LimitState, Outcome, Refusal, Standing, Timestamp};
+use crate::policy::LimitPolicy;
+use crate::timestamp::Timestamp;
+use crate::word::{Fields, TICK_BITS, TICKS_PER_NANO, Word, nanos, ticks};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -35,20 +36,24 @@ pub(crate) struct Bucket {
     pub(crate) must_write: bool,
 }
 
+/// The exact wait for permits, by the limit that takes longer.
+pub(crate) enum Wait {
+    /// More permits than the burst or the quota ever hold.
+    Endless,
+    ForBurst(Duration),
+    ForQuota(Duration),
+}
+
 impl Bucket {
-    pub(crate) fn read(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
-        Self::read_fast(state, policy, now).unwrap_or_else(|| Self::read_slow(state, policy, now))
+    pub(crate) fn read(word: Word, policy: &LimitPolicy, now: Timestamp) -> Self {
+        Self::read_fast(word, policy, now).unwrap_or_else(|| Self::read_slow(word, policy, now))
     }
 
     /// The fast path, in 64-bit arithmetic. It reads a state that was written under this policy, on the
     /// day of its time, at most 104 days ago and not ahead of the clock. For others it returns `None`.
     #[inline]
-    pub(crate) fn read_fast(
-        state: LimitState,
-        policy: &LimitPolicy,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let Fields { since, next_day, layout, level, used } = Fields::unpack(state);
+    pub(crate) fn read_fast(word: Word, policy: &LimitPolicy, now: Timestamp) -> Option<Self> {
+        let Fields { since, next_day, layout, level, used } = Fields::unpack(word);
         let now = now.as_nanos();
         let age = age(since, now)?;
         if next_day || layout != policy.layout() {
@@ -61,11 +66,11 @@ impl Bucket {
         Some(Self { now, since, level, available_since, available, day, used, must_write: false })
     }
 
-    fn read_slow(state: LimitState, policy: &LimitPolicy, now: Timestamp) -> Self {
-        if state == LimitState::default() {
+    fn read_slow(word: Word, policy: &LimitPolicy, now: Timestamp) -> Self {
+        if word == Word::default() {
             return Self::since_now(now, policy, policy.burst().get(), 0, false);
         }
-        let Fields { since, next_day, layout, level, used } = Fields::unpack(state);
+        let Fields { since, next_day, layout, level, used } = Fields::unpack(word);
         let written_day = day_of(nanos(since), policy) + u64::from(next_day);
         let day_start = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
         let written = cmp::max(since, ticks(day_start));
@@ -90,7 +95,7 @@ impl Bucket {
     }
 
     /// A bucket that holds `level` permits since now.
-    fn since_now(
+    pub(crate) fn since_now(
         now: Timestamp,
         policy: &LimitPolicy,
         level: u32,
@@ -109,19 +114,12 @@ impl Bucket {
         self.available >= permits && left.is_none_or(|left| left >= permits)
     }
 
-    /// Spends permits that [`allows`](Self::allows) admits.
+    /// The bucket after permits are spent that [`allows`](Self::allows) admits.
     #[inline]
-    pub(crate) fn grant(
-        self,
-        state: &mut LimitState,
-        policy: &LimitPolicy,
-        permits: u32,
-    ) -> Outcome {
+    pub(crate) fn spent(self, permits: u32) -> Self {
         let available = self.available - permits;
         let used = self.used.saturating_add(permits);
-        let after = Self { since: self.available_since, level: available, available, used, ..self };
-        *state = after.write(policy);
-        Outcome::Allowed(after.standing(*state, policy))
+        Self { since: self.available_since, level: available, available, used, ..self }
     }
 
     pub(crate) fn with_used(self, used: u32) -> Self {
@@ -129,43 +127,28 @@ impl Bucket {
     }
 
     #[inline]
-    pub(crate) fn write(&self, policy: &LimitPolicy) -> LimitState {
+    pub(crate) fn write(&self, policy: &LimitPolicy) -> Word {
         let since = self.available_since;
         let next_day = u128::from(nanos(since)) < start_of(self.day, policy);
         let layout = policy.layout();
         Fields { since, next_day, layout, level: self.available, used: self.used }.pack()
     }
 
-    #[inline]
-    pub(crate) fn standing(&self, state: LimitState, policy: &LimitPolicy) -> Standing {
-        Standing { state, policy: *policy, now: Timestamp::from_nanos(self.now) }
-    }
-
-    /// The standing of an empty bucket on a day on which nothing was spent.
-    #[cfg(feature = "keyed")]
-    pub(crate) fn empty_standing(policy: &LimitPolicy, now: Timestamp) -> Standing {
-        let empty = Self::since_now(now, policy, 0, 0, true);
-        empty.standing(empty.write(policy), policy)
-    }
-
-    /// The outcome of a take of permits that [`allows`](Self::allows) does not admit. `state` is the state
-    /// after the refusal.
-    pub(crate) fn refuse(&self, state: LimitState, policy: &LimitPolicy, permits: u32) -> Outcome {
-        let standing = self.standing(state, policy);
+    /// The wait for permits that [`allows`](Self::allows) does not admit.
+    pub(crate) fn wait(&self, policy: &LimitPolicy, permits: u32) -> Wait {
         let quota = policy.daily().map_or(u32::MAX, NonZeroU32::get);
         if permits > cmp::min(policy.burst().get(), quota) {
-            return Outcome::Unsatisfiable(standing);
+            return Wait::Endless;
         }
         let refill = self.nanos_until_holds(policy, permits);
         let midnight = match self.daily_remaining(policy) {
             Some(left) if left < permits => self.nanos_until_day_ends(policy),
             _ => 0,
         };
-        let refusal = Refusal { standing, retry_after: duration(cmp::max(refill, midnight)) };
         if refill > midnight {
-            Outcome::BurstExceeded(refusal)
+            Wait::ForBurst(duration(refill))
         } else {
-            Outcome::QuotaExceeded(refusal)
+            Wait::ForQuota(duration(midnight))
         }
     }
 

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use crate::bucket::Bucket;
-use crate::{LimitPolicy, LimitState, Timestamp};
+use crate::policy::LimitPolicy;
+use crate::timestamp::Timestamp;
+use crate::word::Word;
 
 /// The answer to a request for permits.
 ///
@@ -42,7 +44,7 @@ pub enum Outcome {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
-    pub(crate) state: LimitState,
+    pub(crate) word: Word,
     pub(crate) policy: LimitPolicy,
     pub(crate) now: Timestamp,
 }
@@ -102,8 +104,15 @@ impl Standing {
         self.bucket().until_day_ends(&self.policy)
     }
 
+    /// The standing of an empty bucket on a day on which nothing was spent.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn empty(policy: &LimitPolicy, now: Timestamp) -> Self {
+        let word = Bucket::since_now(now, policy, 0, 0, true).write(policy);
+        Self { word, policy: *policy, now }
+    }
+
     fn bucket(&self) -> Bucket {
-        Bucket::read(self.state, &self.policy, self.now)
+        Bucket::read(self.word, &self.policy, self.now)
     }
 }
 

@@ -2,8 +2,9 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::rate::Rate;
+use crate::timestamp::Timestamp;
 use crate::word::{PolicyLayout, SHARED_BITS};
-use crate::{Rate, Timestamp};
 
 /// A rate with a burst and, optionally, a daily quota.
 ///

@@ -1,7 +1,10 @@
 use std::fmt;
 
-use crate::bucket::Bucket;
-use crate::{LimitPolicy, Outcome, Timestamp};
+use crate::bucket::{Bucket, Wait};
+use crate::outcome::{Outcome, Refusal, Standing};
+use crate::policy::LimitPolicy;
+use crate::timestamp::Timestamp;
+use crate::word::Word;
 
 /// The state of one caller: the permits in the bucket, the time since which it holds them, and the day's
 /// count.
@@ -33,12 +36,7 @@ use crate::{LimitPolicy, Outcome, Timestamp};
 ///
 /// Zero is the state of a new caller.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct LimitState {
-    /// The upper 64 bits: the whole nanoseconds of the time.
-    pub(crate) high: u64,
-    /// The lower 64 bits.
-    pub(crate) low: u64,
-}
+pub struct LimitState(Word);
 
 impl LimitState {
     /// Spends permits from the bucket and from the day's quota, or from neither.
@@ -64,9 +62,9 @@ impl LimitState {
     /// [`take`](Self::take) in place, which avoids a copy of the returned pair.
     #[inline]
     pub(crate) fn spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        match Bucket::read_fast(*self, policy, now) {
+        match Bucket::read_fast(self.0, policy, now) {
             Some(bucket) if permits > 0 && bucket.allows(policy, permits) => {
-                bucket.grant(self, policy, permits)
+                self.grant(bucket, policy, now, permits)
             }
             _ => self.spend_slow(policy, now, permits),
         }
@@ -74,17 +72,43 @@ impl LimitState {
 
     #[inline(never)]
     fn spend_slow(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        let bucket = Bucket::read(*self, policy, now);
+        let bucket = Bucket::read(self.0, policy, now);
         if permits == 0 {
-            return Outcome::Allowed(bucket.standing(*self, policy));
+            return Outcome::Allowed(self.standing(policy, now));
         }
         if bucket.allows(policy, permits) {
-            return bucket.grant(self, policy, permits);
+            return self.grant(bucket, policy, now, permits);
         }
         if bucket.must_write {
-            *self = bucket.write(policy);
+            self.0 = bucket.write(policy);
         }
-        bucket.refuse(*self, policy, permits)
+        let standing = self.standing(policy, now);
+        match bucket.wait(policy, permits) {
+            Wait::Endless => Outcome::Unsatisfiable(standing),
+            Wait::ForBurst(retry_after) => {
+                Outcome::BurstExceeded(Refusal { standing, retry_after })
+            }
+            Wait::ForQuota(retry_after) => {
+                Outcome::QuotaExceeded(Refusal { standing, retry_after })
+            }
+        }
+    }
+
+    #[inline]
+    fn grant(
+        &mut self,
+        bucket: Bucket,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        permits: u32,
+    ) -> Outcome {
+        self.0 = bucket.spent(permits).write(policy);
+        Outcome::Allowed(self.standing(policy, now))
+    }
+
+    #[inline]
+    const fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
+        Standing { word: self.0, policy: *policy, now }
     }
 
     /// The outcome that [`take`](Self::take) would have, without spending. For zero permits it is always
@@ -107,7 +131,7 @@ impl LimitState {
     /// The permits spent on the current day, counted with or without a quota.
     #[must_use]
     pub fn used_today(self, policy: &LimitPolicy, now: Timestamp) -> u32 {
-        Bucket::read(self, policy, now).used
+        Bucket::read(self.0, policy, now).used
     }
 
     /// This state with another count for the current day, for example after a restart.
@@ -122,7 +146,7 @@ impl LimitState {
     /// ```
     #[must_use]
     pub fn with_used_today(self, policy: &LimitPolicy, now: Timestamp, used: u32) -> Self {
-        Bucket::read(self, policy, now).with_used(used).write(policy)
+        Self(Bucket::read(self.0, policy, now).with_used(used).write(policy))
     }
 
     /// Whether every later answer from this state equals that for a new caller: the bucket is full and
@@ -138,7 +162,7 @@ impl LimitState {
     /// ```
     #[must_use]
     pub fn is_fresh(self, policy: &LimitPolicy, now: Timestamp) -> bool {
-        let bucket = Bucket::read(self, policy, now);
+        let bucket = Bucket::read(self.0, policy, now);
         bucket.available == policy.burst().get() && bucket.used == 0
     }
 
@@ -146,7 +170,7 @@ impl LimitState {
     #[must_use]
     #[inline]
     pub const fn to_bits(self) -> u128 {
-        (self.high as u128) << 64 | self.low as u128
+        (self.0.high as u128) << 64 | self.0.low as u128
     }
 
     /// The state with the bits of a saved word. Every word is a valid state.
@@ -161,7 +185,7 @@ impl LimitState {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
     pub const fn from_bits(bits: u128) -> Self {
-        Self { high: (bits >> 64) as u64, low: bits as u64 }
+        Self(Word { high: (bits >> 64) as u64, low: bits as u64 })
     }
 }
 

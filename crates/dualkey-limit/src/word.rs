@@ -6,13 +6,22 @@
 
 use std::num::NonZeroU32;
 
-use crate::{LimitState, Rate};
+use crate::rate::Rate;
 
 /// The bits that the permits in the bucket and the day's count share.
 pub(crate) const SHARED_BITS: u32 = 39;
 /// A tick is 2⁻¹⁰ ns: finer than the clock, so that rounding costs the fastest rate at most a millionth.
 pub(crate) const TICK_BITS: u32 = 10;
 pub(crate) const TICKS_PER_NANO: u128 = 1 << TICK_BITS;
+
+/// A state: 128 bits, in halves so that a struct with it needs no 16-byte alignment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Word {
+    /// The upper 64 bits: the whole nanoseconds of the time.
+    pub(crate) high: u64,
+    /// The lower 64 bits.
+    pub(crate) low: u64,
+}
 
 /// The unpacked fields of a state's word.
 pub(crate) struct Fields {
@@ -34,7 +43,7 @@ impl Fields {
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its type's width")]
-    pub(crate) fn unpack(LimitState { high, low }: LimitState) -> Self {
+    pub(crate) fn unpack(Word { high, low }: Word) -> Self {
         let field = |shift, bits| low >> shift & ones(bits);
         let layout = PolicyLayout(field(Self::LAYOUT_SHIFT, PolicyLayout::BITS) as u16);
         let used_bits = layout.used_bits();
@@ -49,7 +58,7 @@ impl Fields {
 
     /// A count that is too large for its bits saturates. A valid quota with this burst fits them.
     #[inline]
-    pub(crate) fn pack(&self) -> LimitState {
+    pub(crate) fn pack(&self) -> Word {
         let used_bits = self.layout.used_bits();
         let tick = (self.since % TICKS_PER_NANO) as u64;
         let low = tick << Self::TICK_SHIFT
@@ -57,7 +66,7 @@ impl Fields {
             | u64::from(self.layout.0) << Self::LAYOUT_SHIFT
             | u64::from(self.level) << used_bits
             | u64::from(self.used).min(ones(used_bits));
-        LimitState { high: nanos(self.since), low }
+        Word { high: nanos(self.since), low }
     }
 }
 

@@ -25,6 +25,14 @@ pub struct CatalogueBuilder {
     implications: Vec<(String, String)>,
 }
 
+/// Beside the builder, so that only this file imports the other.
+impl Catalogue {
+    /// A builder without scopes.
+    pub fn builder() -> CatalogueBuilder {
+        CatalogueBuilder::default()
+    }
+}
+
 impl CatalogueBuilder {
     /// Declares a scope. Lists show scopes in the order of their declaration.
     pub fn scope(mut self, name: impl Into<Box<str>>, label: impl Into<Box<str>>) -> Self {

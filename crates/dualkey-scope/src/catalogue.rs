@@ -8,7 +8,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::requirement::Names;
-use crate::{CatalogueBuilder, Requirement, Scope, ScopeSet, UnknownScopes};
+use crate::{Requirement, Scope, ScopeSet, UnknownScopes};
 
 /// All scopes of an application: up to 128 names with labels and implications.
 ///
@@ -38,11 +38,6 @@ pub struct ResolvedScopes {
 }
 
 impl Catalogue {
-    /// A builder without scopes.
-    pub fn builder() -> CatalogueBuilder {
-        CatalogueBuilder::default()
-    }
-
     pub(crate) fn from_parts(
         scopes: Vec<Scope>,
         by_name: BTreeMap<Box<str>, u8>,

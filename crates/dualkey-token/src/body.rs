@@ -5,18 +5,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroize as _;
 
-use crate::{ParseTokenErrorKind as Kind, Prefix};
+use crate::error::ParseTokenErrorKind as Kind;
+use crate::format::{BODY_LEN, PAYLOAD_LEN, SECRET_LEN};
+use crate::prefix::Prefix;
 
 /// The random bytes of a token, as words. `Zeroizing` wipes an array element by element, and an array of
 /// words has an eighth of the elements.
 pub(crate) type Secret = [u64; SECRET_LEN / 8];
 /// The encoded secret and checksum, as words for the same reason.
 pub(crate) type Body = [u64; BODY_LEN / 8];
-
-pub(crate) const BODY_LEN: usize = PAYLOAD_LEN / 3 * 4;
-const SECRET_LEN: usize = 32;
-/// The length of secret and checksum, a multiple of 3, which base64 encodes without padding.
-const PAYLOAD_LEN: usize = SECRET_LEN + 4;
 
 /// The bytes of secret and checksum, encoded and decoded in place. They are wiped on drop as one block.
 /// `Zeroizing`, which wipes an array element by element, would make parsing 20 ns slower.

@@ -42,6 +42,7 @@ struct Readme;
 mod body;
 mod digest;
 mod error;
+mod format;
 mod hint;
 mod pepper;
 mod plain;

@@ -5,7 +5,8 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
-use crate::body::{self, BODY_LEN, Body, Secret};
+use crate::body::{self, Body, Secret};
+use crate::format::BODY_LEN;
 use crate::prefix::HEAD_LEN;
 use crate::{ParseTokenError, Prefix, TokenDigest, TokenHint};
 

@@ -1,7 +1,7 @@
 use core::fmt;
 use core::num::NonZeroU8;
 
-use crate::body::BODY_LEN;
+use crate::format::BODY_LEN;
 
 /// The start of every token of one application: `gw` in `gw_…`.
 ///

@@ -1,4 +1,4 @@
-//! How the two fields are read: the table, field by field and byte by byte.
+//! How the two header fields are parsed, field by field and byte by byte.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use dualkey_verify::{CredentialError, Credentials, HeaderNames};
@@ -179,7 +179,7 @@ fn the_names_of_the_fields_are_configurable() {
     assert_eq!(credentials.token(), Ok(&b"abc"[..]));
 }
 
-/// The table as a regular expression would have it, byte by byte.
+/// The same rules as a pattern, byte by byte.
 fn naive_token(value: &[u8]) -> Result<Vec<u8>, CredentialError> {
     let is_white = |byte: &u8| *byte == b' ' || *byte == b'\t';
     let start = value.iter().position(|byte| !is_white(byte)).ok_or(CredentialError::Missing)?;

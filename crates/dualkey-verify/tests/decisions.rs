@@ -1,4 +1,4 @@
-//! One test per denial, the order of the checks, and who is charged for what.
+//! Each denial, the order of the checks, and what each of them charges.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod support;
@@ -182,7 +182,7 @@ fn a_used_up_failure_allowance_is_attempts_exceeded() {
     let denial = setting.present(&unknown_token()).unwrap_err();
     assert_eq!((denial.code(), denial.status().as_u16()), ("attempts_exceeded", 429));
     assert_eq!(denial.retry_after(), Some(Duration::from_millis(200)));
-    assert!(denial.standing().is_none(), "the limits were not looked at");
+    assert!(denial.standing().is_none(), "the limits are not reached");
     setting.clock.advance(Duration::from_millis(200));
     assert_eq!(setting.code(&unknown_token()), "token_invalid");
     assert_eq!(setting.code(&unknown_token()), "attempts_exceeded");
@@ -201,7 +201,7 @@ fn an_unavailable_store_charges_nothing() {
     assert_eq!(
         setting.code(setting.secret()),
         "granted",
-        "nothing was charged, nothing remembered"
+        "nothing was charged or cached"
     );
 }
 
@@ -240,13 +240,13 @@ fn failures_under_a_known_key_spend_nothing_of_its_limits() {
         assert_ne!(setting.code("gw_short"), "granted");
         assert!(setting.verify(&headers(&[("x-api-key", KEY)])).is_err());
     }
-    // The one token that was not known before the flood has to wait for the allowance, known ones pass.
+    // A token that is not cached waits for the failure allowance.
     assert_eq!(setting.code(setting.secret()), "attempts_exceeded");
     setting.clock.advance(Duration::from_millis(200));
     let grant = setting.present(setting.secret()).unwrap();
     assert_eq!(grant.standing.daily_remaining(), Some(9_999));
     assert_eq!(grant.standing.burst_remaining(), 9);
-    assert_eq!(setting.code(&unknown_token()), "token_invalid", "that look-up was no failure");
+    assert_eq!(setting.code(&unknown_token()), "token_invalid", "that lookup was no failure");
     for _ in 0..5 {
         assert_eq!(setting.code(&unknown_token()), "attempts_exceeded");
         assert_eq!(setting.code(setting.secret()), "granted");
@@ -263,7 +263,7 @@ fn malformed_tokens_are_invalid_after_the_allowance_is_used_up() {
         setting.verify(&headers(&[("x-api-key", KEY)])).unwrap_err().code(),
         "token_missing"
     );
-    assert_eq!(setting.code(&unknown_token()), "attempts_exceeded", "and they use it up");
+    assert_eq!(setting.code(&unknown_token()), "attempts_exceeded", "malformed tokens use the allowance up");
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn limits_change_live_and_keep_what_was_spent() {
     let (policy, key) = (policy.with_daily(number(500)).unwrap(), &setting.partner.api_key);
     block_on(setting.registry.set_limits(key, policy)).unwrap();
     setting.store.changes().publish(&dualkey_store::Change::Partner(key.clone()));
-    assert_eq!(setting.code(setting.secret()), "rate_limited", "the bucket is as empty as before");
+    assert_eq!(setting.code(setting.secret()), "rate_limited", "the bucket stays empty");
     setting.clock.advance(Duration::from_secs(2));
     let grant = setting.present(setting.secret()).unwrap();
     assert_eq!(grant.standing.burst_remaining(), 99);
@@ -362,7 +362,7 @@ fn eight_threads_are_granted_exactly_the_burst() {
 }
 
 proptest! {
-    /// Whatever is sent in whatever order, what the partner's quota loses is what was let through to it.
+    /// For random requests in a random order, the quota loses one permit for each request that reached it.
     #[test]
     fn only_granted_and_403_are_charged(kinds in proptest::collection::vec(0..5_u8, 1..60)) {
         let setting = Setting::new();

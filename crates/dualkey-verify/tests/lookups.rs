@@ -460,8 +460,8 @@ fn run_write_behind_ends_with_a_flush() {
 #[test]
 fn a_thousand_busy_tokens_are_a_row_a_minute_each() {
     const TOKENS: usize = 1_000;
-    let plenty = std::num::NonZeroU32::new(1_000_000).unwrap();
-    let policy = LimitPolicy::new(Rate::per_second(plenty), plenty);
+    let million = std::num::NonZeroU32::new(1_000_000).unwrap();
+    let policy = LimitPolicy::new(Rate::per_second(million), million);
     let setting = Setting::with_policy(policy);
     let registry = setting.registry.clone().with_max_tokens_per_organization(TOKENS + 1);
     let requests: Vec<_> =

@@ -15,8 +15,7 @@ use map::{new_map, shrink};
 use policies::KeyPolicies;
 use sweep::{SWEEP_INTERVAL, SweepSchedule};
 
-use crate::bucket::Bucket;
-use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Timestamp};
+use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Standing, Timestamp};
 
 /// A [`LimitState`] per key, in a concurrent map with a bound on its keys.
 ///
@@ -215,7 +214,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match self.at_capacity {
             AtCapacity::Share => self.shared.take(policy, now, permits),
             AtCapacity::Refuse => {
-                let standing = Bucket::empty_standing(policy, now);
+                let standing = Standing::empty(policy, now);
                 Outcome::BurstExceeded(Refusal { standing, retry_after: SWEEP_INTERVAL })
             }
         }
