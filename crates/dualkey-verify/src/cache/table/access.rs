@@ -1,4 +1,3 @@
-use std::array;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
@@ -102,8 +101,10 @@ impl Record {
     #[inline]
     fn read(&self) -> Access {
         let [low, high] = self.scopes.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let words = self.name.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let bytes: [u8; NAME_WORDS * 8] = array::from_fn(|at| words[at / 8].to_le_bytes()[at % 8]);
+        let mut bytes = [0; NAME_WORDS * 8];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(&self.name) {
+            *bytes = word.load(Ordering::Relaxed).to_le_bytes();
+        }
         let organization = match bytes.get(..bytes[MAX_INLINE].into()) {
             Some(name) => OrganizationId::new(str::from_utf8(name).unwrap_or_default()),
             None => self.read_long_organization(),
