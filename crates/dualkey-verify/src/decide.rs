@@ -7,7 +7,7 @@ use dualkey_scope::Requirement;
 use dualkey_store::Registry;
 use http::HeaderMap;
 
-use crate::cache::{CacheLookup, CredentialCache, RequestTime, Token, TokenAccess};
+use crate::cache::{CacheLookup, CredentialCache, RequestTime, Token};
 use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
@@ -62,15 +62,15 @@ impl Decider {
         };
         cache.record_use(partner, &token, time.now());
 
-        let (id, TokenAccess { organization, scopes }) = (token.id(), token.access);
+        let scopes = cache.scopes(&token);
         if !requirement.is_met_by(&scopes) {
             let required = requirement.clone();
             return Poll::Ready(Err(Denial::ScopeInsufficient { required, standing }));
         }
         Poll::Ready(Ok(Grant {
             partner: partner.entry.id,
-            organization,
-            token: id,
+            organization: token.organization(),
+            token: token.id(),
             scopes,
             standing,
         }))

@@ -31,7 +31,8 @@ enum PendingLookup {
 pub(crate) struct StoreLookup {
     pending: Option<PendingLookup>,
     partner: Option<Option<FetchedPartner>>,
-    token: Option<(Option<FetchedToken>, Option<Arc<FailureReservation>>)>,
+    /// Boxed, since most decisions are made without it.
+    token: Option<Box<(Option<FetchedToken>, Option<Arc<FailureReservation>>)>>,
 }
 
 const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
@@ -41,7 +42,7 @@ impl StoreLookup {
     pub(crate) async fn wait(&mut self) -> Result<(), Denial> {
         match self.pending.take() {
             Some(PendingLookup::Partner(answer)) => self.partner = Some(answer.await?),
-            Some(PendingLookup::Token(answer)) => self.token = Some(answer.await?),
+            Some(PendingLookup::Token(answer)) => self.token = Some(Box::new(answer.await?)),
             None => {}
         }
         Ok(())
@@ -88,7 +89,7 @@ pub(crate) fn resolve_token<'a>(
     store: &mut StoreLookup,
 ) -> Poll<Result<Token<'a>, Denial>> {
     let now = time.now();
-    if let Some((token, _reservation)) = &store.token {
+    if let Some((token, _reservation)) = store.token.as_deref() {
         let token = token.as_ref().and_then(|token| token.token(now));
         let token = token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now));
         return Poll::Ready(token);

@@ -186,8 +186,9 @@ impl Verifier {
         poll_fn(move |cx| {
             if resolving.is_none() {
                 let mut store = StoreLookup::default();
-                if let Poll::Ready(decision) = self.decider.decide(request, &mut store) {
-                    return Poll::Ready(decision);
+                let decision = self.decider.decide(request, &mut store);
+                if decision.is_ready() {
+                    return decision;
                 }
                 resolving = Some(Box::pin(self.decider.resolve(request, store)));
             }
