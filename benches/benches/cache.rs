@@ -148,7 +148,9 @@ fn lookups(tokens: u64) -> Vec<Row> {
     let first = || vec![0_u64; 256];
     let works = vec![
         Work::over(TABLE, first(), drawn(), |number| {
-            table.get(table_key(black_box(*number))).map(|entry| (entry.contents, entry.access))
+            table
+                .get(table_key(black_box(*number)))
+                .map(|entry| (entry.contents, entry.access.decode()))
         }),
         Work::over(DASHMAP, first(), drawn(), |number| {
             dashmap.get(&key(black_box(*number))).map(|token| token.read())

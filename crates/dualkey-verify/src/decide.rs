@@ -1,15 +1,16 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use dualkey_limit::Outcome;
 use dualkey_scope::Requirement;
 use dualkey_store::Registry;
 use http::HeaderMap;
 
-use crate::cache::{CacheLookup, CredentialCache, RequestTime, Token, TokenAccess};
+use crate::cache::{CacheLookup, CredentialCache, RequestTime, Token};
 use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant};
-use crate::lookup::{Bearer, NotGranted, StoreLookup, resolve_partner, resolve_token};
+use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
 
 /// What is decided on.
 #[derive(Clone, Copy)]
@@ -28,43 +29,51 @@ pub(crate) struct Decider {
 }
 
 impl Decider {
-    /// Decides on a request from the cache, and from what the store answered for this request.
-    #[inline(always)]
+    /// Decides on a request from the cache, and from what the store answered for this request. Pending: a
+    /// lookup in the store has begun, and nothing is charged.
+    #[inline]
     pub(crate) fn decide(
         &self,
         request: Request<'_>,
-        fetched: &StoreLookup,
-    ) -> Result<Grant, NotGranted> {
+        store: &mut StoreLookup,
+    ) -> Poll<Result<Grant, Denial>> {
         let Request { headers, requirement, cost } = request;
-        let time = self.cache.request_time(self.registry.clock());
-        let credentials = Credentials::new(headers, &self.header_names);
+        let Self { registry, cache, header_names } = self;
+        let time = cache.request_time(registry.clock());
+        let credentials = Credentials::new(headers, header_names);
 
-        let key = self.cache.hash_key(credentials.api_key_field().map_err(api_key_denial)?);
+        let key = cache.hash_key(credentials.api_key_field().map_err(api_key_denial)?);
         // Large partner index: digest first, so that its cache miss overlaps with SHA-256. Otherwise look
         // up first: an unknown key costs no hash.
-        let digests_first = self.cache.has_large_partner_index();
+        let digests_first = cache.has_large_partner_index();
         let early = digests_first.then(|| self.read_bearer(credentials));
-        let partner = match self.cache.partner(&key, &time) {
+        let partner = match cache.partner(&key, &time) {
             CacheLookup::Fresh(partner) if partner.state.is_enabled() => partner,
-            lookup => resolve_partner(&self.registry, &self.cache, &key, &lookup, &time, fetched)?,
+            lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))?,
         };
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
         let token = match self.cached_token(&bearer, &time) {
             Some(token) => token,
-            None => resolve_token(&self.registry, &self.cache, &bearer, partner, &time, fetched)?,
+            None => ready!(resolve_token(registry, cache, &bearer, partner, &time, store))?,
         };
         let standing = match partner.entry.charge(partner.policy, cost.get(), time.now()) {
             Outcome::Allowed(standing) => standing,
-            refused => return Err(limit_denial(refused).into()),
+            refused => return Poll::Ready(Err(limit_denial(refused))),
         };
-        self.cache.record_use(partner, &token, time.now());
+        cache.record_use(partner, &token, time.now());
 
-        let (id, TokenAccess { organization, scopes }) = (token.id(), token.access);
+        let scopes = cache.scopes(&token);
         if !requirement.is_met_by(&scopes) {
             let required = requirement.clone();
-            return Err(Denial::ScopeInsufficient { required, standing }.into());
+            return Poll::Ready(Err(Denial::ScopeInsufficient { required, standing }));
         }
-        Ok(Grant { partner: partner.entry.id, organization, token: id, scopes, standing })
+        Poll::Ready(Ok(Grant {
+            partner: partner.entry.id,
+            organization: token.organization(),
+            token: token.id(),
+            scopes,
+            standing,
+        }))
     }
 
     /// Reads and digests the token, and brings its entry from memory.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
@@ -19,40 +20,37 @@ pub(crate) struct Bearer<'a> {
     pub(crate) digest: Option<TokenDigest>,
 }
 
-/// Why a request is not granted, yet or at all.
-pub(crate) enum NotGranted {
-    Denied(Denial),
-    /// The store has to be asked; nothing is charged.
-    NeedsStore(PendingLookup),
-}
-
 /// A lookup for which a request waits.
-pub(crate) enum PendingLookup {
+enum PendingLookup {
     Partner(InFlight<PartnerAnswer>),
     Token(InFlight<TokenAnswer>),
 }
 
-/// What the store answered for one request.
+/// What one request asks the store, and what the store answered.
 #[derive(Default)]
 pub(crate) struct StoreLookup {
+    pending: Option<PendingLookup>,
     partner: Option<Option<FetchedPartner>>,
-    token: Option<(Option<FetchedToken>, Option<Arc<FailureReservation>>)>,
+    /// Boxed, since most decisions are made without it.
+    token: Option<Box<(Option<FetchedToken>, Option<Arc<FailureReservation>>)>>,
 }
 
 const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
 
 impl StoreLookup {
-    /// Waits for an answer, which is then used instead of the cache.
-    pub(crate) async fn await_answer(&mut self, pending: PendingLookup) -> Result<(), Denial> {
-        match pending {
-            PendingLookup::Partner(answer) => self.partner = Some(answer.await?),
-            PendingLookup::Token(answer) => self.token = Some(answer.await?),
+    /// Waits for the pending answer, which is then used instead of the cache.
+    pub(crate) async fn wait(&mut self) -> Result<(), Denial> {
+        match self.pending.take() {
+            Some(PendingLookup::Partner(answer)) => self.partner = Some(answer.await?),
+            Some(PendingLookup::Token(answer)) => self.token = Some(Box::new(answer.await?)),
+            None => {}
         }
         Ok(())
     }
 }
 
-/// A partner that the cache does not serve. Its key is parsed before the store is asked for it.
+/// A partner that the cache does not serve. Its key is parsed before the store is asked for it. Pending: the
+/// lookup has begun.
 #[cold]
 pub(crate) fn resolve_partner<'a>(
     registry: &Registry,
@@ -60,26 +58,27 @@ pub(crate) fn resolve_partner<'a>(
     key: &HashedKey<'_>,
     lookup: &CacheLookup<CachedPartner<'_>>,
     time: &RequestTime<'_>,
-    fetched: &StoreLookup,
-) -> Result<CachedPartner<'a>, NotGranted> {
-    if let Some(fetched) = fetched.partner {
+    store: &mut StoreLookup,
+) -> Poll<Result<CachedPartner<'a>, Denial>> {
+    if let Some(fetched) = store.partner {
         let partner = fetched.and_then(|fetched| cache.fetched_partner(fetched));
         let enabled = partner.filter(|partner| partner.state.is_enabled());
-        return enabled.ok_or(NotGranted::Denied(INVALID_KEY));
+        return Poll::Ready(enabled.ok_or(INVALID_KEY));
     }
     if let CacheLookup::Fresh(_) | CacheLookup::NegativeHit = lookup {
-        return Err(INVALID_KEY.into());
+        return Poll::Ready(Err(INVALID_KEY));
     }
     if let Ok(misplaced) = PlainToken::parse(registry.prefix(), key.key) {
         warn_of_misplaced(registry, cache, &misplaced, time);
-        return Err(Denial::ApiKeyInvalid { misplaced_token: true }.into());
+        return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
     }
     let key = ApiKey::parse(key.key).map_err(|_| INVALID_KEY)?;
-    Err(NotGranted::NeedsStore(PendingLookup::Partner(cache.look_up_partner(&key, time.now()))))
+    store.pending = Some(PendingLookup::Partner(cache.look_up_partner(&key, time.now())));
+    Poll::Pending
 }
 
 /// A token that the cache does not serve, or that is stored under an older pepper. Its text is parsed before
-/// the store is asked for it.
+/// the store is asked for it. Pending: the lookup has begun.
 #[cold]
 pub(crate) fn resolve_token<'a>(
     registry: &Registry,
@@ -87,18 +86,19 @@ pub(crate) fn resolve_token<'a>(
     bearer: &Bearer<'_>,
     partner: CachedPartner<'_>,
     time: &RequestTime<'_>,
-    fetched: &StoreLookup,
-) -> Result<Token<'a>, NotGranted> {
+    store: &mut StoreLookup,
+) -> Poll<Result<Token<'a>, Denial>> {
     let now = time.now();
-    if let Some((token, _reservation)) = &fetched.token {
+    if let Some((token, _reservation)) = store.token.as_deref() {
         let token = token.as_ref().and_then(|token| token.token(now));
-        return token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now).into());
+        let token = token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now));
+        return Poll::Ready(token);
     }
     let (mut unknown, mut is_cached) = (Vec::new(), false);
     let text = parse_token(registry, bearer, partner, now)?;
     for digest in registry.digester().candidates(text) {
         match cache.token(&digest, time) {
-            CacheLookup::Fresh(token) => return Ok(token),
+            CacheLookup::Fresh(token) => return Poll::Ready(Ok(token)),
             CacheLookup::NegativeHit => continue,
             CacheLookup::Stale => is_cached = true,
             CacheLookup::Miss => {}
@@ -106,7 +106,8 @@ pub(crate) fn resolve_token<'a>(
         unknown.push(digest);
     }
     let answer = look_up_token(cache, partner, unknown, is_cached, now)?;
-    Err(NotGranted::NeedsStore(PendingLookup::Token(answer)))
+    store.pending = Some(PendingLookup::Token(answer));
+    Poll::Pending
 }
 
 /// The text of the token, if it is well-formed.
@@ -174,12 +175,6 @@ fn warn_of_misplaced(
     let text = secret.expose_secret().as_bytes();
     let token = registry.digester().candidates(text).find_map(cached_id);
     tracing::warn!(token, "an access token was sent in place of a partner key: revoke it");
-}
-
-impl From<Denial> for NotGranted {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
-    }
 }
 
 impl From<StoreUnavailable> for Denial {

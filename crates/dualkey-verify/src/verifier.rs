@@ -15,7 +15,7 @@ use crate::cache::{CredentialCache, log_store_error};
 use crate::credentials::HeaderNames;
 use crate::decide::{Decider, Request};
 use crate::decision::{Denial, Grant};
-use crate::lookup::{NotGranted, StoreLookup};
+use crate::lookup::StoreLookup;
 
 /// Decides on requests by their two headers. Clones share one cache and one set of meters.
 ///
@@ -159,12 +159,12 @@ impl Verifier {
     /// # Errors
     ///
     /// The request is denied.
-    pub async fn verify(
-        &self,
-        headers: &HeaderMap,
-        requirement: &Requirement,
-    ) -> Result<Grant, Denial> {
-        self.verify_with_cost(headers, requirement, NonZeroU32::MIN).await
+    pub fn verify<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        requirement: &'a Requirement,
+    ) -> impl Future<Output = Result<Grant, Denial>> + use<'a> {
+        self.verify_with_cost(headers, requirement, NonZeroU32::MIN)
     }
 
     /// Decides on a request that costs this many permits. A request that costs more than its partner's
@@ -173,13 +173,27 @@ impl Verifier {
     /// # Errors
     ///
     /// The request is denied.
-    pub async fn verify_with_cost(
-        &self,
-        headers: &HeaderMap,
-        requirement: &Requirement,
+    pub fn verify_with_cost<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        requirement: &'a Requirement,
         cost: NonZeroU32,
-    ) -> Result<Grant, Denial> {
-        self.decider.decide_or_resolve(Request { headers, requirement, cost }).await
+    ) -> impl Future<Output = Result<Grant, Denial>> + use<'a> {
+        let request = Request { headers, requirement, cost };
+        let mut resolving = None;
+        // One state for both ways, since each nested future would move the decision once more. A lookup is
+        // boxed, so that a decision from memory does not carry its state.
+        poll_fn(move |cx| {
+            if resolving.is_none() {
+                let mut store = StoreLookup::default();
+                let decision = self.decider.decide(request, &mut store);
+                if decision.is_ready() {
+                    return decision;
+                }
+                resolving = Some(Box::pin(self.decider.resolve(request, store)));
+            }
+            resolving.as_mut().map_or(Poll::Pending, |resolving| resolving.as_mut().poll(cx))
+        })
     }
 
     /// Decides on a request without waiting. `None`: the store has to be asked, and nothing is charged.
@@ -210,10 +224,9 @@ impl Verifier {
         cost: NonZeroU32,
     ) -> Option<Result<Grant, Denial>> {
         let request = Request { headers, requirement, cost };
-        match self.decider.decide(request, &StoreLookup::default()) {
-            Ok(grant) => Some(Ok(grant)),
-            Err(NotGranted::Denied(denial)) => Some(Err(denial)),
-            Err(NotGranted::NeedsStore(_)) => None,
+        match self.decider.decide(request, &mut StoreLookup::default()) {
+            Poll::Ready(decision) => Some(decision),
+            Poll::Pending => None,
         }
     }
 

@@ -198,11 +198,7 @@ fn an_unavailable_store_charges_nothing() {
         assert!(denial.retry_after().is_some());
     }
     setting.store.set_fault(Fault::None);
-    assert_eq!(
-        setting.code(setting.secret()),
-        "granted",
-        "nothing was charged or cached"
-    );
+    assert_eq!(setting.code(setting.secret()), "granted", "nothing was charged or cached");
 }
 
 #[test]
@@ -263,7 +259,11 @@ fn malformed_tokens_are_invalid_after_the_allowance_is_used_up() {
         setting.verify(&headers(&[("x-api-key", KEY)])).unwrap_err().code(),
         "token_missing"
     );
-    assert_eq!(setting.code(&unknown_token()), "attempts_exceeded", "malformed tokens use the allowance up");
+    assert_eq!(
+        setting.code(&unknown_token()),
+        "attempts_exceeded",
+        "malformed tokens use the allowance up"
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dualkey_limit::{Clock, Timestamp};
-use dualkey_scope::Catalogue;
+use dualkey_scope::{Catalogue, ScopeSet};
 use dualkey_store::{ApiKey, Store, StoreError};
 use dualkey_token::TokenDigest;
 
@@ -30,7 +30,7 @@ pub(crate) use fetch::{FetchedPartner, StoreUnavailable, log_store_error};
 pub(crate) use freshness::{CacheLookup, RequestTime};
 pub(crate) use partners::{CachedPartner, HashedKey};
 pub(crate) use singleflight::InFlight;
-pub(crate) use tokens::{FetchedToken, Token, TokenAccess};
+pub(crate) use tokens::{FetchedToken, Token};
 
 /// Partners by key, tokens by digest, and keys that the store does not have.
 ///
@@ -139,6 +139,12 @@ impl CredentialCache {
             }
             lookup => lookup,
         }
+    }
+
+    /// The scopes of a token.
+    #[inline]
+    pub(crate) fn scopes(&self, token: &Token<'_>) -> ScopeSet {
+        self.fetcher.state.tokens.scopes(token)
     }
 
     /// Records that a partner was charged for a use of this token, to be written behind.

@@ -73,8 +73,9 @@ impl Partners {
     /// The partner with this key, however long ago the store confirmed it.
     #[inline]
     pub(crate) fn get(&self, key: &HashedKey<'_>) -> Option<CachedPartner<'_>> {
-        let number = self.find(key)?;
-        self.with_state(number, self.entry(number)?.state())
+        let (number, entry) = self.find(key)?;
+        let state = entry.state();
+        Some(CachedPartner { number, entry, policy: self.policies.get(state.policy())?, state })
     }
 
     /// The partner of this number, however long ago the store confirmed it.
@@ -105,7 +106,7 @@ impl Partners {
         let state = PartnerState::new(policy, partner.enabled, start.at);
         let key = self.hash_key(partner.api_key.as_str().as_bytes());
         let known = self.find(&key);
-        let number = known.unwrap_or(*count);
+        let number = known.map_or(*count, |(number, _)| number);
         let entry = self
             .entries
             .get_or_init(number)?
@@ -125,9 +126,7 @@ impl Partners {
     /// Invalidates the partner with this key.
     pub(crate) fn invalidate(&self, key: &ApiKey) {
         let _count = self.write_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) =
-            self.find(&self.hash_key(key.as_str().as_bytes())).and_then(|number| self.entry(number))
-        {
+        if let Some((_, entry)) = self.find(&self.hash_key(key.as_str().as_bytes())) {
             entry.invalidate();
         }
     }
@@ -143,8 +142,11 @@ impl Partners {
     }
 
     #[inline]
-    fn find(&self, key: &HashedKey<'_>) -> Option<u32> {
-        self.index.find(key.hash, |number| (self.entry(number)?.key() == key.key).then_some(number))
+    fn find(&self, key: &HashedKey<'_>) -> Option<(u32, &PartnerEntry)> {
+        self.index.find(key.hash, |number| {
+            let entry = self.entry(number)?;
+            (entry.key() == key.key).then_some((number, entry))
+        })
     }
 
     fn hash_of(&self, entry: &PartnerEntry) -> u64 {

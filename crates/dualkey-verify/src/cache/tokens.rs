@@ -8,7 +8,7 @@ use dualkey_store::{OrganizationId, StoredToken, TokenId};
 use dualkey_token::TokenDigest;
 
 use super::freshness::{CacheLookup, LookupStart, RequestTime};
-use super::table::{Access, Contents, Key, LAST_SECOND, Slot, TokenTable, Writer};
+use super::table::{Access, Contents, EncodedAccess, Key, LAST_SECOND, Slot, TokenTable, Writer};
 
 /// The tokens of this process by digest: a bounded table that is read without a lock.
 pub(crate) struct Tokens {
@@ -29,18 +29,11 @@ const NEVER: u32 = u32::MAX;
 /// A token without a use for this long is idle. At the bound, idle tokens are evicted, at most this often.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The organization whose data a token opens, and its scopes.
-#[derive(Clone)]
-pub(crate) struct TokenAccess {
-    pub(crate) organization: OrganizationId,
-    pub(crate) scopes: ScopeSet,
-}
-
 /// A valid token.
 pub(crate) struct Token<'a> {
     key: Key,
     id: u128,
-    pub(crate) access: TokenAccess,
+    access: EncodedAccess,
     /// Its slot, and the generation of that.
     slot: Option<(&'a Slot, u32)>,
 }
@@ -50,6 +43,11 @@ impl Token<'_> {
     pub(crate) fn id(&self) -> TokenId {
         TokenId::from_bytes(self.id.to_ne_bytes())
     }
+
+    #[inline]
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.access.organization()
+    }
 }
 
 /// A token as the store described it, cached or not.
@@ -57,7 +55,7 @@ impl Token<'_> {
 pub(crate) struct FetchedToken {
     key: Key,
     id: TokenId,
-    access: TokenAccess,
+    access: EncodedAccess,
     expires_at: Option<Timestamp>,
 }
 
@@ -115,10 +113,8 @@ impl Tokens {
         };
         match now_to_expiry {
             Less => {
-                let scopes = self.catalogue.scope_set_from_bits(entry.access.scopes);
-                let access = TokenAccess { organization: entry.access.organization, scopes };
                 let slot = Some((entry.slot, entry.contents.generation()));
-                CacheLookup::Fresh(Token { key, id, access, slot })
+                CacheLookup::Fresh(Token { key, id, access: entry.access, slot })
             }
             Equal => CacheLookup::Stale,
             Greater => CacheLookup::NegativeHit,
@@ -147,8 +143,14 @@ impl Tokens {
             let contents = Contents::new(key, to_word(record.id));
             writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access);
         }
-        let access = TokenAccess { organization: access.organization, scopes };
+        let access = EncodedAccess::new(&access);
         FetchedToken { key, id: record.id, access, expires_at: record.expires_at }
+    }
+
+    /// The scopes of a token.
+    #[inline]
+    pub(crate) fn scopes(&self, token: &Token<'_>) -> ScopeSet {
+        self.catalogue.scope_set_from_bits(token.access.scopes())
     }
 
     pub(crate) fn invalidate(&self, digest: &TokenDigest) {

@@ -81,8 +81,9 @@ fn access(number: u128) -> Access {
 fn get(table: &TokenTable, key: Key) -> Option<Access> {
     let entry = table.get(key)?;
     assert!(entry.contents.key == key && entry.contents.id == id(key), "a torn slot");
-    assert_eq!(entry.access, access(entry.access.scopes), "a torn access record");
-    Some(entry.access)
+    let seen = entry.access.decode();
+    assert_eq!(seen, access(seen.scopes), "a torn access record");
+    Some(seen)
 }
 
 /// Those of an update are fewer; those of a split are millions.

@@ -49,7 +49,7 @@ mod sync;
 mod tests;
 mod token_table;
 
-pub(crate) use access::Access;
+pub(crate) use access::{Access, EncodedAccess};
 pub(crate) use arena::Arena;
 pub(crate) use index::Index;
 pub(crate) use interner::Interner;

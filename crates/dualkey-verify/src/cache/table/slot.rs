@@ -107,11 +107,11 @@ impl Slot {
 
     #[inline]
     pub(crate) fn contents(&self) -> Contents {
-        let [key, id] = [&self.key, &self.id]
-            .map(|pair| pair.each_ref().map(|word| word.load(Ordering::Relaxed)));
+        let ([key_first, key_second], [low, high]) = (&self.key, &self.id);
+        let load = |word: &AtomicU64| word.load(Ordering::Relaxed);
         Contents {
-            key: Key(key),
-            id: u128::from(id[1]) << 64 | u128::from(id[0]),
+            key: Key([load(key_first), load(key_second)]),
+            id: u128::from(load(high)) << 64 | u128::from(load(low)),
             access: self.access.load(Ordering::Relaxed),
             expires_at: self.expires_at.load(Ordering::Relaxed),
             confirmed_at: self.confirmed_at.load(Ordering::Relaxed),

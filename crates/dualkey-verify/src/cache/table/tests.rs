@@ -26,7 +26,7 @@ fn access(number: u64) -> Access {
 fn get(table: &TokenTable, number: u64) -> Option<Access> {
     let entry = table.get(key(number))?;
     assert_eq!(entry.contents.id, number.into());
-    Some(entry.access)
+    Some(entry.access.decode())
 }
 
 #[derive(Clone, Copy, Debug)]

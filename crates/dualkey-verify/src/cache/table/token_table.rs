@@ -2,7 +2,7 @@ use std::array;
 use std::ops::Range;
 use std::sync::PoisonError;
 
-use super::access::{Access, AccessIndex, AccessRecords};
+use super::access::{Access, AccessIndex, AccessRecords, EncodedAccess};
 use super::arena::Arena;
 use super::geometry::{CPU_CACHE_PAGES, FEWEST, FULL, MAX_BITS};
 use super::page::Page;
@@ -37,7 +37,7 @@ struct WriterState {
 pub(crate) struct Entry<'a> {
     pub(crate) slot: &'a Slot,
     pub(crate) contents: Contents,
-    pub(crate) access: Access,
+    pub(crate) access: EncodedAccess,
 }
 
 /// In a word of a directory: the version, odd while the page is written. The page number is below it.
@@ -84,11 +84,17 @@ impl TokenTable {
         let word = &directory[key.directory_index(directory.len())];
         let before = word.load(Ordering::Acquire);
         let page = self.pages.get(page_number(before))?;
-        let found = page.find(key).map(|slot| self.entry(slot));
+        let found = page.find(key).and_then(|slot| self.entry(slot));
         fence(Ordering::Acquire);
         if before & SEQ_STEP == 0 && word.load(Ordering::Relaxed) == before {
-            return found?;
+            return found;
         }
+        self.get_locked(key)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_locked(&self, key: Key) -> Option<Entry<'_>> {
         self.write_lock().get(key)
     }
 
