@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -7,8 +6,8 @@ use dualkey_store::{ApiKey, Registry};
 use dualkey_token::{PlainToken, TokenDigest};
 
 use crate::cache::{
-    CacheLookup, CachedPartner, CredentialCache, FailureReservation, FetchedPartner, FetchedToken,
-    HashedKey, InFlight, PartnerAnswer, RequestTime, StoreUnavailable, Token, TokenAnswer,
+    CacheLookup, CachedPartner, CredentialCache, FetchedPartner, HashedKey, InFlight,
+    PartnerAnswer, RequestTime, StoreUnavailable, Token, TokenAnswer, TokenLookup,
 };
 use crate::credentials::CredentialError;
 use crate::decision::{CredentialField, Denial};
@@ -32,7 +31,7 @@ pub(crate) struct StoreLookup {
     pending: Option<PendingLookup>,
     partner: Option<Option<FetchedPartner>>,
     /// Boxed, since most decisions are made without it.
-    token: Option<Box<(Option<FetchedToken>, Option<Arc<FailureReservation>>)>>,
+    token: Option<Box<TokenLookup>>,
 }
 
 const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
@@ -89,8 +88,8 @@ pub(crate) fn resolve_token<'a>(
     store: &mut StoreLookup,
 ) -> Poll<Result<Token<'a>, Denial>> {
     let now = time.now();
-    if let Some((token, _reservation)) = store.token.as_deref() {
-        let token = token.as_ref().and_then(|token| token.token(now));
+    if let Some(lookup) = &store.token {
+        let token = lookup.token.as_ref().and_then(|token| token.token(now));
         let token = token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now));
         return Poll::Ready(token);
     }

@@ -24,13 +24,14 @@ use fetch::Fetcher;
 use freshness::LookupStart;
 use singleflight::Singleflight;
 use state::CacheState;
+use tokens::FetchedToken;
 use write_behind::WriteBehind;
 
 pub(crate) use fetch::{FetchedPartner, StoreUnavailable, log_store_error};
 pub(crate) use freshness::{CacheLookup, RequestTime};
 pub(crate) use partners::{CachedPartner, HashedKey};
 pub(crate) use singleflight::InFlight;
-pub(crate) use tokens::{FetchedToken, Token};
+pub(crate) use tokens::Token;
 
 /// Partners by key, tokens by digest, and keys that the store does not have.
 ///
@@ -48,9 +49,14 @@ pub(crate) struct CredentialCache {
 /// A partner, if the store has it.
 pub(crate) type PartnerAnswer = Result<Option<FetchedPartner>, StoreUnavailable>;
 
+pub(crate) type TokenAnswer = Result<TokenLookup, StoreUnavailable>;
+
 /// A token, if the store has it, and the reservation that holds until its failure is charged.
-pub(crate) type TokenAnswer =
-    Result<(Option<FetchedToken>, Option<Arc<FailureReservation>>), StoreUnavailable>;
+#[derive(Clone)]
+pub(crate) struct TokenLookup {
+    pub(crate) token: Option<FetchedToken>,
+    _reservation: Option<Arc<FailureReservation>>,
+}
 
 impl CredentialCache {
     pub(crate) fn new(
@@ -204,13 +210,14 @@ impl CredentialCache {
         let fetcher = self.fetcher.clone();
         let key = digests.first().map_or([0; 32], |digest| *digest.as_bytes());
         let fetch = async move {
-            let reservation = reservation.map(Arc::new);
+            let mut lookup = TokenLookup { token: None, _reservation: reservation.map(Arc::new) };
             for digest in &digests {
-                if let Some(token) = fetcher.fetch_token(digest, start).await? {
-                    return Ok((Some(token), reservation));
+                lookup.token = fetcher.fetch_token(digest, start).await?;
+                if lookup.token.is_some() {
+                    break;
                 }
             }
-            Ok((None, reservation))
+            Ok(lookup)
         };
         self.token_lookups.join_or_start(&key, start, |other| self.accepts(other, now), fetch)
     }
