@@ -74,21 +74,30 @@ impl Partners {
     #[inline]
     pub(crate) fn get(&self, key: &HashedKey<'_>) -> Option<CachedPartner<'_>> {
         let (number, entry) = self.find(key)?;
-        let state = entry.state();
-        Some(CachedPartner { number, entry, policy: self.policies.get(state.policy())?, state })
+        self.cached(number, entry, entry.state())
     }
 
     /// The partner of this number, however long ago the store confirmed it.
     #[inline]
     pub(crate) fn by_number(&self, number: u32) -> Option<CachedPartner<'_>> {
-        self.with_state(number, self.entry(number)?.state())
+        let entry = self.entry(number)?;
+        self.cached(number, entry, entry.state())
     }
 
     /// The partner of this number, in this state.
     #[inline]
     pub(crate) fn with_state(&self, number: u32, state: PartnerState) -> Option<CachedPartner<'_>> {
-        let policy = self.policies.get(state.policy())?;
-        Some(CachedPartner { number, entry: self.entry(number)?, policy, state })
+        self.cached(number, self.entry(number)?, state)
+    }
+
+    #[inline]
+    fn cached<'a>(
+        &'a self,
+        number: u32,
+        entry: &'a PartnerEntry,
+        state: PartnerState,
+    ) -> Option<CachedPartner<'a>> {
+        Some(CachedPartner { number, entry, policy: self.policies.get(state.policy())?, state })
     }
 
     /// Adds a partner, which starts with `used`, or updates its state if the answer is current and newer.

@@ -32,8 +32,7 @@
 //! Memory: over a million tokens 73 bytes per token, 0.64 of a papaya map and 0.36 of a DashMap with the same
 //! entries. A lookup in a tight loop takes 1.1 to 3.7 times as long as theirs. Both are measured in one run by
 //! `cargo bench -p dualkey-benches --bench cache`. If the gain in memory no longer pays for the code, replace
-//! [`TokenTable`] by such a map:
-//! everything outside of this folder uses only the types that it exports.
+//! [`TokenTable`] by such a map: everything outside of this folder uses only the types that it exports.
 
 #![cfg_attr(test, allow(clippy::duplicate_mod, reason = "loom_tests.rs compiles the tables again"))]
 
