@@ -83,8 +83,9 @@ impl Hasher for FirstWord {
 
 type ByFirstWord = BuildHasherDefault<FirstWord>;
 
+/// Random, as a part of a digest is.
 fn key(number: u64) -> u64 {
-    (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    Numbers::from(number).draw()
 }
 
 /// Both words of a key of the table are random.
@@ -148,9 +149,9 @@ fn lookups(tokens: u64) -> Vec<Row> {
     let first = || vec![0_u64; 256];
     let works = vec![
         Work::over(TABLE, first(), drawn(), |number| {
-            table
-                .get(table_key(black_box(*number)))
-                .map(|entry| (entry.contents, entry.access.decode()))
+            table.get(table_key(black_box(*number))).map(|entry| {
+                (entry.contents, entry.access.short_organization(), entry.access.scopes())
+            })
         }),
         Work::over(DASHMAP, first(), drawn(), |number| {
             dashmap.get(&key(black_box(*number))).map(|token| token.read())

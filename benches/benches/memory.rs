@@ -101,8 +101,8 @@ fn parts(partners: usize, tokens: usize) -> Vec<(String, f64)> {
         ("their index", index(partners)),
         (&of_pages, segments(pages, 4_096) * SEGMENT),
         ("the directory of pages", 2 * 8 * pages.next_power_of_two()),
-        ("organizations with scopes, 56 bytes each", organizations.div_ceil(2_048) * 2_048 * 56),
-        ("their index", index(organizations)),
+        ("organizations with scopes, 64 bytes each", organizations.div_ceil(2_048) * 2_048 * 64),
+        ("their index and reference counts", 9 * (organizations * 8 / 7).next_power_of_two()),
     ];
     parts.map(|(name, bytes)| (name.to_owned(), bytes as f64)).into()
 }
@@ -113,22 +113,27 @@ fn index(entries: usize) -> usize {
     2 * 4 * (entries * 8 / 7).next_power_of_two()
 }
 
-/// The number of pages that hold the tokens of a world: a page with more than 76 tokens is split by the
-/// next bit.
+/// The number of pages that hold the tokens of a world: a page with more than 68 tokens is split by the next
+/// bit of the places of its keys in the directory.
 fn pages(tokens: usize) -> usize {
-    let half = |number| TokenDigest::of(&token_text(number)).as_bytes()[4..8].try_into();
-    let mut keys: Vec<u32> =
-        (0..tokens).map(|number| half(number).map_or(0, u32::from_ne_bytes)).collect();
-    keys.sort_unstable();
-    pages_of(&keys, 0)
+    let place = |number| {
+        let digest = TokenDigest::of(&token_text(number));
+        let half = digest.as_bytes()[4..8].try_into().map_or(0, u32::from_ne_bytes);
+        let random = f64::from(half) / f64::from(u32::MAX);
+        random * (4.0 - random) / 3.0
+    };
+    let mut places: Vec<f64> = (0..tokens).map(place).collect();
+    places.sort_unstable_by(f64::total_cmp);
+    pages_of(&places, 0.0, 1.0)
 }
 
-fn pages_of(keys: &[u32], bits: u32) -> usize {
-    if keys.len() <= 76 {
+fn pages_of(places: &[f64], start: f64, len: f64) -> usize {
+    if places.len() <= 68 {
         return 1;
     }
-    let (lower, upper) = keys.split_at(keys.partition_point(|key| key << bits < 1 << 31));
-    pages_of(lower, bits + 1) + pages_of(upper, bits + 1)
+    let half = len / 2.0;
+    let (lower, upper) = places.split_at(places.partition_point(|place| *place < start + half));
+    pages_of(lower, start, half) + pages_of(upper, start + half, half)
 }
 
 /// Bytes per key, averaged over several sizes: each map doubles at its own sizes, so at a single size one

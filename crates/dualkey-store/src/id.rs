@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
-use smol_str::SmolStr;
 use uuid::{ContextV7, Uuid};
 
 macro_rules! id {
@@ -104,66 +103,4 @@ fn new_uuid_v7(now: Timestamp) -> Uuid {
     let context = CONTEXT.lock().unwrap_or_else(PoisonError::into_inner);
     let nanos = Duration::from_nanos(now.as_nanos()).subsec_nanos();
     Uuid::new_v7(uuid::Timestamp::from_unix(&*context, now.as_secs(), nanos))
-}
-
-/// The name of an organization in the program that uses this crate. A clone of a name of up to 23 bytes
-/// copies it. A clone of a longer name increments a reference count.
-///
-/// A [`Registry`](crate::Registry) accepts names of 1 to 128 bytes without control characters.
-///
-/// ```
-/// use dualkey_store::OrganizationId;
-///
-/// assert_eq!(OrganizationId::new("acme").as_str(), "acme");
-/// assert!(OrganizationId::new("acme").is_valid());
-/// assert!(!OrganizationId::new("").is_valid());
-/// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct OrganizationId(SmolStr);
-
-impl OrganizationId {
-    /// The organization with this name.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether a registry accepts this name: it has 1 to 128 bytes and no control characters.
-    #[must_use]
-    pub fn is_valid(&self) -> bool {
-        let name = self.as_str();
-        (1..=128).contains(&name.len()) && !name.contains(char::is_control)
-    }
-}
-
-impl From<&str> for OrganizationId {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
-impl From<String> for OrganizationId {
-    fn from(name: String) -> Self {
-        Self(name.into())
-    }
-}
-
-impl fmt::Display for OrganizationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for OrganizationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OrganizationId({:?})", self.as_str())
-    }
 }

@@ -2,12 +2,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use dualkey_limit::Outcome;
+use dualkey_limit::{Outcome, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::Registry;
+use dualkey_store::{OrganizationId, Registry};
 use http::HeaderMap;
 
-use crate::cache::{CacheLookup, CredentialCache, RequestTime, Token};
+use crate::cache::{CacheLookup, CachedPartner, CredentialCache, RequestTime, Token};
 use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
@@ -34,13 +34,12 @@ impl Decider {
     #[inline]
     pub(crate) fn decide(
         &self,
-        request: Request<'_>,
+        request: &Request<'_>,
         store: &mut StoreLookup,
     ) -> Poll<Result<Grant, Denial>> {
-        let Request { headers, requirement, cost } = request;
         let Self { registry, cache, header_names } = self;
         let time = cache.request_time(registry.clock());
-        let credentials = Credentials::new(headers, header_names);
+        let credentials = Credentials::new(request.headers, header_names);
 
         let key = cache.hash_key(credentials.api_key_field().map_err(api_key_denial)?);
         // Large partner index: digest first, so that its cache miss overlaps with SHA-256. Otherwise look
@@ -52,28 +51,38 @@ impl Decider {
             lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))?,
         };
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
-        let token = match self.cached_token(&bearer, &time) {
-            Some(token) => token,
-            None => ready!(resolve_token(registry, cache, &bearer, partner, &time, store))?,
-        };
-        let standing = match partner.entry.charge(partner.policy, cost.get(), time.now()) {
-            Outcome::Allowed(standing) => standing,
-            refused => return Poll::Ready(Err(limit_denial(refused))),
-        };
-        cache.record_use(partner, &token, time.now());
-
-        let scopes = cache.scopes(&token);
-        if !requirement.is_met_by(&scopes) {
-            let required = requirement.clone();
-            return Poll::Ready(Err(Denial::ScopeInsufficient { required, standing }));
+        if let Some(token) = self.cached_token(&bearer, &time) {
+            let organization = || token.short_organization();
+            return Poll::Ready(self.charge(request, partner, &token, time.now(), organization));
         }
-        Poll::Ready(Ok(Grant {
-            partner: partner.entry.id,
-            organization: token.organization(),
-            token: token.id(),
-            scopes,
-            standing,
-        }))
+        let resolved = ready!(resolve_token(registry, cache, &bearer, partner, &time, store));
+        let (token, organization) = resolved?;
+        Poll::Ready(self.charge(request, partner, &token, time.now(), || organization))
+    }
+
+    /// Charges the request to the partner's limits, and compares the scopes.
+    #[inline(always)]
+    fn charge(
+        &self,
+        request: &Request<'_>,
+        partner: CachedPartner<'_>,
+        token: &Token<'_>,
+        now: Timestamp,
+        organization: impl FnOnce() -> OrganizationId,
+    ) -> Result<Grant, Denial> {
+        let standing = match partner.entry.charge(partner.policy, request.cost.get(), now) {
+            Outcome::Allowed(standing) => standing,
+            refused => return Err(limit_denial(refused)),
+        };
+        self.cache.record_use(partner, token, now);
+
+        let scopes = self.cache.scopes(token);
+        if !request.requirement.is_met_by(&scopes) {
+            let required = request.requirement.clone();
+            return Err(Denial::ScopeInsufficient { required, standing });
+        }
+        let (partner, token) = (partner.entry.id, token.id());
+        Ok(Grant { partner, organization: organization(), token, scopes, standing })
     }
 
     /// Reads and digests the token, and brings its entry from memory.
@@ -89,10 +98,11 @@ impl Decider {
         Bearer { text, digest }
     }
 
+    /// The token, if the cache serves it and the name of its organization is short.
     #[inline(always)]
     fn cached_token(&self, bearer: &Bearer<'_>, time: &RequestTime<'_>) -> Option<Token<'_>> {
         match self.cache.token(bearer.digest.as_ref()?, time) {
-            CacheLookup::Fresh(token) => Some(token),
+            CacheLookup::Fresh(token) if token.has_short_organization() => Some(token),
             _ => None,
         }
     }

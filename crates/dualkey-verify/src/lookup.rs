@@ -2,7 +2,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
-use dualkey_store::{ApiKey, Registry};
+use dualkey_store::{ApiKey, OrganizationId, Registry};
 use dualkey_token::{PlainToken, TokenDigest};
 
 use crate::cache::{
@@ -76,8 +76,9 @@ pub(crate) fn resolve_partner<'a>(
     Poll::Pending
 }
 
-/// A token that the cache does not serve, or that is stored under an older pepper. Its text is parsed before
-/// the store is asked for it. Pending: the lookup has begun.
+/// A token and its organization, where the organization's name is long, the cache does not serve the token,
+/// or the token is stored under an older pepper. The token's text is parsed before the store is asked for
+/// it. Pending: the lookup has begun.
 #[cold]
 pub(crate) fn resolve_token<'a>(
     registry: &Registry,
@@ -86,10 +87,10 @@ pub(crate) fn resolve_token<'a>(
     partner: CachedPartner<'_>,
     time: &RequestTime<'_>,
     store: &mut StoreLookup,
-) -> Poll<Result<Token<'a>, Denial>> {
+) -> Poll<Result<(Token<'a>, OrganizationId), Denial>> {
     let now = time.now();
     if let Some(lookup) = &store.token {
-        let token = lookup.token.as_ref().and_then(|token| token.token(now));
+        let token = lookup.token.as_ref().and_then(|token| token.valid_at(now));
         let token = token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now));
         return Poll::Ready(token);
     }
@@ -97,7 +98,10 @@ pub(crate) fn resolve_token<'a>(
     let text = parse_token(registry, bearer, partner, now)?;
     for digest in registry.digester().candidates(text) {
         match cache.token(&digest, time) {
-            CacheLookup::Fresh(token) => return Poll::Ready(Ok(token)),
+            CacheLookup::Fresh(token) => match cache.organization(&token) {
+                Some(organization) => return Poll::Ready(Ok((token, organization))),
+                None => is_cached = true,
+            },
             CacheLookup::NegativeHit => continue,
             CacheLookup::Stale => is_cached = true,
             CacheLookup::Miss => {}

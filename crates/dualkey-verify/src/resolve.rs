@@ -14,7 +14,7 @@ impl Decider {
     ) -> Result<Grant, Denial> {
         loop {
             store.wait().await?;
-            if let Poll::Ready(decision) = self.decide(request, &mut store) {
+            if let Poll::Ready(decision) = self.decide(&request, &mut store) {
                 return decision;
             }
         }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, Timestamp};
 use dualkey_scope::{Catalogue, ScopeSet};
-use dualkey_store::{ApiKey, Store, StoreError};
+use dualkey_store::{ApiKey, OrganizationId, Store, StoreError};
 use dualkey_token::TokenDigest;
 
 use fetch::Fetcher;
@@ -145,6 +145,11 @@ impl CredentialCache {
             }
             lookup => lookup,
         }
+    }
+
+    /// The organization of a token; none if the token may have changed since it was looked up.
+    pub(crate) fn organization(&self, token: &Token<'_>) -> Option<OrganizationId> {
+        self.fetcher.state.tokens.organization(token)
     }
 
     /// The scopes of a token.

@@ -30,6 +30,7 @@ const NEVER: u32 = u32::MAX;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// A valid token.
+#[derive(Clone, Copy)]
 pub(crate) struct Token<'a> {
     key: Key,
     id: u128,
@@ -44,27 +45,31 @@ impl Token<'_> {
         TokenId::from_bytes(self.id.to_ne_bytes())
     }
 
+    /// Whether [`short_organization`](Self::short_organization) is its organization.
     #[inline]
-    pub(crate) fn organization(&self) -> OrganizationId {
-        self.access.organization()
+    pub(crate) fn has_short_organization(&self) -> bool {
+        self.access.has_short_name()
+    }
+
+    #[inline]
+    pub(crate) fn short_organization(&self) -> OrganizationId {
+        self.access.short_organization()
     }
 }
 
 /// A token as the store described it, cached or not.
 #[derive(Clone)]
 pub(crate) struct FetchedToken {
-    key: Key,
-    id: TokenId,
-    access: EncodedAccess,
+    token: Token<'static>,
+    organization: OrganizationId,
     expires_at: Option<Timestamp>,
 }
 
 impl FetchedToken {
-    /// The token, unless it has expired.
-    pub(crate) fn token(&self, now: Timestamp) -> Option<Token<'static>> {
+    /// The token and its organization, unless it has expired.
+    pub(crate) fn valid_at(&self, now: Timestamp) -> Option<(Token<'static>, OrganizationId)> {
         let is_valid = self.expires_at.is_none_or(|expires_at| now < expires_at);
-        let access = self.access.clone();
-        is_valid.then(|| Token { key: self.key, id: to_word(self.id), access, slot: None })
+        is_valid.then(|| (self.token, self.organization.clone()))
     }
 }
 
@@ -143,8 +148,14 @@ impl Tokens {
             let contents = Contents::new(key, to_word(record.id));
             writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access);
         }
-        let access = EncodedAccess::new(&access);
-        FetchedToken { key, id: record.id, access, expires_at: record.expires_at }
+        let token = Token { key, id: to_word(record.id), access: (&access).into(), slot: None };
+        FetchedToken { token, organization: access.organization, expires_at: record.expires_at }
+    }
+
+    /// The organization of a token; none if the token may have changed since it was looked up.
+    #[cold]
+    pub(crate) fn organization(&self, token: &Token<'_>) -> Option<OrganizationId> {
+        self.table.organization(&token.access)
     }
 
     /// The scopes of a token.

@@ -7,7 +7,6 @@ use dualkey_store::OrganizationId;
 use hashbrown::HashTable;
 
 use super::arena::Arena;
-use super::geometry::NAME_WORDS;
 use super::sync::{AtomicU64, Hasher, Ordering};
 
 /// The organization whose data a token opens, and the bits of its scopes: the same for many tokens.
@@ -17,16 +16,19 @@ pub(crate) struct Access {
     pub(crate) scopes: u128,
 }
 
-/// An access as a record holds it. A decision copies the words and decodes the organization last: a value with
-/// a destructor, copied early, would be moved through memory several times.
-#[derive(Clone)]
+/// An access as a record holds it: words, which a reader copies without a reference count.
+#[derive(Clone, Copy)]
 pub(crate) struct EncodedAccess {
-    /// The organization's name, if it has at most [`MAX_INLINE`] bytes, and in the last byte its length; else
-    /// [`LONG`].
+    /// A short name, as [`OrganizationId::to_short`] has it. Of a long one: its serial number, the number of
+    /// its record, and [`LONG`] in the last byte.
     name: [u64; NAME_WORDS],
     scopes: [u64; 2],
-    /// The organization, if its name is longer.
-    long_organization: Option<Arc<OrganizationId>>,
+}
+
+/// A long name, and the serial number that no other name ever gets.
+struct LongName {
+    serial: u64,
+    organization: OrganizationId,
 }
 
 /// Accesses by number, each held once, with a reference count: an interner.
@@ -44,52 +46,59 @@ pub(crate) struct AccessIndex {
     /// How many slots refer to each record.
     references: Vec<u32>,
     free: Vec<u32>,
+    /// How many records were written so far.
+    serial: u64,
 }
 
+/// One cache line.
 #[derive(Default)]
+#[repr(align(64))]
 struct Record {
     name: [AtomicU64; NAME_WORDS],
     scopes: [AtomicU64; 2],
-    long_organization: ArcSwapOption<OrganizationId>,
+    long_name: ArcSwapOption<LongName>,
 }
 
-const MAX_INLINE: usize = NAME_WORDS * 8 - 1;
+const NAME_WORDS: usize = (OrganizationId::SHORT + 1) / 8;
 const LONG: u8 = u8::MAX;
 
+/// The access of a token without a record, whose organization is not read from here if its name is long.
+impl From<&Access> for EncodedAccess {
+    fn from(access: &Access) -> Self {
+        Self::new(access, 0, 0)
+    }
+}
+
 impl EncodedAccess {
-    pub(crate) fn new(access: &Access) -> Self {
-        let text = access.organization.as_str().as_bytes();
-        let (mut bytes, mut long_organization) = ([0; NAME_WORDS * 8], None);
-        if text.len() <= MAX_INLINE {
-            bytes[..text.len()].copy_from_slice(text);
-            bytes[MAX_INLINE] = text.len().try_into().unwrap_or(LONG);
-        } else {
-            long_organization = Some(Arc::new(access.organization.clone()));
-            bytes[MAX_INLINE] = LONG;
-        }
-        let word = |at: usize| u64::from_le_bytes(array::from_fn(|byte| bytes[at * 8 + byte]));
+    fn new(access: &Access, record: u32, serial: u64) -> Self {
+        let name = match access.organization.to_short() {
+            Some(bytes) => {
+                array::from_fn(|at| u64::from_le_bytes(array::from_fn(|byte| bytes[at * 8 + byte])))
+            }
+            None => [serial, record.into(), 0, 0, u64::from(LONG) << 56],
+        };
         let half = |half: u128| half.try_into().unwrap_or(0);
         let scopes = [half(access.scopes & u128::from(u64::MAX)), half(access.scopes >> 64)];
-        Self { name: array::from_fn(word), scopes, long_organization }
+        Self { name, scopes }
     }
 
+    #[inline]
     pub(crate) fn scopes(&self) -> u128 {
         u128::from(self.scopes[1]) << 64 | u128::from(self.scopes[0])
     }
 
-    pub(crate) fn organization(&self) -> OrganizationId {
-        if let Some(organization) = &self.long_organization {
-            return OrganizationId::clone(organization);
-        }
-        let mut bytes = [0; NAME_WORDS * 8];
-        let (chunks, _) = bytes.as_chunks_mut();
-        chunks.iter_mut().zip(self.name).for_each(|(chunk, word)| *chunk = word.to_le_bytes());
-        let name = bytes.get(..bytes[MAX_INLINE].into()).unwrap_or_default();
-        OrganizationId::new(str::from_utf8(name).unwrap_or_default())
+    #[inline]
+    pub(crate) fn has_short_name(&self) -> bool {
+        self.name[NAME_WORDS - 1].to_le_bytes()[7] != LONG
     }
 
-    pub(crate) fn decode(&self) -> Access {
-        Access { organization: self.organization(), scopes: self.scopes() }
+    /// The organization, if its name is short.
+    #[inline]
+    pub(crate) fn short_organization(&self) -> OrganizationId {
+        let mut bytes = [0; OrganizationId::SHORT + 1];
+        let (chunks, _) = bytes.as_chunks_mut();
+        chunks.iter_mut().zip(self.name).for_each(|(chunk, word)| *chunk = word.to_le_bytes());
+        OrganizationId::from_short(bytes)
     }
 }
 
@@ -105,17 +114,29 @@ impl AccessRecords {
         self.records.get(number).map(Record::read)
     }
 
+    /// The organization of an access that was read before; none if its name is long and its record has been
+    /// rewritten since.
+    pub(crate) fn organization(&self, access: &EncodedAccess) -> Option<OrganizationId> {
+        if access.has_short_name() {
+            return Some(access.short_organization());
+        }
+        let [serial, record, ..] = access.name;
+        let long_name = self.records.get(u32::try_from(record).ok()?)?.long_name.load();
+        let same = long_name.as_deref().filter(|name| name.serial == serial)?;
+        Some(same.organization.clone())
+    }
+
     /// The number of this access, with one more reference; none if there is no room.
     pub(crate) fn acquire(&self, index: &mut AccessIndex, access: &Access) -> Option<u32> {
         let hash = self.hasher.hash_one(access);
-        let is_same =
-            |number: &u32| self.read(*number).is_some_and(|other| other.decode() == *access);
+        let is_same = |number: &u32| self.decode(*number).as_ref() == Some(access);
         if let Some(number) = index.numbers.find(hash, is_same).copied() {
             index.references[number as usize] += 1;
             return Some(number);
         }
         let number = index.free.pop().or_else(|| u32::try_from(index.references.len()).ok())?;
-        self.records.get_or_init(number)?.write(EncodedAccess::new(access));
+        index.serial += 1;
+        self.records.get_or_init(number)?.write(access, number, index.serial);
         match index.references.get_mut(number as usize) {
             Some(references) => *references = 1,
             None => index.references.push(1),
@@ -136,32 +157,39 @@ impl AccessRecords {
         }
         index.free.push(number);
         if let Some(record) = self.records.get(number) {
-            record.long_organization.store(None);
+            record.long_name.store(None);
         }
     }
 
     fn hash(&self, number: u32) -> u64 {
-        self.read(number).map_or(0, |access| self.hasher.hash_one(access.decode()))
+        self.decode(number).map_or(0, |access| self.hasher.hash_one(access))
+    }
+
+    fn decode(&self, number: u32) -> Option<Access> {
+        let access = self.read(number)?;
+        Some(Access { organization: self.organization(&access)?, scopes: access.scopes() })
     }
 }
 
 impl Record {
     #[inline(always)]
     fn read(&self) -> EncodedAccess {
-        let name = self.name.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let scopes = self.scopes.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let is_long = name[NAME_WORDS - 1].to_le_bytes()[7] == LONG;
-        let long_organization = if is_long { self.long_organization.load_full() } else { None };
-        EncodedAccess { name, scopes, long_organization }
+        EncodedAccess {
+            name: self.name.each_ref().map(|word| word.load(Ordering::Relaxed)),
+            scopes: self.scopes.each_ref().map(|word| word.load(Ordering::Relaxed)),
+        }
     }
 
-    fn write(&self, access: EncodedAccess) {
-        for (word, value) in self.name.iter().zip(access.name) {
+    fn write(&self, access: &Access, number: u32, serial: u64) {
+        let EncodedAccess { name, scopes } = EncodedAccess::new(access, number, serial);
+        for (word, value) in self.name.iter().zip(name) {
             word.store(value, Ordering::Relaxed);
         }
-        for (word, value) in self.scopes.iter().zip(access.scopes) {
+        for (word, value) in self.scopes.iter().zip(scopes) {
             word.store(value, Ordering::Relaxed);
         }
-        self.long_organization.store(access.long_organization);
+        let organization = access.organization.clone();
+        let is_long = organization.to_short().is_none();
+        self.long_name.store(is_long.then(|| Arc::new(LongName { serial, organization })));
     }
 }

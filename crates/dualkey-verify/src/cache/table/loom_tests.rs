@@ -19,7 +19,6 @@ mod geometry {
     pub(crate) const FEWEST: usize = 1;
     pub(crate) const MAX_BITS: usize = 2;
     pub(crate) const CPU_CACHE_PAGES: usize = 128;
-    pub(crate) const NAME_WORDS: usize = 1;
     /// One entry per segment.
     pub(crate) const SEGMENT_BYTES: usize = 0;
 }
@@ -81,7 +80,8 @@ fn access(number: u128) -> Access {
 fn get(table: &TokenTable, key: Key) -> Option<Access> {
     let entry = table.get(key)?;
     assert!(entry.contents.key == key && entry.contents.id == id(key), "a torn slot");
-    let seen = entry.access.decode();
+    let organization = table.organization(&entry.access)?;
+    let seen = Access { organization, scopes: entry.access.scopes() };
     assert_eq!(seen, access(seen.scopes), "a torn access record");
     Some(seen)
 }

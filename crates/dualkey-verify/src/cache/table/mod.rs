@@ -4,7 +4,7 @@
 //!
 //! | type | structure | readers | writers |
 //! | --- | --- | --- | --- |
-//! | [`TokenTable`] | extendible hashing: a directory of words, each with the number of a 4 KiB page of slots | lock-free (seqlock) | one at a time |
+//! | [`TokenTable`] | extendible hashing, skewed so that the pages are equally full at any size: a directory of words, each with the number of a 4 KiB page of slots | lock-free (seqlock) | one at a time |
 //! | `AccessRecords`, inside it | an interner with reference counts: an organization with scopes, held once | within the seqlock of the slot that refers to it | within the same lock |
 //! | [`Index`] | open addressing; entries are never removed | lock-free | the caller's lock |
 //! | [`Interner`] | values by number, held once and never removed | lock-free | one at a time |
@@ -24,13 +24,15 @@
 //!    readers retry under the lock.
 //! 4. **References before reuse.** An access record is rewritten only when no slot refers to it. The last
 //!    reference is removed in a write section, so a reader that still has the old slot sees a changed version.
+//!    A name too long for a record is read after that, and compared by a serial number that is never reused.
 //! 5. **Generations.** A slot counts how often it was given to a token (32 bits). A use is recorded with
 //!    compare-and-swap under the generation that the reader saw, so a late write never reaches another token.
 //!
 //! # What they buy
 //!
-//! Memory: over a million tokens 73 bytes per token, 0.64 of a papaya map and 0.36 of a DashMap with the same
-//! entries. A lookup in a tight loop takes 1.1 to 3.7 times as long as theirs. Both are measured in one run by
+//! Memory: over a million tokens 94 bytes per token, organizations included: 0.6 of a papaya map and 0.4 of a
+//! DashMap with the same entries. A lookup in a tight loop takes 1.3 to 3.3 times as long as theirs, since an
+//! organization is one more access to memory. Both are measured in one run by
 //! `cargo bench -p dualkey-benches --bench cache`. If the gain in memory no longer pays for the code, replace
 //! [`TokenTable`] by such a map: everything outside of this folder uses only the types that it exports.
 

@@ -17,16 +17,18 @@ fn contents(number: u64) -> Contents {
     Contents::new(key(number), number.into())
 }
 
-/// Every third organization has a name that is too long to be held inline.
+/// Every third organization has a name that is too long for a record.
 fn access(number: u64) -> Access {
-    let suffix = if number.is_multiple_of(3) { "-with-a-name-of-more-than-23-bytes" } else { "" };
+    let suffix =
+        if number.is_multiple_of(3) { "-with-a-name-of-more-than-39-bytes-in-all" } else { "" };
     Access { organization: format!("org-{number}{suffix}").into(), scopes: number.into() }
 }
 
 fn get(table: &TokenTable, number: u64) -> Option<Access> {
     let entry = table.get(key(number))?;
     assert_eq!(entry.contents.id, number.into());
-    Some(entry.access.decode())
+    let organization = table.organization(&entry.access)?;
+    Some(Access { organization, scopes: entry.access.scopes() })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +130,20 @@ fn access_records_are_reused_after_their_last_token() {
     for number in 100_000 - 10..100_000 {
         assert_eq!(get(&table, number), Some(access(number)));
     }
+}
+
+#[test]
+fn a_long_name_is_not_read_from_a_record_written_since() {
+    let table = TokenTable::with_capacity(1);
+    let long_named = |number: u64| access(number * 3);
+    table.write_lock().upsert(&contents(1), &long_named(1));
+    let before = table.get(key(1)).unwrap().access;
+    assert_eq!(table.organization(&before), Some(long_named(1).organization));
+
+    table.write_lock().remove(key(1));
+    assert_eq!(table.organization(&before), None);
+    table.write_lock().upsert(&contents(1), &long_named(2));
+    assert_eq!(table.organization(&before), None);
 }
 
 #[test]

@@ -2,6 +2,8 @@ use std::array;
 use std::ops::Range;
 use std::sync::PoisonError;
 
+use dualkey_store::OrganizationId;
+
 use super::access::{Access, AccessIndex, AccessRecords, EncodedAccess};
 use super::arena::Arena;
 use super::geometry::{CPU_CACHE_PAGES, FEWEST, FULL, MAX_BITS};
@@ -77,25 +79,29 @@ impl TokenTable {
         }
     }
 
-    /// The token of this key. Seqlock: if the version changed while reading, retry under the writer lock.
+    /// The token of this key. Seqlock: if the version was odd or changed while reading, retry under the
+    /// writer lock.
     #[inline(always)]
     pub(crate) fn get(&self, key: Key) -> Option<Entry<'_>> {
-        let directory = self.directory();
-        let word = &directory[key.directory_index(directory.len())];
-        let before = word.load(Ordering::Acquire);
-        let page = self.pages.get(page_number(before))?;
-        let found = page.find(key).and_then(|slot| self.entry(slot));
-        fence(Ordering::Acquire);
-        if before & SEQ_STEP == 0 && word.load(Ordering::Relaxed) == before {
-            return found;
+        let mut _writer = None;
+        loop {
+            let directory = self.directory();
+            let word = &directory[key.directory_index(directory.len())];
+            let before = word.load(Ordering::Acquire);
+            let page = self.pages.get(page_number(before))?;
+            let found = page.find(key).and_then(|slot| self.entry(slot));
+            fence(Ordering::Acquire);
+            if before & SEQ_STEP == 0 && word.load(Ordering::Relaxed) == before {
+                return found;
+            }
+            _writer = Some(self.write_lock());
         }
-        self.get_locked(key)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn get_locked(&self, key: Key) -> Option<Entry<'_>> {
-        self.write_lock().get(key)
+    /// The organization of an access that was read before; none if its name is long and the token may have
+    /// changed since.
+    pub(crate) fn organization(&self, access: &EncodedAccess) -> Option<OrganizationId> {
+        self.accesses.organization(access)
     }
 
     pub(crate) fn write_lock(&self) -> Writer<'_> {
@@ -122,10 +128,6 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn get(&self, key: Key) -> Option<Entry<'a>> {
-        self.table.entry(self.find(key)?)
-    }
-
     pub(crate) fn find(&self, key: Key) -> Option<&'a Slot> {
         let directory = self.table.directory();
         self.page(directory, key.directory_index(directory.len())).find(key)
