@@ -240,7 +240,7 @@ fn at_the_bound_idle_tokens_are_evicted() {
     assert_eq!(verify(1), 6);
 }
 
-/// Ten tokens fit, each of another organization, every second with a name too long to be held inline.
+/// Ten tokens fit, each of another organization, every second with a name too long for a record.
 #[test]
 fn organizations_make_room_for_one_another() {
     let setting = Setting::new();
@@ -248,7 +248,7 @@ fn organizations_make_room_for_one_another() {
     setting.store.changes().advance_watermark(Timestamp::from_nanos(u64::MAX));
     for number in 0..200 {
         setting.clock.advance(Duration::from_secs(61));
-        let suffix = if number % 2 == 0 { "" } else { "-with-a-name-of-more-than-23-bytes" };
+        let suffix = if number % 2 == 0 { "" } else { "-with-a-name-of-more-than-39-bytes" };
         let organization = format!("organization-{number}{suffix}");
         let token = NewToken::new(organization.clone(), "token", ["a:read"]);
         let issued = block_on(setting.registry.issue_token(token)).unwrap();
@@ -293,13 +293,87 @@ fn an_answer_from_before_a_change_is_not_cached() {
 }
 
 #[test]
+fn an_answer_is_cached_while_other_entries_change() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Delay);
+    let headers = bearer(KEY, setting.secret());
+    let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..100 {
+        if verifying.as_mut().poll(&mut cx).is_ready() {
+            break;
+        }
+        let other = issue(&setting.registry, None).secret;
+        setting.store.changes().publish(&Change::Token(other.digest()));
+        setting.store.changes().publish(&Change::Partner("another-partner".parse().unwrap()));
+    }
+    setting.store.set_fault(Fault::None);
+    for _ in 0..5 {
+        assert_eq!(setting.code(setting.secret()), "granted");
+    }
+    assert_eq!(setting.lookups(), (1, 1));
+}
+
+#[test]
+fn a_second_lookup_of_a_key_makes_the_first_outdated() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Delay);
+    let headers = bearer(KEY, setting.secret());
+    let mut first = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
+    poll_until_the_token_is_looked_up(&setting, first.as_mut());
+    // The answer is not polled until it is too old to be joined, and the token is revoked elsewhere.
+    setting.clock.advance(MAX_STALENESS + Duration::from_nanos(1));
+    setting.store.set_fault(Fault::None);
+    block_on(setting.registry.revoke_token(&"acme".into(), &setting.token.record.id)).unwrap();
+    assert_eq!(setting.code(setting.secret()), "token_invalid");
+    setting.store.changes().advance_watermark(setting.clock.now());
+    assert!(block_on(first).is_ok(), "it began before the revocation");
+    assert_eq!(setting.code(setting.secret()), "token_invalid");
+}
+
+#[test]
+fn what_a_wrong_clock_confirmed_is_not_fresh() {
+    let setting = Setting::new();
+    let late = "registered-later";
+    setting.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert!(setting.verify(&bearer(late, setting.secret())).is_err());
+    setting.clock.set(START);
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(setting.lookups(), (3, 2), "looked up again, and cached");
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(setting.lookups(), (3, 2));
+
+    let new = NewPartner::new("Later").with_api_key(late.parse().unwrap());
+    block_on(setting.registry.register_partner(new)).unwrap();
+    assert!(setting.verify(&bearer(late, setting.secret())).is_ok());
+}
+
+#[test]
+fn a_watermark_in_the_future_confirms_nothing() {
+    let setting = Setting::new();
+    assert_eq!(setting.code(setting.secret()), "granted");
+    let ahead = |time| setting.clock.now().saturating_add(time);
+    setting.store.changes().advance_watermark(ahead(Duration::from_millis(100) + MAX_STALENESS));
+    setting.clock.advance(MAX_STALENESS);
+    setting.clock.advance(Duration::from_nanos(1));
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(setting.lookups(), (1, 1), "the clocks of threads may differ by 100 ms");
+
+    setting.store.changes().advance_watermark(ahead(Duration::from_secs(3_600)));
+    block_on(setting.registry.revoke_token(&"acme".into(), &setting.token.record.id)).unwrap();
+    setting.clock.advance(MAX_STALENESS);
+    assert_eq!(setting.code(setting.secret()), "token_invalid");
+}
+
+#[test]
 fn a_use_is_recorded_where_the_answer_is_not_cached() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
     let headers = bearer(KEY, setting.secret());
     let mut verifying = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
     poll_until_the_token_is_looked_up(&setting, verifying.as_mut());
-    setting.store.changes().publish(&Change::Partner("another-partner".parse().unwrap()));
+    setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
     assert!(block_on(verifying).is_ok());
     setting.store.set_fault(Fault::None);
     block_on(setting.verifier.flush()).unwrap();

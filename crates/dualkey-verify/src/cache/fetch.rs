@@ -43,7 +43,7 @@ impl Fetcher {
     pub(crate) async fn fetch_partner(
         &self,
         key: &ApiKey,
-        start: LookupStart,
+        start: &LookupStart,
     ) -> Result<Option<FetchedPartner>, StoreError> {
         let state = &self.state;
         let Some(partner) = self.store.partner_by_key(key).await? else {
@@ -52,8 +52,8 @@ impl Fetcher {
             return Ok(None);
         };
         let used = self.used_today(&partner, start.at).await?;
-        let is_current = || state.version.is_current(start);
-        let fetched = state.partners.upsert(&partner, used, start, is_current);
+        let is_current = || start.is_current();
+        let fetched = state.partners.upsert(&partner, used, start.at, is_current);
         let (number, state) =
             fetched.ok_or_else(|| StoreError::new("too many partners to limit"))?;
         Ok(Some(FetchedPartner { number, state }))
@@ -78,7 +78,7 @@ impl Fetcher {
     pub(crate) async fn fetch_token(
         &self,
         digest: &TokenDigest,
-        start: LookupStart,
+        start: &LookupStart,
     ) -> Result<Option<FetchedToken>, StoreError> {
         let state = &self.state;
         // A store may match loosely: only the row with exactly this digest counts.
@@ -88,7 +88,7 @@ impl Fetcher {
             state.insert_negative(&state.negative_tokens, digest.as_bytes(), start);
             return Ok(None);
         };
-        let is_current = || state.version.is_current(start);
-        Ok(Some(state.tokens.upsert(stored, start, is_current)))
+        let is_current = || start.is_current();
+        Ok(Some(state.tokens.upsert(stored, start.at, is_current)))
     }
 }

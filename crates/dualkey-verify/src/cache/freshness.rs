@@ -1,5 +1,6 @@
 use std::cell::OnceCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dualkey_limit::{Clock, Timestamp};
@@ -22,10 +23,18 @@ impl RequestTime<'_> {
     /// Whether an entry that was confirmed then, and not invalidated since, may be served.
     #[inline]
     pub(crate) fn is_fresh(&self, confirmed_at: Timestamp) -> bool {
-        let latest = confirmed_at.max(self.watermark);
-        latest == Timestamp::MAX
-            || self.now().saturating_duration_since(latest) <= self.max_staleness
+        let is_fresh = |at| is_within(at, self.now(), self.max_staleness);
+        self.watermark == Timestamp::MAX || is_fresh(self.watermark) || is_fresh(confirmed_at)
     }
+}
+
+/// Whether a time is at most this long ago. A time of more than 100 ms in the future is not: it comes from a
+/// clock that was wrong. The clocks of two threads differ by microseconds.
+#[inline]
+pub(crate) fn is_within(at: Timestamp, now: Timestamp, age: Duration) -> bool {
+    const MOST_AHEAD: Duration = Duration::from_millis(100);
+
+    now.saturating_duration_since(at) <= age && at.saturating_duration_since(now) <= MOST_AHEAD
 }
 
 /// What the cache holds of a partner or a token.
@@ -40,31 +49,25 @@ pub(crate) enum CacheLookup<T> {
     Miss,
 }
 
-/// Counts the changes that were published, so that an answer from before a change is not cached as fresh.
-///
-/// Bump the version, then invalidate. Inserts re-check under the same lock, so no answer from before the
-/// change is cached as fresh.
-#[derive(Default)]
-pub(crate) struct ChangeVersion(AtomicU64);
-
-/// When a lookup in the store began.
-#[derive(Clone, Copy)]
+/// When a lookup in the store began, and whether its answer is still current. Clones share the latter.
+#[derive(Clone)]
 pub(crate) struct LookupStart {
     pub(crate) at: Timestamp,
-    version: u64,
+    is_outdated: Arc<AtomicBool>,
 }
 
-impl ChangeVersion {
-    pub(crate) fn bump(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+impl LookupStart {
+    pub(crate) fn new(at: Timestamp) -> Self {
+        Self { at, is_outdated: Arc::default() }
     }
 
-    pub(crate) fn start_lookup(&self, at: Timestamp) -> LookupStart {
-        LookupStart { at, version: self.0.load(Ordering::SeqCst) }
+    /// Its key was changed since it began, or is looked up again. The answer serves the requests that wait
+    /// for it, and is not cached as fresh.
+    pub(crate) fn mark_outdated(&self) {
+        self.is_outdated.store(true, Ordering::SeqCst);
     }
 
-    /// Whether nothing has changed since the lookup began.
-    pub(crate) fn is_current(&self, start: LookupStart) -> bool {
-        self.0.load(Ordering::SeqCst) == start.version
+    pub(crate) fn is_current(&self) -> bool {
+        !self.is_outdated.load(Ordering::SeqCst)
     }
 }

@@ -1,5 +1,7 @@
 //! What this process holds of partners and tokens.
 
+mod answer;
+mod changes;
 mod fetch;
 mod freshness;
 mod negative;
@@ -20,13 +22,15 @@ use dualkey_scope::{Catalogue, ScopeSet};
 use dualkey_store::{ApiKey, OrganizationId, Store, StoreError};
 use dualkey_token::TokenDigest;
 
+use answer::FailureReservation;
+use changes::ChangeSubscriber;
 use fetch::Fetcher;
-use freshness::LookupStart;
+use freshness::{LookupStart, is_within};
 use singleflight::Singleflight;
 use state::CacheState;
-use tokens::FetchedToken;
 use write_behind::WriteBehind;
 
+pub(crate) use answer::{PartnerAnswer, TokenAnswer, TokenLookup};
 pub(crate) use fetch::{FetchedPartner, StoreUnavailable, log_store_error};
 pub(crate) use freshness::{CacheLookup, RequestTime};
 pub(crate) use partners::{CachedPartner, HashedKey};
@@ -40,22 +44,9 @@ pub(crate) use tokens::Token;
 /// none after.
 pub(crate) struct CredentialCache {
     fetcher: Fetcher,
+    changes: Arc<ChangeSubscriber>,
     max_staleness: Duration,
-    partner_lookups: Arc<Singleflight<PartnerAnswer>>,
-    token_lookups: Arc<Singleflight<TokenAnswer>>,
     write_behind: WriteBehind,
-}
-
-/// A partner, if the store has it.
-pub(crate) type PartnerAnswer = Result<Option<FetchedPartner>, StoreUnavailable>;
-
-pub(crate) type TokenAnswer = Result<TokenLookup, StoreUnavailable>;
-
-/// A token, if the store has it, and the reservation that holds until its failure is charged.
-#[derive(Clone)]
-pub(crate) struct TokenLookup {
-    pub(crate) token: Option<FetchedToken>,
-    _reservation: Option<Arc<FailureReservation>>,
 }
 
 impl CredentialCache {
@@ -67,12 +58,16 @@ impl CredentialCache {
         now: Timestamp,
     ) -> Self {
         let state = Arc::new(CacheState::new(catalogue, max_tokens, now));
-        store.changes().subscribe(&state);
-        Self {
-            fetcher: Fetcher { store, state },
-            max_staleness,
+        let changes = Arc::new(ChangeSubscriber {
+            state: Arc::clone(&state),
             partner_lookups: Singleflight::new(),
             token_lookups: Singleflight::new(),
+        });
+        store.changes().subscribe(&changes);
+        Self {
+            fetcher: Fetcher { store, state },
+            changes,
+            max_staleness,
             write_behind: WriteBehind::default(),
         }
     }
@@ -187,11 +182,16 @@ impl CredentialCache {
 
     /// Looks a partner up in the store, together with the requests that wait for the same key.
     pub(crate) fn look_up_partner(&self, key: &ApiKey, now: Timestamp) -> InFlight<PartnerAnswer> {
-        let start = self.fetcher.state.version.start_lookup(now);
-        let (fetcher, owned) = (self.fetcher.clone(), key.clone());
-        let fetch = async move { Ok(fetcher.fetch_partner(&owned, start).await?) };
-        let accepts = |other| self.accepts(other, now);
-        self.partner_lookups.join_or_start(key.as_str().as_bytes(), start, accepts, fetch)
+        let start = LookupStart::new(now);
+        let (fetcher, owned, begun) = (self.fetcher.clone(), key.clone(), start.clone());
+        let fetch = async move { Ok(fetcher.fetch_partner(&owned, &begun).await?) };
+        let accepts = |other: &LookupStart| self.accepts(other, now);
+        self.changes.partner_lookups.join_or_start(
+            &[key.as_str().as_bytes()],
+            start,
+            accepts,
+            fetch,
+        )
     }
 
     /// The lookup of one of these digests, if it is in flight.
@@ -201,7 +201,7 @@ impl CredentialCache {
         now: Timestamp,
     ) -> Option<InFlight<TokenAnswer>> {
         let key = digests.first()?.as_bytes();
-        self.token_lookups.join(key, |other| self.accepts(other, now))
+        self.changes.token_lookups.join(key, |other| self.accepts(other, now))
     }
 
     /// Looks a token up in the store, together with the requests that wait for the same one.
@@ -211,40 +211,26 @@ impl CredentialCache {
         reservation: Option<FailureReservation>,
         now: Timestamp,
     ) -> InFlight<TokenAnswer> {
-        let start = self.fetcher.state.version.start_lookup(now);
-        let fetcher = self.fetcher.clone();
-        let key = digests.first().map_or([0; 32], |digest| *digest.as_bytes());
+        let start = LookupStart::new(now);
+        let (fetcher, owned, begun) = (self.fetcher.clone(), digests.clone(), start.clone());
         let fetch = async move {
             let mut lookup = TokenLookup { token: None, _reservation: reservation.map(Arc::new) };
-            for digest in &digests {
-                lookup.token = fetcher.fetch_token(digest, start).await?;
+            for digest in &owned {
+                lookup.token = fetcher.fetch_token(digest, &begun).await?;
                 if lookup.token.is_some() {
                     break;
                 }
             }
             Ok(lookup)
         };
-        self.token_lookups.join_or_start(&key, start, |other| self.accepts(other, now), fetch)
+        let keys: Vec<_> = digests.iter().map(|digest| &digest.as_bytes()[..]).collect();
+        let accepts = |other: &LookupStart| self.accepts(other, now);
+        self.changes.token_lookups.join_or_start(&keys, start, accepts, fetch)
     }
 
     /// Whether the answer to a lookup may serve a request that begins now: it began after the last change,
     /// and within `max_staleness`.
-    fn accepts(&self, lookup: LookupStart, now: Timestamp) -> bool {
-        let age = now.saturating_duration_since(lookup.at);
-        self.fetcher.state.version.is_current(lookup) && age <= self.max_staleness
-    }
-}
-
-/// A permit of a partner's failure allowance, reserved until this is dropped.
-pub(crate) struct FailureReservation {
-    state: Arc<CacheState>,
-    partner: u32,
-}
-
-impl Drop for FailureReservation {
-    fn drop(&mut self) {
-        if let Some(entry) = self.state.partners.entry(self.partner) {
-            entry.release_failure();
-        }
+    fn accepts(&self, lookup: &LookupStart, now: Timestamp) -> bool {
+        lookup.is_current() && is_within(lookup.at, now, self.max_staleness)
     }
 }

@@ -89,11 +89,9 @@ impl PartnerEntry {
         PartnerState(self.state.load(Ordering::Acquire))
     }
 
-    /// Swaps the state, unless the current one is newer. The caller holds the write lock.
+    /// Swaps the state. The caller holds the write lock.
     pub(crate) fn update_state(&self, state: PartnerState) {
-        if state.confirmed_at() >= self.state().confirmed_at() {
-            self.state.store(state.0, Ordering::Release);
-        }
+        self.state.store(state.0, Ordering::Release);
     }
 
     /// The partner is no longer served until it is confirmed again. The caller holds the write lock.

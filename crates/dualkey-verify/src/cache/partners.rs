@@ -1,11 +1,10 @@
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use dualkey_limit::{LimitPolicy, LimitState};
+use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
 use dualkey_store::{ApiKey, Partner};
 use foldhash::quality::RandomState;
 
-use super::freshness::LookupStart;
 use super::partner_entry::{PartnerEntry, PartnerState};
 use super::table::{Arena, Index, Interner};
 
@@ -100,19 +99,19 @@ impl Partners {
         Some(CachedPartner { number, entry, policy: self.policies.get(state.policy())?, state })
     }
 
-    /// Adds a partner, which starts with `used`, or updates its state if the answer is current and newer.
+    /// Adds a partner, which starts with `used`, or updates its state if the answer is current.
     /// Returns the number and the state from the answer; none if there is no room, since a partner without
     /// a meter is not served.
     pub(crate) fn upsert(
         &self,
         partner: &Partner,
         used: LimitState,
-        start: LookupStart,
+        read_at: Timestamp,
         is_current: impl FnOnce() -> bool,
     ) -> Option<(u32, PartnerState)> {
         let mut count = self.write_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = self.policies.intern(&partner.policy)?;
-        let state = PartnerState::new(policy, partner.enabled, start.at);
+        let state = PartnerState::new(policy, partner.enabled, read_at);
         let key = self.hash_key(partner.api_key.as_str().as_bytes());
         let known = self.find(&key);
         let number = known.map_or(*count, |(number, _)| number);
@@ -120,7 +119,7 @@ impl Partners {
             .entries
             .get_or_init(number)?
             .0
-            .get_or_init(|| PartnerEntry::new(partner, state.invalidated(), used, start.at));
+            .get_or_init(|| PartnerEntry::new(partner, state.invalidated(), used, read_at));
         if is_current() {
             entry.update_state(state);
         }

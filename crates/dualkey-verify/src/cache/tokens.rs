@@ -7,7 +7,7 @@ use dualkey_scope::{Catalogue, ResolvedScopes, ScopeSet};
 use dualkey_store::{OrganizationId, StoredToken, TokenId};
 use dualkey_token::TokenDigest;
 
-use super::freshness::{CacheLookup, LookupStart, RequestTime};
+use super::freshness::{CacheLookup, RequestTime, is_within};
 use super::table::{Access, Contents, EncodedAccess, Key, LAST_SECOND, Slot, TokenTable, Writer};
 
 /// The tokens of this process by digest: a bounded table that is read without a lock.
@@ -130,7 +130,7 @@ impl Tokens {
     pub(crate) fn upsert(
         &self,
         stored: StoredToken,
-        start: LookupStart,
+        read_at: Timestamp,
         is_current: impl FnOnce() -> bool,
     ) -> FetchedToken {
         let StoredToken { digest, record } = stored;
@@ -142,9 +142,9 @@ impl Tokens {
         let access = Access { organization: record.organization, scopes: scopes.to_bits() };
         let key = Key::of(&digest);
         let mut writer = self.table.write_lock();
-        if writer.find(key).is_some() || self.has_room(&mut writer, start.at) {
+        if writer.find(key).is_some() || self.has_room(&mut writer, read_at) {
             let expires_at = record.expires_at.map_or(NEVER, |at| self.ticks(at));
-            let confirmed_at = if is_current() { self.ticks(start.at) } else { 0 };
+            let confirmed_at = if is_current() { self.ticks(read_at) } else { 0 };
             let contents = Contents::new(key, to_word(record.id));
             writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access);
         }
@@ -211,7 +211,7 @@ impl Tokens {
     /// Whether there is room for one more token, after idle ones are evicted if need be.
     fn has_room(&self, writer: &mut Writer<'_>, now: Timestamp) -> bool {
         let evicted_at = Timestamp::from_secs(self.evicted_at.load(Ordering::Relaxed));
-        if self.table.len() >= self.capacity && now.saturating_duration_since(evicted_at) >= IDLE {
+        if self.table.len() >= self.capacity && !is_within(evicted_at, now, IDLE) {
             self.evicted_at.store(now.as_secs(), Ordering::Relaxed);
             let idle = self.seconds(now.saturating_sub(IDLE));
             writer.retain(|token| token.last_use() >= idle);

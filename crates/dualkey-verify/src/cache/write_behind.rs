@@ -126,7 +126,8 @@ impl WriteBehindBuffer {
     /// Removes the uses that may be written again, or all that are not written.
     fn take_due(&mut self, tokens: &Tokens, now: Timestamp, all: bool) -> Vec<PendingWrite> {
         let mut due = mem::take(&mut self.uses);
-        let is_due = |at: &Timestamp| now.saturating_duration_since(*at) >= WRITE_EVERY;
+        // A time in the future comes from a clock that was wrong.
+        let is_due = |at: &Timestamp| *at > now || at.saturating_add(WRITE_EVERY) <= now;
         while let Some((_, written)) = self.written.pop_front_if(|(at, _)| all || is_due(at)) {
             let was_used = |use_: &PendingWrite| !tokens.clear_dirty(use_.token, use_.last_at);
             due.extend(written.into_iter().filter(was_used));
