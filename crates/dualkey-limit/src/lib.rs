@@ -49,10 +49,11 @@ mod outcome;
 mod policy;
 mod rate;
 mod state;
+mod system_clock;
 mod timestamp;
 mod word;
 
-pub use clock::{Clock, FakeClock, SystemClock};
+pub use clock::{Clock, FakeClock};
 #[cfg(feature = "keyed")]
 pub use limiter::{AtCapacity, Limiter};
 pub use meter::Meter;
@@ -60,6 +61,7 @@ pub use outcome::{Outcome, Refusal, Standing};
 pub use policy::{InvalidPolicy, LimitPolicy};
 pub use rate::Rate;
 pub use state::LimitState;
+pub use system_clock::SystemClock;
 pub use timestamp::Timestamp;
 
 #[cfg(all(doctest, feature = "keyed"))]
