@@ -19,7 +19,7 @@ pub(super) trait Source {
 }
 
 const ANCHOR_NANOS: u64 = 100_000_000;
-/// A reading of the counter that takes longer is too inexact to count from.
+/// A reading of the counter that takes longer is too inexact for an anchor.
 const MAX_GAP: u64 = 10_000;
 /// A rate is measured over at least this time, and this many times the gaps of its two readings.
 const MIN_MEASURED_NANOS: u64 = 1_000_000;
@@ -76,7 +76,7 @@ impl Shared {
         let is_valid = passed < anchor.lifetime
             && anchor.wall_at_start == self.wall_at_start.load(Ordering::Relaxed);
         let time = if is_valid {
-            anchor.time + (passed * anchor.rate >> RATE_BITS)
+            anchor.time + ((passed * anchor.rate) >> RATE_BITS)
         } else {
             self.renew_anchor(source, local)
         };

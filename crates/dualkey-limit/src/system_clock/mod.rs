@@ -10,8 +10,9 @@ use crate::{Clock, Timestamp};
 /// The system's wall clock, which never runs backwards within a thread.
 ///
 /// Between threads it may run backwards by microseconds: each thread compares its clock with the wall clock
-/// every 100 ms, and in between counts with the processor's counter, slowed by a hair. Where that
-/// counter is not invariant, it counts with the monotonic clock of the system.
+/// every 100 ms, and in between counts with the processor's counter, slowed by a hair. The bucket stands
+/// still for inversions of up to 100 ms. Where the counter is not invariant, the clock counts with the
+/// monotonic clock of the system.
 ///
 /// When the wall clock is set forwards, it follows within 100 ms. When the wall clock is set back, it
 /// keeps its pace and is ahead until the wall clock has caught up or the process restarts, so that a
