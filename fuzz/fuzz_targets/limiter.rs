@@ -1,10 +1,11 @@
 //! For any sequence of requests, times and changes of policy, from any saved word:
 //!
-//! - in every window at most `burst + rate × T` permits are granted, and on a day at most its quota;
+//! - in every window at most `burst + rate × T` permits are granted, and on a day at most its quota, while
+//!   no reading of the clock is more than 100 ms earlier than another before it;
 //! - while the clock runs forwards and the policy stays the same, the answers are those of exact
 //!   arithmetic, at most a nanosecond late;
 //! - a refusal changes nothing, and ends after exactly `retry_after`;
-//! - a changed policy keeps the permits, cut to the new burst, and the day's count;
+//! - a changed policy keeps the permits, cut to the new burst, and the day's exact count;
 //! - `Meter` and `Limiter` answer as `LimitState` does.
 #![no_main]
 
@@ -85,8 +86,8 @@ struct Caller {
     elapsed: u128,
     wait: Duration,
     state: LimitState,
-    /// Whether the state was last written under this policy and is not ahead of the clock.
-    settled: bool,
+    /// Whether no reading was more than 100 ms earlier than another before it.
+    is_steady: bool,
     meter: Meter,
     /// Only for a new caller: a keyed limiter restores no state.
     limiter: Option<Limiter<&'static str>>,
@@ -107,7 +108,7 @@ impl Caller {
             elapsed: 0,
             wait: Duration::ZERO,
             state,
-            settled: is_new,
+            is_steady: is_new,
             meter: Meter::from(state),
             limiter: is_new.then(|| Limiter::new(policy)),
             grants: Grants::default(),
@@ -129,15 +130,16 @@ impl Caller {
             Time::At(nanos) => Timestamp::from_nanos(nanos),
         };
         if now < self.now {
-            (self.naive, self.settled) = (None, false);
+            self.naive = None;
         }
+        self.is_steady &= self.latest <= now.saturating_add(SKEW);
         self.elapsed += now.saturating_duration_since(self.now).as_nanos();
         (self.now, self.latest) = (now, self.latest.max(now));
     }
 
     fn set_policy(&mut self, policy: LimitPolicy) {
         if policy != self.policy {
-            (self.naive, self.settled) = (None, false);
+            self.naive = None;
         }
         self.policy = policy;
     }
@@ -163,11 +165,13 @@ impl Caller {
         let before = std::mem::replace(&mut self.state, after);
         self.check_against_model(permits, &outcome);
         let granted = if outcome.is_allowed() { permits } else { 0 };
-        self.grants.record(&policy, now, self.elapsed, granted);
+        self.grants.record(&policy, now, self.elapsed, granted, self.is_steady);
+        if self.is_steady {
+            assert_eq!(after.used_today(&policy, now), self.grants.used_today);
+        }
         match outcome {
             Outcome::Allowed(_) if permits > 0 => {
                 self.check_other_policy();
-                self.settled = true;
             }
             Outcome::Allowed(_) => assert_eq!(before, after),
             _ => self.check_refusal(before, permits, outcome),
@@ -228,8 +232,7 @@ impl Caller {
         let (state, policy, now) = (self.state, &self.policy, self.now);
         assert_eq!(state.take(policy, now, permits), (state, outcome));
         assert_eq!(state.peek(policy, now, 0), before.peek(policy, now, 0));
-        assert!(state == before || !self.settled);
-        self.settled = true;
+        assert!(state == before || !self.is_steady);
         let Some(wait) = outcome.retry_after() else { return };
         let Ok(nanos) = u64::try_from(u128::from(now.as_nanos()) + wait.as_nanos()) else { return };
         let peek_at = |nanos| state.peek(policy, Timestamp::from_nanos(nanos), permits);
@@ -240,7 +243,7 @@ impl Caller {
     /// A full bucket is the same as a new one, so the model can restart.
     fn restart_model(&mut self) {
         let mut naive = Naive::new(&self.policy, self.now);
-        naive.used = self.state.used_today(&self.policy, self.now).into();
+        naive.used = self.state.used_today(&self.policy, self.now);
         self.naive = Some(naive);
     }
 }
@@ -254,13 +257,25 @@ struct Grants {
 }
 
 impl Grants {
-    fn record(&mut self, policy: &LimitPolicy, now: Timestamp, elapsed: u128, permits: u32) {
+    fn record(
+        &mut self,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        elapsed: u128,
+        permits: u32,
+        is_steady: bool,
+    ) {
         self.takes.push((*policy, elapsed, permits));
         if permits > 0 {
             self.check_windows(elapsed);
         }
-        if policy.day(now) != self.day {
-            (self.day, self.used_today) = (policy.day(now), 0);
+        // The takes of a late thread count on the day that has begun.
+        let day = policy.day(now);
+        if day > self.day {
+            self.used_today = 0;
+        }
+        if day > self.day || !is_steady {
+            self.day = day;
         }
         self.used_today += u64::from(permits);
         if permits > 0
@@ -268,13 +283,10 @@ impl Grants {
         {
             assert!(self.used_today <= u64::from(daily.get()));
         }
-        // A count too large for its bits saturates.
-        let bits = 39 - (u32::BITS - policy.burst().leading_zeros());
-        self.used_today = self.used_today.min((1 << bits) - 1);
     }
 
-    /// A window with several policies counts with its largest burst and its fastest rate. At each change
-    /// of rate, the time of a part of a permit counts at the new rate, as documented.
+    /// A window with several policies counts with its largest burst and its fastest rate. Rates that differ
+    /// by less than an eighth may count as the same, so each change may bring a part of a permit.
     fn check_windows(&self, now: u128) {
         let (mut granted, mut burst, mut rate) = (0, 0, Rate::per_day(NonZeroU32::MIN));
         let (mut changes, mut later) = (0, None);
@@ -291,6 +303,7 @@ impl Grants {
     }
 }
 
+const SKEW: Duration = Duration::from_millis(100);
 const A_NANOSECOND: Duration = Duration::from_nanos(1);
 const DAY: u128 = 86_400_000_000_000;
 

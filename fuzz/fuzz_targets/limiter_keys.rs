@@ -1,5 +1,6 @@
 //! A keyed limiter at its bound answers each key as if it had never dropped a state, or refuses a new
-//! key for lack of room; and it never holds more keys than its bound.
+//! key for lack of room until `retry_after`; and it never holds more keys than its bound. A peek answers as
+//! the take does.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -38,15 +39,22 @@ fuzz_target!(|input: Input| {
         let key = key % 6;
         let state = never_dropped.entry(key).or_default();
         let (after, expected) = state.take(&policy, now, permits.into());
+        let peeked = limiter.peek(&key, now, permits.into());
         let outcome = limiter.take(&key, now, permits.into());
+        assert_eq!(peeked, outcome);
         if outcome == expected {
             *state = after;
         } else {
             assert!(state.is_fresh(&policy, now), "a dropped state was not fresh");
             assert_eq!(limiter.len(), max_keys);
-            assert!(matches!(outcome, Outcome::BurstExceeded(_)));
-            assert_eq!(outcome.retry_after(), Some(Duration::from_secs(1)));
             assert_eq!(outcome.burst_remaining(), 0);
+            match outcome {
+                Outcome::BurstExceeded(refusal) => {
+                    let then = now.saturating_add(refusal.retry_after);
+                    assert!(limiter.peek(&key, then, permits.into()).is_allowed());
+                }
+                _ => assert!(matches!(outcome, Outcome::Unsatisfiable(_)) && max_keys == 0),
+            }
         }
         assert!(limiter.len() <= max_keys);
     }

@@ -1,7 +1,7 @@
 //! A state read at one time under one policy.
 //!
 //! Times are in ticks and at most 2⁷⁴, permits have 32 bits and periods 57, so no sum or product of
-//! them here exceeds 2¹¹⁰. Every difference either saturates or follows the comparison that bounds it.
+//! them here exceeds 2¹¹⁶. Every difference either saturates or follows the comparison that bounds it.
 #![expect(clippy::arithmetic_side_effects, reason = "the bounds above rule out overflow")]
 
 use std::cmp;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::policy::LimitPolicy;
 use crate::timestamp::Timestamp;
-use crate::word::{Fields, TICK_BITS, TICKS_PER_NANO, Word, nanos, ticks};
+use crate::word::{Fields, PolicyLayout, Record, TICK_BITS, TICKS_PER_NANO, Word, nanos, ticks};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -21,7 +21,7 @@ const SKEW_TOLERANCE: u128 = ticks(100_000_000);
 #[derive(Clone, Copy)]
 pub(crate) struct Bucket {
     now: u64,
-    /// When the bucket began to hold exactly `level`, in ticks. Every wait is counted from here.
+    /// When the bucket began, or begins, to hold exactly `level`, in ticks. Every wait is counted from here.
     since: u128,
     /// Permits in the bucket at `since`.
     level: u32,
@@ -31,8 +31,8 @@ pub(crate) struct Bucket {
     pub(crate) available: u32,
     day: u64,
     /// Permits spent on `day`.
-    pub(crate) used: u32,
-    /// Whether the clock went back or the rate changed, so that a refusal must write the state too.
+    pub(crate) used: u64,
+    /// Whether the clock came back, so that a refusal must write the state too.
     pub(crate) must_write: bool,
 }
 
@@ -45,18 +45,19 @@ pub(crate) enum Wait {
 }
 
 impl Bucket {
-    pub(crate) fn read(word: Word, policy: &LimitPolicy, now: Timestamp) -> Self {
-        Self::read_fast(word, policy, now).unwrap_or_else(|| Self::read_slow(word, policy, now))
+    pub(crate) fn read(record: Record, policy: &LimitPolicy, now: Timestamp) -> Self {
+        Self::read_fast(record, policy, now).unwrap_or_else(|| Self::read_slow(record, policy, now))
     }
 
     /// The fast path, in 64-bit arithmetic. It reads a state that was written under this policy, on the
-    /// day of its time, at most 104 days ago and not ahead of the clock. For others it returns `None`.
+    /// day of its time, at most 104 days ago and not ahead of the clock, with a count that fits the word.
+    /// For others it returns `None`.
     #[inline]
-    pub(crate) fn read_fast(word: Word, policy: &LimitPolicy, now: Timestamp) -> Option<Self> {
-        let Fields { since, next_day, layout, level, used } = Fields::unpack(word);
+    pub(crate) fn read_fast(record: Record, policy: &LimitPolicy, now: Timestamp) -> Option<Self> {
+        let Fields { since, next_day, layout, level, used } = Fields::unpack(record.word);
         let now = now.as_nanos();
         let age = age(since, now)?;
-        if next_day || layout != policy.layout() {
+        if next_day || layout != policy.layout() || record.excess > 0 {
             return None;
         }
         let (elapsed, available) = refilled(age.into(), level, policy);
@@ -66,11 +67,12 @@ impl Bucket {
         Some(Self { now, since, level, available_since, available, day, used, must_write: false })
     }
 
-    fn read_slow(word: Word, policy: &LimitPolicy, now: Timestamp) -> Self {
-        if word == Word::default() {
+    fn read_slow(record: Record, policy: &LimitPolicy, now: Timestamp) -> Self {
+        if record.word == Word::default() {
             return Self::since_now(now, policy, policy.burst().get(), 0, false);
         }
-        let Fields { since, next_day, layout, level, used } = Fields::unpack(word);
+        let Fields { since, next_day, layout, level, used } = Fields::unpack(record.word);
+        let used = used.saturating_add(record.excess);
         let written_day = day_of(nanos(since), policy) + u64::from(next_day);
         let day_start = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
         let written = cmp::max(since, ticks(day_start));
@@ -80,18 +82,19 @@ impl Bucket {
             return Self::since_now(now, policy, level, used, true);
         }
         let end = cmp::max(written, now_ticks);
-        let rate_changed = !layout.has_same_pace(policy.layout());
-        let since = if rate_changed { cmp::min(end, layout.next_permit_by(since)) } else { since };
-        let (elapsed, available) = refilled(end - since, level, policy);
-        let available_since = since + elapsed;
-        // After a change of rate the state is written, and later calls count their waits from it.
-        let (since, level) =
-            if rate_changed { (available_since, available) } else { (since, level) };
+        let (since, level) = permit_under_way(since, level, layout, policy);
+        let (available_since, available) = match end.checked_sub(since) {
+            Some(passed) => {
+                let (elapsed, available) = refilled(passed, level, policy);
+                (since + elapsed, available)
+            }
+            None if level > policy.burst().get() => (end, policy.burst().get()),
+            None => (end - carried_over(since - end, layout, policy), level - 1),
+        };
         let now = now.as_nanos();
         let today = day_of(now, policy);
         let (day, used) = if today > written_day { (today, 0) } else { (written_day, used) };
-        let must_write = rate_changed;
-        Self { now, since, level, available_since, available, day, used, must_write }
+        Self { now, since, level, available_since, available, day, used, must_write: false }
     }
 
     /// A bucket that holds `level` permits since now.
@@ -99,7 +102,7 @@ impl Bucket {
         now: Timestamp,
         policy: &LimitPolicy,
         level: u32,
-        used: u32,
+        used: u64,
         must_write: bool,
     ) -> Self {
         let now = now.as_nanos();
@@ -118,16 +121,16 @@ impl Bucket {
     #[inline]
     pub(crate) fn spent(self, permits: u32) -> Self {
         let available = self.available - permits;
-        let used = self.used.saturating_add(permits);
+        let used = self.used.saturating_add(permits.into());
         Self { since: self.available_since, level: available, available, used, ..self }
     }
 
-    pub(crate) fn with_used(self, used: u32) -> Self {
+    pub(crate) fn with_used(self, used: u64) -> Self {
         Self { used, ..self }
     }
 
     #[inline]
-    pub(crate) fn write(&self, policy: &LimitPolicy) -> Word {
+    pub(crate) fn write(&self, policy: &LimitPolicy) -> Record {
         let since = self.available_since;
         let next_day = u128::from(nanos(since)) < start_of(self.day, policy);
         let layout = policy.layout();
@@ -152,6 +155,13 @@ impl Bucket {
         }
     }
 
+    /// Time until the bucket is full and nothing was spent on the day.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn until_fresh(&self, policy: &LimitPolicy) -> Duration {
+        let day = if self.used > 0 { self.until_day_ends(policy) } else { Duration::ZERO };
+        cmp::max(day, self.until_full(policy))
+    }
+
     pub(crate) fn until_full(&self, policy: &LimitPolicy) -> Duration {
         duration(self.nanos_until_holds(policy, policy.burst().get()))
     }
@@ -162,7 +172,8 @@ impl Bucket {
 
     #[inline]
     pub(crate) fn daily_remaining(&self, policy: &LimitPolicy) -> Option<u32> {
-        policy.daily().map(|daily| daily.get().saturating_sub(self.used))
+        let used = u32::try_from(self.used).unwrap_or(u32::MAX);
+        policy.daily().map(|daily| daily.get().saturating_sub(used))
     }
 
     /// The time until the bucket holds this many permits, rounded up: one nanosecond earlier, the last
@@ -186,6 +197,30 @@ fn age(since: u128, now: u64) -> Option<u64> {
     let nanos = now.checked_sub(nanos(since))?;
     let fraction = (since % TICKS_PER_NANO) as u64;
     (nanos < 1 << 53).then(|| (nanos << TICK_BITS).saturating_sub(fraction))
+}
+
+/// The time since which a bucket fills at the rate of this policy, and its permits then. The time in a
+/// state is that of the last whole permit before the last grant. So under a faster rate, the permit that
+/// was under way completes at the old pace.
+fn permit_under_way(
+    since: u128,
+    level: u32,
+    layout: PolicyLayout,
+    policy: &LimitPolicy,
+) -> (u128, u32) {
+    if layout.is_slower_than(policy.layout()) {
+        (since + layout.permit_ticks(), level.saturating_add(1))
+    } else {
+        (since, level)
+    }
+}
+
+/// The ticks in which the policy's rate brings the part of a permit that has come at the old pace, rounded
+/// down. The permit is complete after `missing` ticks.
+fn carried_over(missing: u128, layout: PolicyLayout, policy: &LimitPolicy) -> u128 {
+    let (permit, rate) = (layout.permit_ticks(), policy.rate());
+    let faster = u128::from(rate.period_ticks().get() / u64::from(rate.permits().get()));
+    permit.saturating_sub(missing) * faster / permit
 }
 
 /// The ticks until the last whole permit accrued, and the permits in the bucket then. For a full bucket,

@@ -1,7 +1,7 @@
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use crate::Timestamp;
 
@@ -24,45 +24,6 @@ pub trait Clock: Debug + Send + Sync {
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
-    }
-}
-
-/// The system's wall clock, which never runs backwards within a process.
-///
-/// It advances with the monotonic clock. When the wall clock is set forwards, it follows within 100 ms.
-/// When the wall clock is set back, it keeps its pace and is ahead until the wall clock has caught up or
-/// the process restarts. So no thread reads an earlier time than another thread read before, and a
-/// correction makes no caller wait.
-///
-/// ```
-/// use dualkey_limit::{Clock, SystemClock};
-///
-/// let earlier = SystemClock.now();
-/// assert!(SystemClock.now() >= earlier);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-/// The wall clock's time at `START`, in nanoseconds, by the latest comparison. It only grows.
-static WALL_AT_START: AtomicU64 = AtomicU64::new(0);
-/// When the two clocks were last compared, in nanoseconds since `START`.
-static COMPARED_AT: AtomicU64 = AtomicU64::new(0);
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        const COMPARE_EVERY: u64 = 100_000_000;
-
-        let elapsed = u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let compared = COMPARED_AT.load(Ordering::Relaxed);
-        let known = WALL_AT_START.load(Ordering::Relaxed);
-        if known == 0 || elapsed.saturating_sub(compared) >= COMPARE_EVERY {
-            let wall = Timestamp::from(SystemTime::now()).as_nanos();
-            WALL_AT_START.fetch_max(wall.saturating_sub(elapsed), Ordering::Relaxed);
-            COMPARED_AT.fetch_max(elapsed, Ordering::Relaxed);
-        }
-        let wall_at_start = WALL_AT_START.load(Ordering::Relaxed);
-        Timestamp::from_nanos(wall_at_start.saturating_add(elapsed))
     }
 }
 

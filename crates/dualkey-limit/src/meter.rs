@@ -1,11 +1,13 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
 use portable_atomic::AtomicU128;
 
 use crate::{LimitPolicy, LimitState, Outcome, Timestamp};
 
-/// A [`LimitState`] that threads share: 16 bytes and no lock.
+/// A [`LimitState`] that threads share: 32 bytes and no lock, except for a day's count that does not fit its
+/// word.
 ///
 /// A decision is one compare-and-swap, so no thread sees one limit spent and the other not. A refusal
 /// only reads, with the exceptions that [`LimitState::take`] names.
@@ -19,19 +21,23 @@ use crate::{LimitPolicy, LimitState, Outcome, Timestamp};
 /// assert!(!meter.take(&policy, now, 1).is_allowed());
 /// ```
 #[derive(Default)]
-pub struct Meter(AtomicU128);
+pub struct Meter {
+    word: AtomicU128,
+    /// Read and written only by the thread that makes or finds the word's count full.
+    excess: Mutex<u64>,
+}
 
 impl Meter {
     /// An unused meter: a full bucket and an untouched daily quota.
     #[must_use]
     pub const fn new() -> Self {
-        Self(AtomicU128::new(0))
+        Self { word: AtomicU128::new(0), excess: Mutex::new(0) }
     }
 
     /// Spends permits from both limits or from neither: [`LimitState::take`], atomically.
     #[inline]
     pub fn take(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        update(&self.0, |state| state.spend(policy, now, permits))
+        update(self, |state| state.spend(policy, now, permits))
     }
 
     /// The outcome that [`take`](Self::take) would have now, without spending.
@@ -59,8 +65,8 @@ impl Meter {
     /// assert!(meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
     /// assert!(!meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
     /// ```
-    pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) {
-        update(&self.0, |state| {
+    pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u64) {
+        update(self, |state| {
             let used = state.used_today(policy, now).saturating_add(permits);
             *state = state.with_used_today(policy, now, used);
         });
@@ -78,14 +84,14 @@ impl Meter {
     /// ```
     #[must_use]
     pub fn state(&self) -> LimitState {
-        LimitState::from_bits(self.0.load(Ordering::Relaxed))
+        read(self)
     }
 }
 
 /// A meter with a saved state.
 impl From<LimitState> for Meter {
     fn from(state: LimitState) -> Self {
-        Self(AtomicU128::new(state.to_bits()))
+        Self { word: AtomicU128::new(state.to_bits()), excess: Mutex::new(state.excess()) }
     }
 }
 
@@ -95,38 +101,81 @@ impl fmt::Debug for Meter {
     }
 }
 
-/// The atomic operations of [`update`]. The tests implement them on an atomic of loom, to check every
-/// interleaving. The word guards no other memory, so relaxed ordering is enough.
-trait AtomicWord {
+/// The shared memory of a meter. The tests implement it on types of loom, to check every interleaving.
+/// The word guards no other memory, so relaxed ordering is enough: the excess has a lock, and is
+/// written by the thread that changes the word while its count is full.
+trait Storage {
     fn load(&self) -> u128;
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128>;
+    fn with_excess<T>(&self, use_it: impl FnOnce(&mut u64) -> T) -> T;
 }
 
-impl AtomicWord for AtomicU128 {
+impl Storage for Meter {
+    #[inline]
     fn load(&self) -> u128 {
-        self.load(Ordering::Relaxed)
+        self.word.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
-        self.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed)
+        self.word.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed)
     }
+
+    fn with_excess<T>(&self, use_it: impl FnOnce(&mut u64) -> T) -> T {
+        use_it(&mut self.excess.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[inline]
+fn read(meter: &impl Storage) -> LimitState {
+    let state = LimitState::from_bits(meter.load());
+    if !state.is_count_full() {
+        return state;
+    }
+    meter.with_excess(|excess| LimitState::from_bits(meter.load()).with_excess(*excess))
 }
 
 /// Applies `decide` to the state, and retries if another thread changed the state in between.
 #[inline]
-fn update<T>(word: &impl AtomicWord, decide: impl Fn(&mut LimitState) -> T) -> T {
-    let mut current = word.load();
+fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
+    let mut current = meter.load();
     loop {
         let mut next = LimitState::from_bits(current);
+        if next.is_count_full() {
+            return update_with_excess(meter, decide);
+        }
         let answer = decide(&mut next);
+        if next.is_count_full() {
+            return update_with_excess(meter, decide);
+        }
         if next.to_bits() == current {
             return answer;
         }
-        match word.compare_exchange(current, next.to_bits()) {
+        match meter.compare_exchange(current, next.to_bits()) {
             Ok(_) => return answer,
             Err(changed) => current = changed,
         }
     }
+}
+
+/// [`update`] from or to a word with a full count. No word becomes full, or changes while it is full,
+/// without the lock.
+#[inline(never)]
+fn update_with_excess<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
+    meter.with_excess(|excess| {
+        let mut current = meter.load();
+        loop {
+            let mut next = LimitState::from_bits(current).with_excess(*excess);
+            let answer = decide(&mut next);
+            match meter.compare_exchange(current, next.to_bits()) {
+                Ok(_) => {
+                    *excess = next.excess();
+                    return answer;
+                }
+                Err(changed) => current = changed,
+            }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -141,14 +190,19 @@ mod tests {
     use crate::Rate;
 
     /// loom has no 128-bit atomic, so this word is an index into the list of states that were seen.
-    struct LoomWord {
+    struct LoomMeter {
         index: AtomicUsize,
         seen: std::sync::Mutex<Vec<u128>>,
+        excess: loom::sync::Mutex<u64>,
     }
 
-    impl LoomWord {
-        fn new() -> Self {
-            Self { index: AtomicUsize::new(0), seen: vec![0].into() }
+    impl LoomMeter {
+        fn new(state: LimitState) -> Self {
+            Self {
+                index: AtomicUsize::new(0),
+                seen: vec![state.to_bits()].into(),
+                excess: loom::sync::Mutex::new(state.excess()),
+            }
         }
 
         fn index_of(&self, state: u128) -> usize {
@@ -164,7 +218,7 @@ mod tests {
         }
     }
 
-    impl AtomicWord for LoomWord {
+    impl Storage for LoomMeter {
         fn load(&self) -> u128 {
             self.state_at(self.index.load(Ordering::Relaxed))
         }
@@ -175,6 +229,10 @@ mod tests {
                 .compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)
                 .map(|index| self.state_at(index))
                 .map_err(|index| self.state_at(index))
+        }
+
+        fn with_excess<T>(&self, use_it: impl FnOnce(&mut u64) -> T) -> T {
+            use_it(&mut self.excess.lock().unwrap())
         }
     }
 
@@ -189,18 +247,18 @@ mod tests {
     fn every_interleaving_admits(policy: LimitPolicy, admitted: u32) {
         let now = Timestamp::from_secs(1);
         loom::model(move || {
-            let word = Arc::new(LoomWord::new());
+            let meter = Arc::new(LoomMeter::new(LimitState::default()));
             let threads: Vec<_> = (0..3)
                 .map(|_| {
-                    let word = Arc::clone(&word);
-                    thread::spawn(move || update(&*word, |state| state.spend(&policy, now, 1)))
+                    let meter = Arc::clone(&meter);
+                    thread::spawn(move || update(&*meter, |state| state.spend(&policy, now, 1)))
                 })
                 .collect();
             let outcomes: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
             let allowed = outcomes.iter().filter(|outcome| outcome.is_allowed()).count();
             assert_eq!(u32::try_from(allowed).unwrap(), admitted);
 
-            let after = LimitState::from_bits(word.load()).peek(&policy, now, 0);
+            let after = read(&*meter).peek(&policy, now, 0);
             assert_eq!(after.burst_remaining(), policy.burst().get().saturating_sub(admitted));
             let daily = policy.daily().unwrap().get();
             assert_eq!(after.daily_remaining(), Some(daily.saturating_sub(admitted)));
@@ -220,5 +278,31 @@ mod tests {
     #[test]
     fn no_interleaving_refuses_what_both_limits_allow() {
         every_interleaving_admits(policy(3, 3), 3);
+    }
+
+    /// Under a policy without a quota, whose burst leaves 7 bits for the count, and one with a quota of 129.
+    #[test]
+    fn no_interleaving_miscounts_what_does_not_fit_the_word() {
+        let now = Timestamp::from_secs(1);
+        let (narrow, wide) = (policy(10, 129), policy(u32::MAX, 1).without_daily());
+        let used = LimitState::default().with_used_today(&wide, now, 126);
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(used));
+            let threads = [[wide, wide], [wide, narrow]].map(|policies| {
+                let meter = Arc::clone(&meter);
+                thread::spawn(move || {
+                    let take = |policy: &LimitPolicy| {
+                        update(&*meter, |state| state.spend(policy, now, 1)).is_allowed()
+                    };
+                    policies.iter().filter(|policy| take(policy)).count()
+                })
+            });
+            let granted: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+            assert!(granted >= 3);
+            for policy in [narrow, wide] {
+                let used = read(&*meter).used_today(&policy, now);
+                assert_eq!(used, 126 + u64::try_from(granted).unwrap());
+            }
+        });
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::bucket::Bucket;
 use crate::policy::LimitPolicy;
 use crate::timestamp::Timestamp;
-use crate::word::Word;
+use crate::word::Record;
 
 /// The answer to a request for permits.
 ///
@@ -44,7 +44,7 @@ pub enum Outcome {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
-    pub(crate) word: Word,
+    pub(crate) record: Record,
     pub(crate) policy: LimitPolicy,
     pub(crate) now: Timestamp,
 }
@@ -107,12 +107,12 @@ impl Standing {
     /// The standing of an empty bucket on a day on which nothing was spent.
     #[cfg(feature = "keyed")]
     pub(crate) fn empty(policy: &LimitPolicy, now: Timestamp) -> Self {
-        let word = Bucket::since_now(now, policy, 0, 0, true).write(policy);
-        Self { word, policy: *policy, now }
+        let record = Bucket::since_now(now, policy, 0, 0, true).write(policy);
+        Self { record, policy: *policy, now }
     }
 
     fn bucket(&self) -> Bucket {
-        Bucket::read(self.word, &self.policy, self.now)
+        Bucket::read(self.record, &self.policy, self.now)
     }
 }
 

@@ -1,17 +1,21 @@
 use std::fmt;
+#[cfg(feature = "keyed")]
+use std::time::Duration;
 
 use crate::bucket::{Bucket, Wait};
 use crate::outcome::{Outcome, Refusal, Standing};
 use crate::policy::LimitPolicy;
 use crate::timestamp::Timestamp;
-use crate::word::Word;
+use crate::word::{Record, Word};
 
 /// The state of one caller: the permits in the bucket, the time since which it holds them, and the day's
 /// count.
 ///
-/// It is one word of 128 bits, which can be saved and restored. The policy of a caller can change at any
-/// time. The permits in the bucket are kept, up to the new burst, and so is today's count. The time
-/// since the last grant counts at the new rate.
+/// It is one word of 128 bits, which can be saved and restored, and the part of the day's count that does
+/// not fit the word. The policy of a caller can change at any time. The permits in the bucket are kept,
+/// up to the new burst, and so is today's count. The time since the last whole permit counts at the new
+/// rate, but under a faster rate, the permit that is under way completes at the old pace. A grant before
+/// then carries over the part of it that has come.
 ///
 /// ```
 /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
@@ -30,20 +34,19 @@ use crate::word::Word;
 /// | --- | --- |
 /// | 74 | the time since which the bucket holds exactly the permits below, in ticks of 2⁻¹⁰ ns. It implies the fraction of a permit that accrued since |
 /// | 1 | whether permits were last spent on the day after that time. The day is never later, since a permit takes at most a day to accrue |
-/// | 9 | the approximate time per permit. It detects a change of rate, after which a fraction of a permit is void |
+/// | 9 | the approximate time per permit. Under a faster rate, the permit that is under way completes at this pace |
 /// | 5 | where the last 39 bits are split |
-/// | 39 | the permits in the bucket, and the permits spent on the latest day with a grant |
+/// | 39 | the permits in the bucket, and the permits spent on the latest day with a grant. If these are all ones, more may be counted beside the word |
 ///
 /// Zero is the state of a new caller.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct LimitState(Word);
+pub struct LimitState(Record);
 
 impl LimitState {
     /// Spends permits from the bucket and from the day's quota, or from neither.
     ///
-    /// A refusal returns the state unchanged, with two exceptions. A state more than 100 ms ahead of the
-    /// clock is rewritten as of now. After a change of rate, the fraction of a permit is rewritten at the
-    /// new rate.
+    /// A refusal returns the state unchanged, except that a state more than 100 ms ahead of the clock is
+    /// rewritten as of now.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
@@ -108,7 +111,7 @@ impl LimitState {
 
     #[inline]
     const fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
-        Standing { word: self.0, policy: *policy, now }
+        Standing { record: self.0, policy: *policy, now }
     }
 
     /// The outcome that [`take`](Self::take) would have, without spending. For zero permits it is always
@@ -128,9 +131,9 @@ impl LimitState {
         self.spend(policy, now, permits)
     }
 
-    /// The permits spent on the current day, counted with or without a quota.
+    /// The permits spent on the current day, counted exactly under every policy, with or without a quota.
     #[must_use]
-    pub fn used_today(self, policy: &LimitPolicy, now: Timestamp) -> u32 {
+    pub fn used_today(self, policy: &LimitPolicy, now: Timestamp) -> u64 {
         Bucket::read(self.0, policy, now).used
     }
 
@@ -145,7 +148,7 @@ impl LimitState {
     /// assert!(!state.peek(&policy, now, 1).is_allowed());
     /// ```
     #[must_use]
-    pub fn with_used_today(self, policy: &LimitPolicy, now: Timestamp, used: u32) -> Self {
+    pub fn with_used_today(self, policy: &LimitPolicy, now: Timestamp, used: u64) -> Self {
         Self(Bucket::read(self.0, policy, now).with_used(used).write(policy))
     }
 
@@ -166,11 +169,48 @@ impl LimitState {
         bucket.available == policy.burst().get() && bucket.used == 0
     }
 
-    /// The state as a word, for example to save it.
+    /// Time until every later answer equals that for a new caller, if no permits are taken.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn time_to_fresh(self, policy: &LimitPolicy, now: Timestamp) -> Duration {
+        Bucket::read(self.0, policy, now).until_fresh(policy)
+    }
+
+    /// The state as a word, for example to save it. A day's count that exceeds its bits is cut: they are 39,
+    /// less those of the burst. To restore such a count too, save [`used_today`](Self::used_today).
     #[must_use]
     #[inline]
     pub const fn to_bits(self) -> u128 {
-        (self.0.high as u128) << 64 | self.0.low as u128
+        (self.0.word.high as u128) << 64 | self.0.word.low as u128
+    }
+
+    /// Whether the word's bits of the day's count are all ones, so that an excess may belong to it.
+    #[inline]
+    pub(crate) const fn is_count_full(self) -> bool {
+        self.0.word.is_count_full()
+    }
+
+    /// A state without an excess.
+    #[cfg(feature = "keyed")]
+    #[inline]
+    pub(crate) const fn from_word(word: Word) -> Self {
+        Self(Record { word, excess: 0 })
+    }
+
+    #[cfg(feature = "keyed")]
+    #[inline]
+    pub(crate) const fn word(self) -> Word {
+        self.0.word
+    }
+
+    /// The part of the day's count that does not fit the word. It is stored apart from the word.
+    pub(crate) const fn excess(self) -> u64 {
+        self.0.excess
+    }
+
+    /// This state with an excess, which only belongs to a full count.
+    pub(crate) const fn with_excess(self, excess: u64) -> Self {
+        let excess = if self.is_count_full() { excess } else { 0 };
+        Self(Record { excess, ..self.0 })
     }
 
     /// The state with the bits of a saved word. Every word is a valid state.
@@ -185,12 +225,12 @@ impl LimitState {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
     pub const fn from_bits(bits: u128) -> Self {
-        Self(Word { high: (bits >> 64) as u64, low: bits as u64 })
+        Self(Record { word: Word { high: (bits >> 64) as u64, low: bits as u64 }, excess: 0 })
     }
 }
 
 impl fmt::Debug for LimitState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LimitState({:#034x})", self.to_bits())
+        write!(f, "LimitState({:#034x}, excess {})", self.to_bits(), self.0.excess)
     }
 }

@@ -23,6 +23,23 @@ pub(crate) struct Word {
     pub(crate) low: u64,
 }
 
+/// A word, and the part of the day's count that does not fit its bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Record {
+    pub(crate) word: Word,
+    /// Zero unless the word's count is full.
+    pub(crate) excess: u64,
+}
+
+impl Word {
+    /// Whether the bits of the day's count are all ones, so that an excess may belong to it.
+    #[inline]
+    pub(crate) const fn is_count_full(self) -> bool {
+        let all = ones(Fields::layout(self).used_bits());
+        self.low & all == all
+    }
+}
+
 /// The unpacked fields of a state's word.
 pub(crate) struct Fields {
     /// When the bucket began to hold exactly `level`, in ticks.
@@ -33,7 +50,7 @@ pub(crate) struct Fields {
     /// Permits in the bucket.
     pub(crate) level: u32,
     /// Permits spent on the day of the last take.
-    pub(crate) used: u32,
+    pub(crate) used: u64,
 }
 
 impl Fields {
@@ -43,30 +60,38 @@ impl Fields {
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its type's width")]
-    pub(crate) fn unpack(Word { high, low }: Word) -> Self {
+    pub(crate) fn unpack(word: Word) -> Self {
+        let (Word { high, low }, layout) = (word, Self::layout(word));
         let field = |shift, bits| low >> shift & ones(bits);
-        let layout = PolicyLayout(field(Self::LAYOUT_SHIFT, PolicyLayout::BITS) as u16);
         let used_bits = layout.used_bits();
         Self {
             since: ticks(high) | u128::from(low >> Self::TICK_SHIFT),
             next_day: field(Self::NEXT_DAY_SHIFT, 1) == 1,
             layout,
             level: (field(0, SHARED_BITS) >> used_bits) as u32,
-            used: field(0, used_bits).min(u32::MAX.into()) as u32,
+            used: field(0, used_bits),
         }
     }
 
-    /// A count that is too large for its bits saturates. A valid quota with this burst fits them.
     #[inline]
-    pub(crate) fn pack(&self) -> Word {
+    #[expect(clippy::cast_possible_truncation, reason = "the layout has fewer bits than its type")]
+    const fn layout(word: Word) -> PolicyLayout {
+        PolicyLayout((word.low >> Self::LAYOUT_SHIFT & ones(PolicyLayout::BITS)) as u16)
+    }
+
+    /// A valid quota with this burst fits the bits of the count.
+    #[inline]
+    pub(crate) fn pack(&self) -> Record {
         let used_bits = self.layout.used_bits();
+        let counted = self.used.min(ones(used_bits));
         let tick = (self.since % TICKS_PER_NANO) as u64;
         let low = tick << Self::TICK_SHIFT
             | u64::from(self.next_day) << Self::NEXT_DAY_SHIFT
             | u64::from(self.layout.0) << Self::LAYOUT_SHIFT
             | u64::from(self.level) << used_bits
-            | u64::from(self.used).min(ones(used_bits));
-        Word { high: nanos(self.since), low }
+            | counted;
+        let word = Word { high: nanos(self.since), low };
+        Record { word, excess: self.used - counted }
     }
 }
 
@@ -96,14 +121,14 @@ impl PolicyLayout {
     }
 
     #[inline]
-    pub(crate) const fn has_same_pace(self, other: Self) -> bool {
-        self.pace() == other.pace()
+    pub(crate) const fn is_slower_than(self, other: Self) -> bool {
+        self.pace() > other.pace()
     }
 
-    /// An upper bound of the time at which a permit is complete that began to accrue at `start`.
-    pub(crate) const fn next_permit_by(self, start: u128) -> u128 {
+    /// An upper bound of the ticks in which a permit accrues.
+    pub(crate) const fn permit_ticks(self) -> u128 {
         let (power, eighths) = (self.pace() >> 3, self.pace() & 7);
-        start + ((eighths as u128 + 9) << power >> 3)
+        (eighths as u128 + 9) << power >> 3
     }
 
     #[inline]

@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use dualkey_limit::{InvalidPolicy, LimitPolicy, LimitState, Outcome, Rate, Timestamp};
+use dualkey_limit::{InvalidPolicy, LimitPolicy, LimitState, Meter, Outcome, Rate, Timestamp};
 
 fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
@@ -220,6 +220,95 @@ fn a_wait_is_exact_right_after_the_rate_changed() {
     assert!(state.peek(&after, then, 3).is_allowed());
     let a_nanosecond_before = then.saturating_sub(Duration::from_nanos(1));
     assert!(!state.peek(&after, a_nanosecond_before, 3).is_allowed());
+}
+
+/// Two policies take turns, 10 ms apart, for 6 s. The first alone grants 39 permits.
+#[test]
+fn policies_of_different_pace_take_turns_without_starving() {
+    for (one, other) in [(5, 6), (6, 5), (5, 500), (5, 5)] {
+        let policies = [policy(one, 10), policy(other, 10)];
+        let mut state = LimitState::default();
+        let mut granted = 0;
+        for turn in 0..600 {
+            let policy = &policies[turn % 2];
+            let (after, outcome) = state.take(policy, millis(turn as u64 * 10), 1);
+            granted += u64::from(outcome.is_allowed());
+            assert!(outcome.is_allowed() || after == state, "a refusal changes nothing");
+            state = after;
+        }
+        let fastest = u64::from(one.max(other));
+        assert!(granted >= 39 && granted <= 10 + 6 * fastest, "{one} and {other}: {granted}");
+    }
+}
+
+#[test]
+fn a_permit_under_way_completes_under_a_faster_rate() {
+    let (slow, fast) = (policy(1, 10), policy(100, 10));
+    let (state, _) = LimitState::default().take(&slow, millis(0), 10);
+    // Half a permit has come at the old pace, and none of the new one's 50.
+    assert!(!state.peek(&fast, millis(500), 1).is_allowed());
+    // The old pace is known to an eighth.
+    let wait = state.peek(&fast, millis(500), 1).retry_after().unwrap();
+    assert!(wait >= Duration::from_millis(500) && wait <= Duration::from_millis(625), "{wait:?}");
+    let then = millis(500).saturating_add(wait);
+    assert_eq!(state.peek(&fast, then, 0).burst_remaining(), 1);
+    let later = then.saturating_add(Duration::from_millis(40));
+    assert_eq!(state.peek(&fast, later, 0).burst_remaining(), 5);
+}
+
+#[test]
+fn a_grant_carries_the_part_of_a_permit_to_a_faster_rate() {
+    let (slow, fast) = (policy(1, 10), policy(10, 10));
+    let (state, _) = LimitState::default().take(&slow, millis(0), 9);
+    let (state, granted) = state.take(&fast, millis(900), 1);
+    assert!(granted.is_allowed());
+    // At least 900 of 1125 parts have come, so at most 28 ms are missing.
+    let wait = state.peek(&fast, millis(900), 1).retry_after().unwrap();
+    assert!(wait >= Duration::from_millis(10) && wait <= Duration::from_millis(28), "{wait:?}");
+}
+
+#[test]
+fn the_days_count_is_exact_under_every_burst() {
+    let quota = policy(1_000, 10).with_daily(number(1_000)).unwrap();
+    let huge = policy(1_000, 4_000_000_000);
+    let mut state = LimitState::default();
+    for step in 0..999 {
+        state = state.take(&huge, millis(step), 1).0;
+    }
+    assert_eq!(state.used_today(&huge, millis(1_000)), 999);
+    assert_eq!(state.peek(&quota, millis(1_000), 0).daily_remaining(), Some(1));
+    let (state, last) = state.take(&quota, millis(1_000), 1);
+    assert!(last.is_allowed());
+    assert_eq!(last.daily_remaining(), Some(0));
+    let (state, _) = state.take(&huge, millis(1_001), 1);
+    assert!(matches!(state.peek(&quota, millis(1_010), 1), Outcome::QuotaExceeded(_)));
+    assert_eq!(state.used_today(&quota, millis(1_010)), 1_001);
+    assert_eq!(state.used_today(&quota, Timestamp::from_secs(86_400)), 0);
+}
+
+#[test]
+fn a_days_count_may_exceed_32_bits() {
+    let huge = policy(1_000_000, u32::MAX);
+    let (state, _) = LimitState::default().take(&huge, millis(0), u32::MAX);
+    let (state, _) = state.take(&huge, millis(5_000), 5_000_000);
+    assert_eq!(state.used_today(&huge, millis(5_000)), u64::from(u32::MAX) + 5_000_000);
+    assert_eq!(state.used_today(&policy(5, 10), millis(5_000)), u64::from(u32::MAX) + 5_000_000);
+}
+
+#[test]
+fn a_meter_counts_exactly_under_every_burst() {
+    let quota = policy(1_000, 10).with_daily(number(1_000)).unwrap();
+    let huge = policy(1_000, 4_000_000_000);
+    let meter = Meter::new();
+    for step in 0..999 {
+        assert!(meter.take(&huge, millis(step), 1).is_allowed());
+    }
+    assert_eq!(meter.state().used_today(&huge, millis(999)), 999);
+    meter.add_used_today(&huge, millis(999), 100);
+    assert_eq!(meter.state().used_today(&huge, millis(999)), 1_099);
+    assert_eq!(Meter::from(meter.state()).state(), meter.state());
+    assert!(matches!(meter.take(&quota, millis(999), 1), Outcome::QuotaExceeded(_)));
+    assert_eq!(meter.state().used_today(&quota, millis(999)), 1_099);
 }
 
 #[test]

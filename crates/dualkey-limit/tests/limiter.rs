@@ -45,9 +45,12 @@ fn at_capacity_a_new_key_is_refused_and_known_keys_are_served() {
     assert!(limiter.take(&2, NOW, 1).is_allowed());
     let refused = limiter.take(&3, NOW, 1);
     assert!(matches!(refused, Outcome::BurstExceeded(_)));
-    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
+    assert_eq!(limiter.peek(&3, NOW, 1), refused);
+    // Once the day has ended, the other keys are as new.
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(6_400)));
     assert!(limiter.take(&1, NOW, 1).is_allowed());
     assert_eq!(limiter.len(), 2);
+    assert!(limiter.take(&3, NOW.saturating_add(Duration::from_secs(6_400)), 1).is_allowed());
 }
 
 #[test]
@@ -57,6 +60,47 @@ fn at_capacity_new_keys_can_share_one_bucket() {
     let admitted = (1..100).filter(|key| limiter.take(key, NOW, 1).is_allowed()).count();
     assert_eq!(admitted, 10);
     assert_eq!(limiter.len(), 1);
+    assert!(!limiter.peek(&100, NOW, 1).is_allowed());
+}
+
+#[test]
+fn at_capacity_tenants_of_different_pace_share_without_starving() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(1, AtCapacity::Share);
+    assert!(limiter.take(&0, NOW, 1).is_allowed());
+    let policies = [5, 6].map(|rate| LimitPolicy::new(Rate::per_second(number(rate)), number(10)));
+    let take = |turn: u64| {
+        let (key, now) = (1 + turn % 2, NOW.saturating_add(Duration::from_millis(turn * 10)));
+        let policy = &policies[usize::try_from(turn % 2).unwrap()];
+        limiter.take_with(&key, policy, now, 1).is_allowed()
+    };
+    let granted = (0..60_000).filter(|turn| take(*turn)).count();
+    assert!((3_000..=3_610).contains(&granted), "{granted} in 600 s");
+}
+
+#[test]
+fn without_room_for_any_key_no_wait_helps() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(0, AtCapacity::Refuse);
+    assert!(matches!(limiter.take(&1, NOW, 1), Outcome::Unsatisfiable(_)));
+    assert!(matches!(limiter.peek(&1, NOW, 1), Outcome::Unsatisfiable(_)));
+}
+
+#[test]
+fn a_keys_count_is_exact_under_every_burst() {
+    let quota = LimitPolicy::new(Rate::per_second(number(1_000)), number(10));
+    let quota = quota.with_daily(number(1_000)).unwrap();
+    let huge = LimitPolicy::new(Rate::per_second(number(1_000)), number(4_000_000_000));
+    let limiter = Limiter::<u64>::new(quota).with_max_keys(1, AtCapacity::Refuse);
+    for _ in 0..1_000 {
+        assert!(limiter.take_with(&1, &huge, NOW, 1).is_allowed());
+    }
+    let later = NOW.saturating_add(Duration::from_secs(60));
+    assert!(matches!(limiter.take(&1, later, 1), Outcome::QuotaExceeded(_)));
+    let next_day = NOW.saturating_add(Duration::from_secs(86_400));
+    assert!(limiter.take(&2, next_day, 1).is_allowed()); // it replaces the first key
+    assert_eq!(
+        limiter.peek(&1, next_day.saturating_add(Duration::from_secs(86_400)), 0).daily_remaining(),
+        Some(1_000)
+    );
 }
 
 #[test]
@@ -180,11 +224,17 @@ proptest! {
         let mut now = NOW;
         for (key, seconds, permits) in requests {
             now = now.saturating_add(Duration::from_secs(seconds));
-            let outcome = limiter.take(&key, now, permits);
-            if outcome.retry_after() == Some(Duration::from_secs(1)) {
-                continue; // at capacity: at 5 a second, no bucket refuses 1 to 3 permits for 1 s
-            }
             let state = &mut states[usize::try_from(key).unwrap()];
+            let peeked = limiter.peek(&key, now, permits);
+            let outcome = limiter.take(&key, now, permits);
+            prop_assert_eq!(peeked, outcome);
+            if state.is_fresh(&policy, now) && !outcome.is_allowed() {
+                // At capacity. Waiting helps.
+                prop_assert_eq!(limiter.len(), 3);
+                let then = now.saturating_add(outcome.retry_after().unwrap());
+                prop_assert!(limiter.peek(&key, then, permits).is_allowed());
+                continue;
+            }
             let (after, expected) = state.take(&policy, now, permits);
             *state = after;
             prop_assert_eq!(outcome, expected);

@@ -203,7 +203,84 @@ proptest! {
                 prop_assert!(outcome.retry_after().unwrap() <= longest.max(Duration::from_secs(86_400)));
             }
             let _ = LimitState::from_bits(word).take(&policy, now, permits);
-            let _ = LimitState::from_bits(word).with_used_today(&policy, now, permits);
+            let _ = LimitState::from_bits(word).with_used_today(&policy, now, permits.into());
+        }
+    }
+
+    /// Threads may read the clock in one order and take permits in another. While a reading is at most
+    /// 100 ms earlier than another thread's, at most `burst + rate × T` permits are granted in every
+    /// window of readings, and at most the quota on each day.
+    #[test]
+    fn inversions_of_100_ms_grant_nothing_beyond_the_bound(
+        policy in policies(),
+        start in prop_oneof![Just(1_700_006_400_000_000_000), starts().prop_map(|start| start + 100_000_000)],
+        requests in vec((steps(), 0..=100_000_000_u64, amounts()), 1..100),
+    ) {
+        let mut state = LimitState::default();
+        let mut latest = start;
+        let mut takes = Vec::new();
+        let mut days = std::collections::BTreeMap::<i64, u64>::new();
+        for (step, back, permits) in requests {
+            latest = latest.saturating_add(step);
+            let now = Timestamp::from_nanos(latest - back);
+            let (after, outcome) = state.take(&policy, now, permits);
+            if !outcome.is_allowed() {
+                prop_assert_eq!(after, state, "a refusal changes nothing");
+                continue;
+            }
+            state = after;
+            takes.push((now.as_nanos(), u128::from(permits)));
+            let used = days.entry(policy.day(now)).or_default();
+            *used += u64::from(permits);
+            prop_assert!(policy.daily().is_none_or(|daily| *used <= u64::from(daily.get())));
+            let (rate, period) = (policy.rate(), policy.rate().period().as_nanos());
+            let (mut granted, mut from, mut to) = (0, u64::MAX, 0);
+            for (at, permits) in takes.iter().rev() {
+                (granted, from, to) = (granted + permits, from.min(*at), to.max(*at));
+                let accrued = u128::from(to - from) * u128::from(rate.permits().get());
+                prop_assert!(granted * period <= u128::from(policy.burst().get()) * period + accrued);
+            }
+        }
+    }
+
+    /// Under policies that take turns, at most the largest burst and what accrues at the fastest rate is
+    /// granted, the count is exact, and a refusal changes nothing.
+    #[test]
+    fn policies_in_turns_grant_nothing_beyond_the_fastest(
+        first in policies(),
+        second in policies(),
+        start in starts(),
+        requests in vec((steps(), 0..12_u32, any::<bool>()), 1..80),
+    ) {
+        let second = second.with_utc_offset_secs(first.utc_offset_secs()).unwrap();
+        let burst = u128::from(first.burst().max(second.burst()).get());
+        let accrued = |policy: &LimitPolicy, nanos: u64| {
+            u128::from(nanos) * u128::from(policy.rate().permits().get()) / policy.rate().period().as_nanos()
+        };
+        let (mut state, mut now, mut granted) = (LimitState::default(), Timestamp::from_nanos(start), 0_u128);
+        let (mut day, mut used) = (i64::MIN, 0);
+        let mut changes = 0;
+        let mut last = true;
+        for (step, permits, is_first) in requests {
+            let policy = if is_first { &first } else { &second };
+            now = now.saturating_add(Duration::from_nanos(step));
+            let (after, outcome) = state.take(policy, now, permits);
+            prop_assert!(outcome.is_allowed() || after == state, "a refusal changes nothing");
+            state = after;
+            if policy.day(now) > day {
+                (day, used) = (policy.day(now), 0);
+            }
+            if outcome.is_allowed() {
+                granted += u128::from(permits);
+                used += u64::from(permits);
+                // Rates that differ by less than an eighth may count as the same.
+                changes += u128::from(is_first != last);
+                last = is_first;
+            }
+            prop_assert_eq!(state.used_today(policy, now), used);
+            let elapsed = now.as_nanos() - start;
+            let most = accrued(&first, elapsed).max(accrued(&second, elapsed));
+            prop_assert!(granted <= burst + most + changes);
         }
     }
 
@@ -230,6 +307,7 @@ proptest! {
         let kept = granted.burst_remaining().min(second.burst().get());
         prop_assert_eq!(after.burst_remaining(), kept);
         prop_assert_eq!(state.used_today(&second, now), used);
+        let used = u32::try_from(used).unwrap();
         let left = second.daily().map(|daily| daily.get().saturating_sub(used));
         prop_assert_eq!(after.daily_remaining(), left);
     }

@@ -12,7 +12,9 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AtCapacity {
-    /// The key is refused with [`Outcome::BurstExceeded`](crate::Outcome::BurstExceeded) and a wait of 1 s.
+    /// The key is refused with [`Outcome::BurstExceeded`](crate::Outcome::BurstExceeded), until another key's
+    /// state can be dropped. `retry_after` is such a time if no key is taken from in between. With a bound
+    /// of zero keys, it is [`Outcome::Unsatisfiable`](crate::Outcome::Unsatisfiable).
     #[default]
     Refuse,
     /// All keys beyond the bound share one meter, each under its own policy.

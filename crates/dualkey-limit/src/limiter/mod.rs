@@ -1,6 +1,6 @@
 mod at_capacity;
 mod map;
-mod policies;
+mod side_map;
 mod sweep;
 
 use std::fmt;
@@ -12,9 +12,10 @@ use foldhash::fast::RandomState;
 
 pub use at_capacity::AtCapacity;
 use map::{new_map, shrink};
-use policies::KeyPolicies;
+use side_map::SideMap;
 use sweep::{SWEEP_INTERVAL, SweepSchedule};
 
+use crate::word::Word;
 use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Standing, Timestamp};
 
 /// A [`LimitState`] per key, in a concurrent map with a bound on its keys.
@@ -37,10 +38,12 @@ use crate::{LimitPolicy, LimitState, Meter, Outcome, Refusal, Standing, Timestam
 /// ```
 pub struct Limiter<K> {
     policy: LimitPolicy,
-    /// Lock order: a shard of `states` first, then a shard of `policies`.
-    states: DashMap<K, LimitState, RandomState>,
+    /// Lock order: a shard of `states` first, then a shard of `policies` or `excesses`.
+    states: DashMap<K, Word, RandomState>,
     /// The policy of each key whose last take was under another policy than the limiter's.
-    policies: KeyPolicies<K>,
+    policies: SideMap<K, LimitPolicy>,
+    /// The excess of each state whose word's count was full at the key's last take.
+    excesses: SideMap<K, u64>,
     max_keys: usize,
     at_capacity: AtCapacity,
     /// The meter that keys beyond the bound share.
@@ -57,7 +60,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         Self {
             policy,
             states: new_map(RandomState::default()),
-            policies: KeyPolicies::new(),
+            policies: SideMap::new(),
+            excesses: SideMap::new(),
             max_keys: 1_000_000,
             at_capacity: AtCapacity::default(),
             shared: Meter::new(),
@@ -134,8 +138,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     /// ```
     pub fn peek(&self, key: &K, now: Timestamp, permits: u32) -> Outcome {
         match self.states.get(key) {
-            Some(state) => state.peek(&self.policy_of(key), now, permits),
-            None => LimitState::default().peek(&self.policy, now, permits),
+            Some(word) => self.state(key, *word).peek(&self.policy_of(key), now, permits),
+            None => self.peek_first(now, permits),
         }
     }
 
@@ -170,9 +174,9 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         permits: u32,
     ) -> Outcome {
         match self.states.get_mut(key) {
-            Some(mut state) => {
+            Some(mut word) => {
                 self.record_policy(key, policy, is_default);
-                state.spend(policy, now, permits)
+                self.spend(key, &mut word, policy, now, permits)
             }
             None => self.take_first(policy, is_default, key, now, permits),
         }
@@ -194,30 +198,95 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             return outcome;
         }
         self.sweep_if_due(now);
-        let mut state = match self.states.entry(key.clone()) {
+        let entry = match self.states.entry(key.clone()) {
             // Another thread has added the key.
-            Entry::Occupied(entry) => entry.into_ref(),
-            Entry::Vacant(entry) if self.reserve_key() => entry.insert(LimitState::default()),
-            Entry::Vacant(_) => return self.take_beyond_capacity(policy, now, permits),
+            Entry::Occupied(entry) => Some(entry.into_ref()),
+            Entry::Vacant(entry) if self.reserve_key() => Some(entry.insert(Word::default())),
+            Entry::Vacant(_) => None,
         };
-        self.record_policy(key, policy, is_default);
-        state.spend(policy, now, permits)
+        match entry {
+            Some(mut word) => {
+                self.record_policy(key, policy, is_default);
+                self.spend(key, &mut word, policy, now, permits)
+            }
+            None if self.at_capacity == AtCapacity::Share => self.shared.take(policy, now, permits),
+            None => self.refuse(policy, now),
+        }
+    }
+
+    /// The outcome of the first take of a key.
+    #[cold]
+    fn peek_first(&self, now: Timestamp, permits: u32) -> Outcome {
+        let (after, outcome) = LimitState::default().take(&self.policy, now, permits);
+        if after == LimitState::default() {
+            return outcome;
+        }
+        if self.len() < self.max_keys || self.sweep_would_make_room(now) {
+            return outcome;
+        }
+        match self.at_capacity {
+            AtCapacity::Share => self.shared.peek(&self.policy, now, permits),
+            AtCapacity::Refuse => self.refuse(&self.policy, now),
+        }
+    }
+
+    /// Refuses a key for which there is no room until a state can be dropped.
+    fn refuse(&self, policy: &LimitPolicy, now: Timestamp) -> Outcome {
+        let standing = Standing::empty(policy, now);
+        if self.max_keys == 0 {
+            return Outcome::Unsatisfiable(standing);
+        }
+        let first = self.states.iter().next().map(|entry| {
+            let state = self.state(entry.key(), *entry.value());
+            state.time_to_fresh(&self.policy_of(entry.key()), now)
+        });
+        let retry_after = first.unwrap_or_default().max(SWEEP_INTERVAL);
+        Outcome::BurstExceeded(Refusal { standing, retry_after })
+    }
+
+    /// Spends permits of a key in the map. The caller holds the lock of the key's word.
+    #[inline]
+    fn spend(
+        &self,
+        key: &K,
+        word: &mut Word,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        permits: u32,
+    ) -> Outcome {
+        let mut state = self.state(key, *word);
+        let was_full = word.is_count_full();
+        let outcome = state.spend(policy, now, permits);
+        *word = state.word();
+        if was_full || word.is_count_full() {
+            self.record_excess(key, state.excess());
+        }
+        outcome
+    }
+
+    /// The state of a key in the map. The caller holds the lock of the key's word.
+    #[inline]
+    fn state(&self, key: &K, word: Word) -> LimitState {
+        let state = LimitState::from_word(word);
+        if word.is_count_full() {
+            return state.with_excess(self.excesses.get(key).unwrap_or_default());
+        }
+        state
+    }
+
+    #[cold]
+    fn record_excess(&self, key: &K, excess: u64) {
+        if excess > 0 {
+            self.excesses.set(key, excess, self.states.hasher());
+        } else {
+            self.excesses.remove(key);
+        }
     }
 
     /// Counts one more key, unless the limiter is at its bound.
     fn reserve_key(&self) -> bool {
         let next = |keys: usize| keys.checked_add(1).filter(|keys| *keys <= self.max_keys);
         self.keys.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
-    }
-
-    fn take_beyond_capacity(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        match self.at_capacity {
-            AtCapacity::Share => self.shared.take(policy, now, permits),
-            AtCapacity::Refuse => {
-                let standing = Standing::empty(policy, now);
-                Outcome::BurstExceeded(Refusal { standing, retry_after: SWEEP_INTERVAL })
-            }
-        }
     }
 
     fn policy_of(&self, key: &K) -> LimitPolicy {
@@ -231,7 +300,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         if is_default {
             self.policies.remove(key);
         } else {
-            self.policies.set(key, policy, self.states.hasher());
+            self.policies.set(key, *policy, self.states.hasher());
         }
     }
 
@@ -242,18 +311,28 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         }
     }
 
+    /// A peek drops no state: its time may lie in the future.
+    fn sweep_would_make_room(&self, now: Timestamp) -> bool {
+        let is_fresh =
+            |key: &K, word: Word| self.state(key, word).is_fresh(&self.policy_of(key), now);
+        self.sweeps.is_due(self.len(), self.max_keys, now)
+            && self.states.iter().any(|entry| is_fresh(entry.key(), *entry.value()))
+    }
+
     /// Drops the fresh states, one shard at a time.
     fn sweep(&self, now: Timestamp) {
-        self.states.retain(|key, state| {
-            let is_kept = !state.is_fresh(&self.policy_of(key), now);
+        self.states.retain(|key, word| {
+            let is_kept = !self.state(key, *word).is_fresh(&self.policy_of(key), now);
             if !is_kept {
                 self.policies.remove(key);
+                self.excesses.remove(key);
                 self.keys.fetch_sub(1, Ordering::Relaxed);
             }
             is_kept
         });
         shrink(&self.states);
         self.policies.shrink();
+        self.excesses.shrink();
     }
 }
 

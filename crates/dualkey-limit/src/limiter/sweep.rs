@@ -26,13 +26,18 @@ impl SweepSchedule {
 
     /// Whether the calling thread must sweep now. Of several threads, one gets `true`.
     pub(super) fn begin_if_due(&self, keys: usize, max_keys: usize, now: Timestamp) -> bool {
-        if keys < self.due_at.load(Ordering::Relaxed) && keys < max_keys {
-            return false;
-        }
-        let (now, last) = (now.as_nanos(), self.began_at.load(Ordering::Relaxed));
-        let relaxed = Ordering::Relaxed;
-        Duration::from_nanos(now.abs_diff(last)) >= SWEEP_INTERVAL
-            && self.began_at.compare_exchange(last, now, relaxed, relaxed).is_ok()
+        let (last, relaxed) = (self.began_at.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.is_due_since(last, keys, max_keys, now)
+            && self.began_at.compare_exchange(last, now.as_nanos(), relaxed, relaxed).is_ok()
+    }
+
+    pub(super) fn is_due(&self, keys: usize, max_keys: usize, now: Timestamp) -> bool {
+        self.is_due_since(self.began_at.load(Ordering::Relaxed), keys, max_keys, now)
+    }
+
+    fn is_due_since(&self, last: u64, keys: usize, max_keys: usize, now: Timestamp) -> bool {
+        (keys >= self.due_at.load(Ordering::Relaxed) || keys >= max_keys)
+            && Duration::from_nanos(now.as_nanos().abs_diff(last)) >= SWEEP_INTERVAL
     }
 
     /// Schedules the next sweep, after one that left this number of keys.

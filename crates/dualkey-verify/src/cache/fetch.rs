@@ -70,7 +70,6 @@ impl Fetcher {
             return Ok(LimitState::default());
         }
         let used = self.store.usage(partner.id, partner.policy.day(now)).await?;
-        let used = u32::try_from(used).unwrap_or(u32::MAX);
         let fresh = LimitState::default();
         Ok(if used > 0 { fresh.with_used_today(&partner.policy, now, used) } else { fresh })
     }
