@@ -6,6 +6,8 @@ use dualkey_scope::{Requirement, ScopeSet};
 use dualkey_store::{OrganizationId, PartnerId, TokenId};
 use http::StatusCode;
 
+use crate::cache::Key;
+
 /// A granted request: which partner calls, for which organization, with which scopes, and what is left of
 /// its limits.
 ///
@@ -36,6 +38,15 @@ pub struct Grant {
     pub scopes: ScopeSet,
     /// What is left of the partner's limits after this request.
     pub standing: Standing,
+    pub(crate) source: GrantSource,
+}
+
+/// The entries of the cache that a grant was decided on.
+#[derive(Clone, Copy)]
+pub(crate) struct GrantSource {
+    /// The number of the partner.
+    pub(crate) partner: u32,
+    pub(crate) token: Key,
 }
 
 /// A denied request, and why. No denial holds a credential.
@@ -171,6 +182,13 @@ impl Denial {
             }
             _ => None,
         }
+    }
+}
+
+/// Without the key of the token, which is half of its digest.
+impl fmt::Debug for GrantSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrantSource").finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,6 @@
-//! An axum router with two routes that require different scopes.
+//! An axum router whose routes require different scopes, and a stream that ends when its token is revoked.
+
+mod events;
 
 use std::error::Error;
 
@@ -6,7 +8,7 @@ use axum::http::Method;
 use axum::{Json, Router};
 use dualkey::{
     Catalogue, Gate, Grant, GuardedRouter, IssuedToken, NewPartner, NewToken, Partner, Prefix,
-    Registry, RegistryError, UnknownScopes, Verifier,
+    Registry, RegistryError, Requirement, UnknownScopes, Verifier,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,9 +22,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let (key, token) = (partner.api_key, issued.secret.expose_secret());
     println!(
-        "This token may read guests, but not reservations. Try both; Ctrl-C ends the server.\n"
+        "This token may read guests, but not reservations. Try all; Ctrl-C ends the server.\n"
     );
-    for path in ["/guests", "/reservations"] {
+    for path in ["/guests", "/reservations", "/events"] {
         println!("curl -i http://{address}{path} \\");
         println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}'\n");
     }
@@ -52,10 +54,13 @@ fn app(registry: Registry) -> Result<Router, UnknownScopes> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;
 
-    Ok(GuardedRouter::new(Gate::new(Verifier::new(registry)))
+    let verifier = Verifier::new(registry);
+    Ok(GuardedRouter::new(Gate::new(verifier.clone()))
         .require(Method::GET, "/guests", guests_read, guests)
         .require(Method::GET, "/reservations", reservations_read, reservations)
-        .into_router())
+        .require(Method::GET, "/events", Requirement::NONE, events::events)
+        .into_router()
+        .with_state(verifier))
 }
 
 async fn guests(grant: Grant) -> Json<Value> {
