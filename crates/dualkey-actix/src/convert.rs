@@ -2,6 +2,7 @@
 //! no field is lost.
 
 use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::{StatusCode, header};
 use bytes::Bytes;
 use dualkey_verify::HeaderNames;
@@ -25,13 +26,12 @@ pub(crate) fn credentials(headers: &header::HeaderMap, names: &HeaderNames) -> H
     credentials
 }
 
-/// Removes the credentials that `redacted` does not contain, and marks the others as sensitive.
-pub(crate) fn redact(headers: &mut header::HeaderMap, redacted: &HeaderMap, names: &HeaderNames) {
+/// Removes the credentials that `kept` does not contain. Actix allows a change of the headers only to the
+/// one holder of a request, so they are not touched without need.
+pub(crate) fn strip(request: &mut ServiceRequest, kept: &HeaderMap, names: &HeaderNames) {
     for name in [&names.api_key, &names.token] {
-        if !redacted.contains_key(name) {
-            headers.remove(name.as_str());
-        } else if let Some(value) = headers.get_mut(name.as_str()) {
-            value.set_sensitive(true);
+        if !kept.contains_key(name) && request.headers().contains_key(name.as_str()) {
+            request.headers_mut().remove(name.as_str());
         }
     }
 }

@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dualkey_limit::Standing;
 use dualkey_verify::{Denial, Grant, Verifier};
+use http::header::Entry;
 use http::{HeaderMap, Response};
 
 use crate::response::{
@@ -151,24 +151,37 @@ impl Gate {
     /// # }).unwrap();
     /// ```
     pub fn insert_rate_limit_fields(&self, grant: &Grant, headers: &mut HeaderMap) {
-        self.rate_limit_state(&grant.standing).insert_into(headers);
+        RateLimitState::new(self.rate_limit_fields(), &grant.standing).insert_into(headers);
     }
 
     /// Marks the credentials of a request that passed as sensitive, or
     /// [removes](Self::with_credentials_stripped) them, for frameworks that are not built on tower.
     pub fn redact_credentials(&self, headers: &mut HeaderMap) {
+        self.hide_credentials(headers, self.strips_credentials);
+    }
+
+    pub(crate) fn hide_credentials(&self, headers: &mut HeaderMap, strip: bool) {
         let names = self.verifier.header_names();
         for name in [&names.api_key, &names.token] {
-            if self.strips_credentials {
+            if strip {
                 headers.remove(name);
-            } else if let Some(value) = headers.get_mut(name) {
-                value.set_sensitive(true);
+            } else if let Entry::Occupied(mut field) = headers.entry(name) {
+                field.iter_mut().for_each(|value| value.set_sensitive(true));
             }
         }
     }
 
-    pub(crate) fn rate_limit_state(&self, standing: &Standing) -> RateLimitState {
-        RateLimitState::new(self.responses.rate_limit_fields, standing)
+    pub(crate) const fn strips_credentials(&self) -> bool {
+        self.strips_credentials
+    }
+
+    /// Clones of a gate share it, so it identifies the gate.
+    pub(crate) const fn shared_verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    pub(crate) fn rate_limit_fields(&self) -> RateLimitFields {
+        self.responses.rate_limit_fields
     }
 
     fn update_responses(mut self, change: impl FnOnce(&mut ResponseSettings)) -> Self {

@@ -56,13 +56,7 @@ use crate::response::method_not_allowed;
 pub struct RouteTable {
     closed: GuardRule,
     /// The declared methods of each path.
-    routes: Arc<HashMap<String, Vec<(Method, Access)>>>,
-}
-
-#[derive(Clone, Debug)]
-enum Access {
-    Public,
-    Guarded(GuardRule),
+    routes: Arc<HashMap<String, Vec<(Method, GuardRule)>>>,
 }
 
 impl RouteTable {
@@ -73,14 +67,16 @@ impl RouteTable {
         Self { closed, routes: Arc::default() }
     }
 
-    /// Declares a route that is open to every request. Its credentials are not read.
+    /// Declares a route that is open to every request. Its credentials are not read, but redacted or stripped
+    /// as on other routes.
     ///
     /// # Panics
     ///
     /// If the route is declared twice.
     #[must_use]
     pub fn public(self, method: Method, path: &str) -> Self {
-        self.declare(method, path, Access::Public)
+        let rule = GuardRule::public(self.closed.gate().clone());
+        self.declare(method, path, rule)
     }
 
     /// Declares a route that is open to requests that meet this requirement.
@@ -90,22 +86,22 @@ impl RouteTable {
     /// If the route is declared twice.
     #[must_use]
     pub fn require(self, method: Method, path: &str, requirement: Requirement) -> Self {
-        let rule = GuardRule::new(self.closed.gate.clone(), requirement);
-        self.declare(method, path, Access::Guarded(rule))
+        let rule = GuardRule::new(self.closed.gate().clone(), requirement);
+        self.declare(method, path, rule)
     }
 
-    fn declare(mut self, method: Method, path: &str, access: Access) -> Self {
+    fn declare(mut self, method: Method, path: &str, rule: GuardRule) -> Self {
         let routes = Arc::make_mut(&mut self.routes).entry(path.to_owned()).or_default();
         assert!(
             routes.iter().all(|(known, _)| *known != method),
             "{method} {path} is declared twice"
         );
-        routes.push((method, access));
+        routes.push((method, rule));
         self
     }
 
     /// The declared methods of a path.
-    fn methods(&self, path: &str) -> Option<&[(Method, Access)]> {
+    fn methods(&self, path: &str) -> Option<&[(Method, GuardRule)]> {
         let methods = self.routes.get(path);
         if methods.is_none() {
             tracing::debug!(path, "the path is not declared");
@@ -114,14 +110,14 @@ impl RouteTable {
     }
 }
 
-/// The access to this method, if it is declared.
-fn access<'a>(methods: &'a [(Method, Access)], method: &Method) -> Option<&'a Access> {
+/// The rule of this method, if it is declared.
+fn rule<'a>(methods: &'a [(Method, GuardRule)], method: &Method) -> Option<&'a GuardRule> {
     let find = |method| methods.iter().find(|(declared, _)| declared == method);
     let declared = match *method {
         Method::HEAD => find(&Method::HEAD).or_else(|| find(&Method::GET)),
         ref method => find(method),
     };
-    declared.map(|(_, access)| access)
+    declared.map(|(_, rule)| rule)
 }
 
 impl<S> Layer<S> for RouteTable {
@@ -157,9 +153,8 @@ where
         let Some(methods) = table.methods(request.uri().path()) else {
             return GuardFuture::guarded(inner, &table.closed, request);
         };
-        match access(methods, request.method()) {
-            Some(Access::Public) => GuardFuture::public(inner, request),
-            Some(Access::Guarded(rule)) => GuardFuture::guarded(inner, rule, request),
+        match rule(methods, request.method()) {
+            Some(rule) => GuardFuture::guarded(inner, rule, request),
             None => {
                 let declared = methods.iter().map(|(method, _)| method);
                 GuardFuture::refused(method_not_allowed(declared))

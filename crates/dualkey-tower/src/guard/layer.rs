@@ -33,7 +33,7 @@ impl GuardLayer {
     /// ```
     #[must_use]
     pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
-        self.rule.cost = permits;
+        self.rule = self.rule.with_cost(permits);
         self
     }
 }
