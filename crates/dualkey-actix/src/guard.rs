@@ -67,7 +67,12 @@ pub struct Guard {
 
 impl Guard {
     /// A guard with this requirement, which charges one permit for each request.
+    ///
+    /// # Panics
+    ///
+    /// If the requirement is of another catalogue than the registry's: no token would meet it.
     #[must_use]
+    #[track_caller]
     pub fn new(gate: Gate, requirement: Requirement) -> Self {
         Self { rule: GuardRule::new(gate, requirement) }
     }

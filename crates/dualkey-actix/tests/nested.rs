@@ -125,3 +125,10 @@ async fn an_outer_middleware_may_hold_the_request() {
     assert_eq!(answer.status(), 200);
     assert_eq!(test::read_body(answer).await, "x-api-key authorization");
 }
+
+#[actix_web::test]
+#[should_panic(expected = "guests:read is required by another catalogue than the registry's")]
+async fn a_guard_with_a_foreign_requirement_panics() {
+    let foreign = Fixture::new().require("guests:read");
+    let _guard = Guard::new(Fixture::new().gate(), foreign);
+}

@@ -96,7 +96,9 @@ where
     ///
     /// # Panics
     ///
-    /// In the same cases as [`public`](Self::public).
+    /// In the same cases as [`public`](Self::public), or if the requirement is of another catalogue than the
+    /// registry's.
+    #[track_caller]
     pub fn require<H, T>(
         self,
         method: Method,

@@ -83,8 +83,9 @@ impl RouteTable {
     ///
     /// # Panics
     ///
-    /// If the route is declared twice.
+    /// If the route is declared twice, or if the requirement is of another catalogue than the registry's.
     #[must_use]
+    #[track_caller]
     pub fn require(self, method: Method, path: &str, requirement: Requirement) -> Self {
         let rule = GuardRule::new(self.closed.gate().clone(), requirement);
         self.declare(method, path, rule)

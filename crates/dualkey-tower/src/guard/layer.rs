@@ -62,7 +62,12 @@ impl Gate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the requirement is of another catalogue than the registry's: no token would meet it.
     #[must_use]
+    #[track_caller]
     pub fn require(&self, requirement: Requirement) -> GuardLayer {
         GuardLayer { rule: GuardRule::new(self.clone(), requirement) }
     }

@@ -55,8 +55,17 @@ pub(crate) type Decided = Result<Option<Decision>, Denial>;
 
 impl GuardRule {
     /// A rule that charges one permit for each request.
+    ///
+    /// # Panics
+    ///
+    /// If the requirement is of another catalogue than the registry's: no token would meet it.
     #[must_use]
+    #[track_caller]
     pub fn new(gate: Gate, requirement: Requirement) -> Self {
+        assert!(
+            gate.verifier().registry().catalogue().has(&requirement),
+            "{requirement} is required by another catalogue than the registry's: no token meets it",
+        );
         Self { gate, requirement, cost: NonZeroU32::MIN, access: Access::Required }
     }
 
