@@ -4,10 +4,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::header::Entry;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Method, Response};
 
 use crate::response::{
-    MapRefusal, RateLimitFields, RateLimitState, ResponseSettings, refusal_response,
+    MapRefusal, RateLimitFields, RateLimitState, ResponseSettings, for_method, refusal_response,
 };
 
 /// A [`Verifier`], and the settings of the HTTP responses to its decisions. Clones share the verifier with
@@ -84,8 +84,7 @@ impl Gate {
         Self { strips_credentials: true, ..self }
     }
 
-    /// Passes the response to every [`Denial`] through this mapper before it is sent. Default: none. The
-    /// 405 of a route table or a guarded router is no denial and is not mapped.
+    /// Passes the response to every [`Denial`] through this mapper before it is sent. Default: none.
     #[must_use]
     pub fn with_refusal_mapper(self, mapper: impl MapRefusal + 'static) -> Self {
         self.update_responses(|responses| responses.refusal_mapper = Some(Arc::new(mapper)))
@@ -178,6 +177,19 @@ impl Gate {
     /// Clones of a gate share it, so it identifies the gate.
     pub(crate) const fn shared_verifier(&self) -> &Arc<Verifier> {
         &self.verifier
+    }
+
+    /// The response to a request whose method is not declared for its path.
+    pub(crate) fn method_not_allowed<'a>(
+        &self,
+        method: &Method,
+        declared: impl Iterator<Item = &'a Method>,
+    ) -> Response<Bytes> {
+        let mut allowed: Vec<_> = declared.cloned().collect();
+        if allowed.contains(&Method::GET) && !allowed.contains(&Method::HEAD) {
+            allowed.push(Method::HEAD);
+        }
+        for_method(method, self.refusal_response(&Denial::MethodNotAllowed { allowed }))
     }
 
     pub(crate) fn rate_limit_fields(&self) -> RateLimitFields {

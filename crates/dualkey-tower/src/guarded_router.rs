@@ -12,7 +12,6 @@ use http::{Method, StatusCode};
 
 use crate::gate::Gate;
 use crate::guard::GuardLayer;
-use crate::response::method_not_allowed;
 
 /// An axum router in which each route is declared together with its requirement and its handler.
 ///
@@ -59,8 +58,7 @@ pub struct GuardedRouter<S = ()> {
 struct Route<S> {
     method: Method,
     path: String,
-    /// `None` for a public route.
-    guard: Option<GuardLayer>,
+    guard: GuardLayer,
     handler: MethodRouter<S>,
 }
 
@@ -73,7 +71,8 @@ where
         Self { gate, routes: Vec::new(), accepts_cost: false }
     }
 
-    /// Declares a route that is open to every request. Its credentials are not read.
+    /// Declares a route that is open to every request. Its credentials are not read, but redacted or stripped
+    /// as on other routes.
     ///
     /// # Panics
     ///
@@ -84,9 +83,10 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
+        let guard = GuardLayer::public(self.gate.clone());
         self.declare(Route {
             path: path.to_owned(),
-            guard: None,
+            guard,
             handler: single_method(&method, handler),
             method,
         })
@@ -110,7 +110,7 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        let guard = Some(self.gate.require(requirement));
+        let guard = self.gate.require(requirement);
         self.declare(Route {
             path: path.to_owned(),
             guard,
@@ -146,7 +146,7 @@ where
     /// or nested routes keep their costs.
     pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
         let last = self.routes.last_mut().filter(|_| self.accepts_cost);
-        let guard = last.and_then(|route| route.guard.as_mut());
+        let guard = last.map(|route| &mut route.guard).filter(|guard| !guard.is_public());
         let guard = guard.expect("a cost follows the declaration of a route with a requirement");
         *guard = guard.clone().with_cost(permits);
         self
@@ -236,17 +236,17 @@ where
     }
 }
 
-/// The handlers of one path, each behind its guard.
+/// The handlers of one path, at least one, each behind its guard.
 fn method_router<S>(routes: Vec<Route<S>>) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let declared: Vec<_> = routes.iter().map(|route| route.method.clone()).collect();
-    let guarded = routes.into_iter().map(|route| match route.guard {
-        Some(guard) => route.handler.route_layer(guard),
-        None => route.handler,
-    });
-    let refuse = move || ready(method_not_allowed(&declared).map(Body::from));
+    let gate = routes[0].guard.gate().clone();
+    let guarded = routes.into_iter().map(|route| route.handler.route_layer(route.guard));
+    let refuse = move |method: Method| {
+        ready(gate.method_not_allowed(&method, declared.iter()).map(Body::from))
+    };
     guarded.fold(MethodRouter::new(), MethodRouter::merge).fallback(refuse)
 }
 

@@ -9,7 +9,6 @@ use tower_service::Service;
 
 use crate::gate::Gate;
 use crate::guard::{GuardBody, GuardFuture, GuardRule};
-use crate::response::method_not_allowed;
 
 /// A requirement for each route, as a layer over a service whose routes are exact paths, such as a gRPC
 /// server. For axum, see `GuardedRouter`, which declares routes and requirements together.
@@ -158,7 +157,8 @@ where
             Some(rule) => GuardFuture::guarded(inner, rule, request),
             None => {
                 let declared = methods.iter().map(|(method, _)| method);
-                GuardFuture::refused(method_not_allowed(declared))
+                let gate = table.closed.gate();
+                GuardFuture::refused(gate.method_not_allowed(request.method(), declared))
             }
         }
     }

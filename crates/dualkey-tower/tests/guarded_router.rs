@@ -10,9 +10,9 @@ use axum::extract::{MatchedPath, Path, State};
 use axum::routing::delete;
 use bytes::Bytes;
 use dualkey_scope::Requirement;
-use dualkey_tower::{Grant, GuardedRouter};
+use dualkey_tower::{Denial, Grant, GuardedRouter};
 use http::header::AUTHORIZATION;
-use http::{Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use pollster::block_on;
 use support::*;
 use tower::ServiceExt as _;
@@ -65,7 +65,15 @@ fn assert_closed(fixture: &Fixture, app: &Router, method: Method, path: &str) {
 
 #[track_caller]
 fn assert_allows(response: &Response<Bytes>, methods: &str) {
-    assert_eq!((response.status().as_u16(), &**response.body()), (405, &b""[..]));
+    assert_eq!(response.status(), 405);
+    if !response.body().is_empty() {
+        let problem = problem(response);
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&"method_not_allowed".into(), &405.into())
+        );
+    }
+    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
     assert_eq!(field(response, "allow"), Some(methods));
     assert_eq!(field(response, "cache-control"), Some("no-store"));
     assert_eq!(rate_limit(response), [None, None]);
@@ -209,6 +217,33 @@ fn another_method_of_a_declared_path_gets_405_and_allow() {
         }
         assert_allows(&send(&app, bare(method, "/healthz")), "GET, HEAD");
     }
+}
+
+#[test]
+fn the_refusal_mapper_gets_a_405_too() {
+    let mut fixture = Fixture::new();
+    let mapper = |denial: &Denial, refusal: Response<Bytes>| refusal.map(|_| denial.code().into());
+    fixture.gate = fixture.gate.with_refusal_mapper(mapper);
+    let response = send(&declared(&fixture).into_router(), bare(Method::POST, "/guests/7"));
+    assert_eq!((&**response.body(), response.status().as_u16()), (&b"method_not_allowed"[..], 405));
+    assert_eq!(field(&response, "allow"), Some("GET, DELETE, HEAD"));
+}
+
+#[test]
+fn a_public_route_redacts_or_strips_credentials() {
+    let fixture = Fixture::new();
+    let shown = |gate| {
+        let show = async |headers: HeaderMap| format!("{headers:?}");
+        let app: Router = GuardedRouter::new(gate).public(Method::GET, "/show", show).into_router();
+        observable(&send(&app, good(&fixture, Method::GET, "/show"))).2
+    };
+    let redacted = shown(fixture.gate.clone());
+    assert!(
+        redacted.contains("authorization") && !redacted.contains(fixture.secret()),
+        "{redacted}"
+    );
+    let stripped = shown(fixture.gate.clone().with_credentials_stripped());
+    assert!(!stripped.contains("authorization") && !stripped.contains("x-api-key"), "{stripped}");
 }
 
 #[test]

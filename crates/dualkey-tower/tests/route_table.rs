@@ -9,8 +9,8 @@ use axum::Router;
 use axum::routing::{any, get};
 use bytes::Bytes;
 use dualkey_scope::Requirement;
-use dualkey_tower::{GrpcRefusals, RouteTable};
-use http::{Method, Request, Response};
+use dualkey_tower::{Denial, Gate, GrpcRefusals, RouteTable};
+use http::{HeaderMap, Method, Request, Response};
 use pollster::block_on;
 use support::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -143,6 +143,60 @@ fn another_method_of_a_declared_path_gets_405_and_allow() {
     }
 }
 
+#[test]
+fn only_head_gets_a_405_without_a_body() {
+    let fixture = Fixture::new();
+    let send = |method| send(&table(&fixture), with_method(&method, post(fixture.request(), LIST)));
+    let (get, head) = (send(Method::GET), send(Method::HEAD));
+    assert_eq!(outcome(&get), "method_not_allowed");
+    assert_eq!((head.headers(), head.body().len()), (get.headers(), 0));
+    assert!(matches!(get.extensions().get(), Some(Denial::MethodNotAllowed { .. })));
+}
+
+#[test]
+fn the_refusal_mapper_gets_a_405_too() {
+    let mut fixture = Fixture::new();
+    let mapper = |denial: &Denial, refusal: Response<Bytes>| refusal.map(|_| denial.code().into());
+    fixture.gate = fixture.gate.with_refusal_mapper(mapper);
+    let get = with_method(&Method::GET, post(fixture.request(), LIST));
+    let response = send(&table(&fixture), get);
+    assert_eq!((&**response.body(), response.status().as_u16()), (&b"method_not_allowed"[..], 405));
+    assert_eq!(field(&response, "allow"), Some("POST"));
+
+    let gate = fixture.gate.clone().with_refusal_mapper(GrpcRefusals);
+    let refusal = gate.refusal_response(&Denial::MethodNotAllowed { allowed: vec![Method::POST] });
+    assert_eq!(field(&refusal, "grpc-status"), Some("12"), "unimplemented");
+}
+
+/// The headers that reach a service on a public route.
+fn seen_on_public_route(gate: Gate, request: Request<Body>) -> HeaderMap {
+    let table = RouteTable::new(gate).public(Method::POST, HEALTH);
+    let seen =
+        service_fn(async |request: Request<Body>| Ok::<_, Infallible>(request.headers().clone()))
+            .map_response(|headers| {
+                let mut response = Response::new(Body::default());
+                response.extensions_mut().insert(headers);
+                response
+            });
+    let mut response = block_on(table.layer(seen).oneshot(post(request, HEALTH))).unwrap();
+    response.extensions_mut().remove().unwrap()
+}
+
+#[test]
+fn a_public_path_redacts_or_strips_credentials() {
+    let fixture = Fixture::new();
+    let mut repeated = fixture.request();
+    repeat(&mut repeated, "authorization");
+    for request in [fixture.request(), repeated] {
+        let headers = seen_on_public_route(fixture.gate.clone(), request);
+        let shown = format!("{headers:?}");
+        assert!(!shown.contains(fixture.secret()), "{shown}");
+        assert!(headers.contains_key("authorization") && headers.contains_key("x-api-key"));
+    }
+    let strips = fixture.gate.clone().with_credentials_stripped();
+    assert!(seen_on_public_route(strips, fixture.request()).is_empty());
+}
+
 fn with_method(method: &Method, mut request: Request<Body>) -> Request<Body> {
     *request.method_mut() = method.clone();
     request
@@ -150,7 +204,15 @@ fn with_method(method: &Method, mut request: Request<Body>) -> Request<Body> {
 
 #[track_caller]
 fn assert_allows(response: &Response<Bytes>, methods: &str) {
-    assert_eq!((response.status().as_u16(), &**response.body()), (405, &b""[..]));
+    assert_eq!(response.status(), 405);
+    if !response.body().is_empty() {
+        let problem = problem(response);
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&"method_not_allowed".into(), &405.into())
+        );
+    }
+    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
     assert_eq!(field(response, "allow"), Some(methods));
     assert_eq!(field(response, "cache-control"), Some("no-store"));
     assert_eq!(rate_limit(response), [None, None]);

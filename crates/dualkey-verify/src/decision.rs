@@ -4,7 +4,7 @@ use std::time::Duration;
 use dualkey_limit::{Refusal, Standing};
 use dualkey_scope::{Requirement, ScopeSet};
 use dualkey_store::{OrganizationId, PartnerId, TokenId};
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::cache::Key;
 
@@ -107,6 +107,11 @@ pub enum Denial {
         /// The time until the next request without a cached token is served.
         retry_after: Duration,
     },
+    /// No route of the path has the method. A route table answers so, a verifier never.
+    MethodNotAllowed {
+        /// The methods that the path has, for `Allow` (RFC 9110 §10.2.1).
+        allowed: Vec<Method>,
+    },
     /// A store did not answer.
     Unavailable {
         /// When to retry.
@@ -137,6 +142,7 @@ impl Denial {
             Self::RateLimited { .. } => "rate_limited",
             Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::AttemptsExceeded { .. } => "attempts_exceeded",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -154,6 +160,7 @@ impl Denial {
             Self::RateLimited { .. }
             | Self::QuotaExceeded { .. }
             | Self::AttemptsExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -214,6 +221,9 @@ impl fmt::Display for Denial {
             Self::QuotaExceeded { .. } => "The daily quota is used up.",
             Self::AttemptsExceeded { .. } => {
                 "Too many requests with this partner key failed to present a valid access token."
+            }
+            Self::MethodNotAllowed { .. } => {
+                "This path does not have the method. Use one that the Allow field lists."
             }
             Self::Unavailable { .. } => "The credentials cannot be checked at the moment.",
         })

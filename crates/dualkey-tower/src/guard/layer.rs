@@ -15,6 +15,19 @@ pub struct GuardLayer {
 }
 
 impl GuardLayer {
+    /// A layer that passes every request on, without a decision.
+    pub(crate) fn public(gate: Gate) -> Self {
+        Self { rule: GuardRule::public(gate) }
+    }
+
+    pub(crate) const fn gate(&self) -> &Gate {
+        self.rule.gate()
+    }
+
+    pub(crate) fn is_public(&self) -> bool {
+        self.rule.is_public()
+    }
+
     /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
     /// quota of a partner is reduced to the smaller of the two.
     ///

@@ -87,6 +87,10 @@ impl GuardRule {
         &self.gate
     }
 
+    pub(crate) fn is_public(&self) -> bool {
+        self.access == Access::Public
+    }
+
     /// Decides on a request with these headers, whose credentials are redacted or stripped if it passes.
     /// `earlier` is the [`Decision`] in the extensions of the request, where the new one belongs afterwards.
     /// `None`: the request passes without a grant.

@@ -6,8 +6,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use super::map_refusal::MapRefusal;
 
 /// Maps refusals to gRPC. The response consists of trailers only ([gRPC over HTTP/2]), with status 16
-/// (unauthenticated), 7 (permission denied), 8 (resource exhausted) or 14 (unavailable), and the denial's
-/// code as its message.
+/// (unauthenticated), 7 (permission denied), 8 (resource exhausted), 12 (unimplemented) or 14 (unavailable),
+/// and the denial's code as its message.
 ///
 /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 ///
@@ -33,6 +33,7 @@ impl MapRefusal for GrpcRefusals {
         const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
         let code = match denial.status() {
+            StatusCode::METHOD_NOT_ALLOWED => "12",
             StatusCode::FORBIDDEN => "7",
             StatusCode::TOO_MANY_REQUESTS => "8",
             StatusCode::SERVICE_UNAVAILABLE => "14",
