@@ -16,7 +16,8 @@ use crate::guard::GuardLayer;
 /// An axum router in which each route is declared together with its requirement and its handler.
 ///
 /// Only declared routes are open. A request to another path gets 401 without valid credentials, and 403
-/// with them. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+/// with them. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of
+/// GET covers HEAD, and the extended CONNECT of WebSockets over HTTP/2 (RFC 8441), unless they have their own.
 ///
 /// ```
 /// use axum::body::Body;
@@ -60,6 +61,29 @@ struct Route<S> {
     path: String,
     guard: GuardLayer,
     handler: MethodRouter<S>,
+    /// The same for the extended CONNECT that GET covers (RFC 8441 §4).
+    connect: MethodRouter<S>,
+}
+
+impl<S> Route<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn new<H, T>(method: Method, path: &str, guard: GuardLayer, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let filter = match MethodFilter::try_from(method.clone()) {
+            Ok(filter) => filter,
+            Err(_) => panic!("axum has no routes for the method {method}"),
+        };
+        let connect = match method {
+            Method::GET => on(MethodFilter::CONNECT, handler.clone()),
+            _ => MethodRouter::new(),
+        };
+        Self { method, path: path.to_owned(), guard, handler: on(filter, handler), connect }
+    }
 }
 
 impl<S> GuardedRouter<S>
@@ -84,12 +108,7 @@ where
         T: 'static,
     {
         let guard = GuardLayer::public(self.gate.clone());
-        self.declare(Route {
-            path: path.to_owned(),
-            guard,
-            handler: single_method(&method, handler),
-            method,
-        })
+        self.declare(Route::new(method, path, guard, handler))
     }
 
     /// Declares a route that is open to requests that meet this requirement.
@@ -111,12 +130,7 @@ where
         T: 'static,
     {
         let guard = self.gate.require(requirement);
-        self.declare(Route {
-            path: path.to_owned(),
-            guard,
-            handler: single_method(&method, handler),
-            method,
-        })
+        self.declare(Route::new(method, path, guard, handler))
     }
 
     /// Charges this many permits for each request to the route declared last. Default: one. A cost above
@@ -224,18 +238,6 @@ where
     }
 }
 
-fn single_method<H, T, S>(method: &Method, handler: H) -> MethodRouter<S>
-where
-    H: Handler<T, S>,
-    T: 'static,
-    S: Clone + Send + Sync + 'static,
-{
-    match MethodFilter::try_from(method.clone()) {
-        Ok(filter) => on(filter, handler),
-        Err(_) => panic!("axum has no routes for the method {method}"),
-    }
-}
-
 /// The handlers of one path, at least one, each behind its guard.
 fn method_router<S>(routes: Vec<Route<S>>) -> MethodRouter<S>
 where
@@ -243,7 +245,14 @@ where
 {
     let declared: Vec<_> = routes.iter().map(|route| route.method.clone()).collect();
     let gate = routes[0].guard.gate().clone();
-    let guarded = routes.into_iter().map(|route| route.handler.route_layer(route.guard));
+    let covers_connect = !declared.contains(&Method::CONNECT);
+    let guarded = routes.into_iter().map(|route| {
+        let handler = match covers_connect {
+            true => route.handler.merge(route.connect),
+            false => route.handler,
+        };
+        handler.route_layer(route.guard)
+    });
     let refuse = move |method: Method| {
         ready(gate.method_not_allowed(&method, declared.iter()).map(Body::from))
     };

@@ -15,7 +15,17 @@ use crate::guard::{GuardBody, GuardFuture, GuardRule};
 ///
 /// A request is looked up by the path of its URI, byte for byte, without the query. A path that is not
 /// declared is closed: a request to it gets 401 without valid credentials and 403 with them, as if the
-/// token lacked a scope. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+/// token lacked a scope. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The
+/// declaration of GET covers HEAD, and the extended CONNECT of WebSockets over HTTP/2 (RFC 8441), unless they
+/// have their own. A plain CONNECT has no path, so that it is closed.
+///
+/// # With tonic
+///
+/// The path of an RPC is `/package.Service/Method`, and its method is POST. `Server::builder().layer(table)`
+/// puts the table around all services of a server. To put it around one service, use `named_layer` of
+/// `tonic::service::LayerExt`: `add_service(table.named_layer(service))`. A server finds a service by its name,
+/// which a plain `table.layer(service)` does not pass on; `named_layer` does. Requests for other services then
+/// do not meet the table, and its `public` routes are those of the one service.
 ///
 /// ```
 /// # use bytes::Bytes;
@@ -110,11 +120,11 @@ impl RouteTable {
     }
 }
 
-/// The rule of this method, if it is declared.
+/// The rule of this method, if it is declared. A CONNECT with a path is an extended one.
 fn rule<'a>(methods: &'a [(Method, GuardRule)], method: &Method) -> Option<&'a GuardRule> {
     let find = |method| methods.iter().find(|(declared, _)| declared == method);
     let declared = match *method {
-        Method::HEAD => find(&Method::HEAD).or_else(|| find(&Method::GET)),
+        Method::HEAD | Method::CONNECT => find(method).or_else(|| find(&Method::GET)),
         ref method => find(method),
     };
     declared.map(|(_, rule)| rule)

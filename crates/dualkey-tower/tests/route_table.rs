@@ -236,6 +236,27 @@ fn get_covers_head_unless_head_has_its_own_requirement() {
     assert_eq!(get(Request::default(), "/own").status(), 401);
 }
 
+/// An extended CONNECT has a path, as a WebSocket over HTTP/2 begins (RFC 8441 §4).
+#[test]
+fn get_covers_extended_connect_unless_it_is_declared() {
+    let fixture = Fixture::new();
+    let table = RouteTable::new(fixture.gate.clone())
+        .require(Method::GET, "/covered", fixture.reads())
+        .require(Method::GET, "/own", fixture.reads())
+        .public(Method::CONNECT, "/own")
+        .public(Method::POST, "/post");
+    let connect = |request, path: &str| {
+        let url = format!("https://here{path}");
+        send(&table, with_method(&Method::CONNECT, post(request, &url)))
+    };
+    assert_eq!(connect(fixture.request(), "/covered").status(), 200);
+    assert_eq!(outcome(&connect(Request::default(), "/covered")), "api_key_missing");
+    assert_eq!(connect(Request::default(), "/own").status(), 200);
+    assert_allows(&connect(fixture.request(), "/post"), "POST");
+    let plain = with_method(&Method::CONNECT, post(fixture.request(), "here:443"));
+    assert_eq!(outcome(&send(&table, plain)), "scope_insufficient", "it has no path");
+}
+
 #[test]
 fn head_does_not_open_get() {
     let fixture = Fixture::new();
