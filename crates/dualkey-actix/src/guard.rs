@@ -11,6 +11,7 @@ use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
 use dualkey_scope::Requirement;
 use dualkey_tower::{Decision, Gate, GuardRule};
+use dualkey_verify::Anonymous;
 use http::HeaderMap;
 
 use crate::charged_error::ChargedError;
@@ -75,6 +76,20 @@ impl Guard {
     #[track_caller]
     pub fn new(gate: Gate, requirement: Requirement) -> Self {
         Self { rule: GuardRule::new(gate, requirement) }
+    }
+
+    /// A guard that also passes on requests without credentials, which then have no grant. A request is anonymous
+    /// only if both fields are absent; one with any value in either, even an empty one, is decided on. Anonymous
+    /// requests are not charged and not limited: an outer middleware has to limit them, by address for
+    /// instance. A handler extracts [`MaybeGranted`](crate::MaybeGranted).
+    ///
+    /// # Panics
+    ///
+    /// In the same case as [`new`](Self::new).
+    #[must_use]
+    #[track_caller]
+    pub fn optional(gate: Gate, requirement: Requirement) -> Self {
+        Self { rule: GuardRule::optional(gate, requirement) }
     }
 
     /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
@@ -160,6 +175,8 @@ where
                 if let Some(decision) = &decision {
                     request.extensions_mut().insert(decision.grant());
                     request.extensions_mut().insert(decision.clone());
+                } else {
+                    request.extensions_mut().insert(Anonymous);
                 }
                 let outermost = decision.filter(Decision::is_outermost);
                 let response = self.service.call(request).await;

@@ -37,7 +37,7 @@ mod guard;
 
 pub use charged_error::ChargedError;
 pub use dualkey_tower::{Decision, Denial, Gate, Grant, Verifier};
-pub use granted::{Granted, MissingGrant};
+pub use granted::{Granted, MaybeGranted, MissingGrant};
 pub use guard::{Guard, GuardService};
 
 #[cfg(doctest)]

@@ -174,6 +174,12 @@ impl Gate {
         self.strips_credentials
     }
 
+    /// Whether one of the two fields is present, with whatever value.
+    pub(crate) fn has_credentials(&self, headers: &HeaderMap) -> bool {
+        let names = self.verifier.header_names();
+        headers.contains_key(&names.api_key) || headers.contains_key(&names.token)
+    }
+
     /// Clones of a gate share it, so it identifies the gate.
     pub(crate) const fn shared_verifier(&self) -> &Arc<Verifier> {
         &self.verifier

@@ -133,6 +133,28 @@ where
         self.declare(Route::new(method, path, guard, handler))
     }
 
+    /// Declares a route that is open to requests that meet this requirement, and to those without credentials:
+    /// see [`Gate::optional`]. Its handler extracts `Option<Grant>`.
+    ///
+    /// # Panics
+    ///
+    /// In the same cases as [`require`](Self::require).
+    #[track_caller]
+    pub fn optional<H, T>(
+        self,
+        method: Method,
+        path: &str,
+        requirement: Requirement,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let guard = self.gate.optional(requirement);
+        self.declare(Route::new(method, path, guard, handler))
+    }
+
     /// Charges this many permits for each request to the route declared last. Default: one. A cost above
     /// the burst or the daily quota of a partner is reduced to the smaller of the two.
     ///

@@ -100,6 +100,19 @@ impl RouteTable {
         self.declare(method, path, rule)
     }
 
+    /// Declares a route that is open to requests that meet this requirement, and to those without credentials:
+    /// see [`Gate::optional`].
+    ///
+    /// # Panics
+    ///
+    /// In the same cases as [`require`](Self::require).
+    #[must_use]
+    #[track_caller]
+    pub fn optional(self, method: Method, path: &str, requirement: Requirement) -> Self {
+        let rule = GuardRule::optional(self.closed.gate().clone(), requirement);
+        self.declare(method, path, rule)
+    }
+
     fn declare(mut self, method: Method, path: &str, rule: GuardRule) -> Self {
         let routes = Arc::make_mut(&mut self.routes).entry(path.to_owned()).or_default();
         assert!(

@@ -41,6 +41,11 @@ pub struct Grant {
     pub(crate) source: GrantSource,
 }
 
+/// In the extensions of a request that an optional guard let pass without credentials, so without a
+/// [`Grant`].
+#[derive(Clone, Copy, Debug)]
+pub struct Anonymous;
+
 /// The entries of the cache that a grant was decided on.
 #[derive(Clone, Copy)]
 pub(crate) struct GrantSource {

@@ -45,7 +45,7 @@ mod verifier;
 
 pub use credentials::{CredentialError, Credentials, HeaderNames};
 pub use decide::Request;
-pub use decision::{CredentialField, Denial, Grant};
+pub use decision::{Anonymous, CredentialField, Denial, Grant};
 #[cfg(feature = "axum")]
 pub use extract::MissingGrant;
 pub use lookup::StoreLookup;

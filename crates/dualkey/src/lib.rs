@@ -36,6 +36,6 @@ pub use dualkey_tower::{
 #[cfg(feature = "axum")]
 pub use dualkey_verify::MissingGrant;
 pub use dualkey_verify::{
-    CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
+    Anonymous, CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
     VerifierBuilder,
 };

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use dualkey_verify::Anonymous;
 use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -12,7 +13,6 @@ use tower_service::Service;
 use super::body::GuardBody;
 use super::rule::{Decided, Deciding, GuardRule};
 use crate::decision::Decision;
-use crate::gate::Gate;
 use crate::response::{RateLimitFields, RateLimitState, for_method};
 
 /// A decision that waits for the store. It resolves to the headers of the request and the decision.
@@ -37,7 +37,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, B, F> {
         /// The decision waits for the store.
-        Verifying { inner: S, gate: Gate, request: Option<Request<B>>, verifying: Verifying },
+        Verifying { inner: S, rule: GuardRule, request: Option<Request<B>>, verifying: Verifying },
         /// The inner service was called. The outermost guard writes the fields of the response.
         Serving { #[pin] response: F, fields: Option<(RateLimitFields, Decision)> },
         Refused { refusal: Option<Response<Bytes>> },
@@ -51,11 +51,10 @@ where
     /// Decides from the cache if that is possible. Otherwise keeps the inner service, which is ready, and
     /// calls it after the store has answered.
     pub(crate) fn guarded(inner: &mut S, rule: &GuardRule, mut request: Request<B>) -> Self {
-        let gate = rule.gate();
         let earlier = request.extensions().get().cloned();
         let mut deciding = rule.start(request.headers_mut(), earlier);
         let state = match rule.try_decide(request.headers_mut(), &mut deciding) {
-            Some(decided) => State::decided(inner, gate, request, decided),
+            Some(decided) => State::decided(inner, rule, request, decided),
             None => State::verifying(inner, rule.clone(), request, deciding),
         };
         Self { state }
@@ -82,12 +81,12 @@ where
         // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
         let clone = inner.clone();
         let inner = mem::replace(inner, clone);
-        let (gate, mut headers) = (rule.gate().clone(), mem::take(request.headers_mut()));
+        let (deciding_rule, mut headers) = (rule.clone(), mem::take(request.headers_mut()));
         let verifying = Box::pin(async move {
-            let decided = rule.resolve(&mut headers, deciding).await;
+            let decided = deciding_rule.resolve(&mut headers, deciding).await;
             (headers, decided)
         });
-        Self::Verifying { inner, gate, request: Some(request), verifying }
+        Self::Verifying { inner, rule, request: Some(request), verifying }
     }
 }
 
@@ -95,7 +94,8 @@ impl<S, B> State<S, B, S::Future>
 where
     S: Service<Request<B>>,
 {
-    fn decided(inner: &mut S, gate: &Gate, mut request: Request<B>, decided: Decided) -> Self {
+    fn decided(inner: &mut S, rule: &GuardRule, mut request: Request<B>, decided: Decided) -> Self {
+        let gate = rule.gate();
         match decided {
             Ok(decision) => {
                 let mut fields = None;
@@ -104,6 +104,8 @@ where
                     fields = decision.is_outermost().then(|| (version, decision.clone()));
                     request.extensions_mut().insert(decision.grant());
                     request.extensions_mut().insert(decision);
+                } else if rule.is_optional() {
+                    request.extensions_mut().insert(Anonymous);
                 }
                 Self::Serving { response: inner.call(request), fields }
             }
@@ -126,11 +128,11 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Verifying { inner, gate, request, verifying } => {
+                StateProjection::Verifying { inner, rule, request, verifying } => {
                     let (headers, decided) = ready!(verifying.as_mut().poll(cx));
                     let mut request = request.take().expect("not polled after completion");
                     *request.headers_mut() = headers;
-                    State::decided(inner, gate, request, decided)
+                    State::decided(inner, rule, request, decided)
                 }
                 StateProjection::Serving { response, fields } => {
                     let response = ready!(response.poll(cx))?;

@@ -36,6 +36,8 @@ pub struct GuardRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Required,
+    /// Requests without both fields pass.
+    Optional,
     /// Every request passes, and its credentials are not read.
     Public,
 }
@@ -69,6 +71,19 @@ impl GuardRule {
         Self { gate, requirement, cost: NonZeroU32::MIN, access: Access::Required }
     }
 
+    /// A rule by which a request passes without a grant only if both fields are absent; one with any value in
+    /// either, even an empty one, is decided on. Anonymous requests are not charged and not limited: an outer
+    /// layer has to limit them, by address for instance.
+    ///
+    /// # Panics
+    ///
+    /// In the same case as [`new`](Self::new).
+    #[must_use]
+    #[track_caller]
+    pub fn optional(gate: Gate, requirement: Requirement) -> Self {
+        Self { access: Access::Optional, ..Self::new(gate, requirement) }
+    }
+
     /// A rule that lets every request pass without a decision.
     pub(crate) fn public(gate: Gate) -> Self {
         Self { access: Access::Public, ..Self::new(gate, Requirement::NONE) }
@@ -87,13 +102,19 @@ impl GuardRule {
         &self.gate
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn is_public(&self) -> bool {
         self.access == Access::Public
     }
 
+    pub(crate) fn is_optional(&self) -> bool {
+        self.access == Access::Optional
+    }
+
     /// Decides on a request with these headers, whose credentials are redacted or stripped if it passes.
     /// `earlier` is the [`Decision`] in the extensions of the request, where the new one belongs afterwards.
-    /// `None`: the request passes without a grant.
+    /// `None`: the request passes without a grant, and [`Anonymous`](dualkey_verify::Anonymous) belongs into its
+    /// extensions.
     ///
     /// # Errors
     ///
@@ -128,6 +149,7 @@ impl GuardRule {
     ) -> Option<Decided> {
         let passes_undecided = match self.access {
             Access::Required => false,
+            Access::Optional => !self.gate.has_credentials(headers),
             Access::Public => true,
         };
         if passes_undecided {
