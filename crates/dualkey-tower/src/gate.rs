@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dualkey_verify::{Denial, Grant, Verifier};
-use http::header::Entry;
-use http::{HeaderMap, Method, Response};
+use http::header::{ALLOW, Entry, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, Method, Response};
 
 use crate::response::{
-    MapRefusal, RateLimitFields, RateLimitState, ResponseSettings, for_method, refusal_response,
+    MapRefusal, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimitFields, RateLimitState, ResponseSettings,
+    for_method, refusal_response,
 };
 
 /// A [`Verifier`], and the settings of the HTTP responses to its decisions. Clones share the verifier with
@@ -151,6 +152,30 @@ impl Gate {
     /// ```
     pub fn insert_rate_limit_fields(&self, grant: &Grant, headers: &mut HeaderMap) {
         RateLimitState::new(self.rate_limit_fields(), &grant.standing).insert_into(headers);
+    }
+
+    /// The request fields that a page of another origin has to be allowed to send, for a layer of CORS outside
+    /// of the guard (`Access-Control-Allow-Headers`): those of the credentials.
+    ///
+    /// ```
+    /// use dualkey_testing::Fixture;
+    ///
+    /// let gate = Fixture::new().gate;
+    /// assert_eq!(gate.cors_allowed_headers(), ["x-api-key", "authorization"]);
+    /// assert!(gate.cors_exposed_headers().contains(&"retry-after".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cors_allowed_headers(&self) -> [HeaderName; 2] {
+        let names = self.verifier.header_names();
+        [names.api_key.clone(), names.token.clone()]
+    }
+
+    /// The response fields that a page of another origin has to be able to read, for a layer of CORS outside of
+    /// the guard (`Access-Control-Expose-Headers`).
+    #[must_use]
+    pub fn cors_exposed_headers(&self) -> [HeaderName; 5] {
+        [RATE_LIMIT_POLICY, RATE_LIMIT, RETRY_AFTER, WWW_AUTHENTICATE, ALLOW]
     }
 
     /// Marks the credentials of a request that passed as sensitive, or

@@ -42,7 +42,8 @@
 //! | a framework that is not built on tower | [`GuardRule::decide`], [`Gate::refusal_response`] and [`Gate::insert_rate_limit_fields`] |
 //!
 //! Guards of one gate may be nested, such as "any token" on a router and a scope on a route: a request is
-//! charged once, the highest cost of them (see [`Decision`]).
+//! charged once, the highest cost of them (see [`Decision`]). The page [`layer_order`] lists which other layers
+//! belong outside and inside, among them CORS.
 //!
 //! # The content of a refusal
 //!
@@ -64,6 +65,7 @@ mod gate;
 mod guard;
 #[cfg(feature = "axum")]
 mod guarded_router;
+pub mod layer_order;
 mod response;
 mod route_table;
 

@@ -1,14 +1,17 @@
 //! An axum router whose routes require different scopes, and a stream that ends when its token is revoked.
 
+mod cors;
 mod events;
 
 use std::error::Error;
 
 use axum::http::Method;
+use axum::middleware::from_fn_with_state;
 use axum::{Json, Router};
+use cors::Cors;
 use dualkey::{
     Catalogue, Gate, Grant, GuardedRouter, IssuedToken, NewPartner, NewToken, Partner, Prefix,
-    Registry, RegistryError, Requirement, UnknownScopes, Verifier,
+    Registry, RegistryError, Requirement, Verifier,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -49,18 +52,22 @@ async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), Regist
     Ok((partner, registry.issue_token(token).await?))
 }
 
-/// Each route with the scope that it requires. A path that is not declared here is refused.
-fn app(registry: Registry) -> Result<Router, UnknownScopes> {
+/// Each route with the scope that it requires. A path that is not declared here is refused. The layer that is
+/// added last is the outermost.
+fn app(registry: Registry) -> Result<Router, Box<dyn Error>> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;
 
     let verifier = Verifier::new(registry);
-    Ok(GuardedRouter::new(Gate::new(verifier.clone()))
+    let gate = Gate::new(verifier.clone());
+    let cors = from_fn_with_state(Cors::new(&gate)?, cors::cors);
+    Ok(GuardedRouter::new(gate)
         .require(Method::GET, "/guests", guests_read, guests)
         .require(Method::GET, "/reservations", reservations_read, reservations)
         .require(Method::GET, "/events", Requirement::NONE, events::events)
         .into_router()
-        .with_state(verifier))
+        .with_state(verifier)
+        .layer(cors))
 }
 
 async fn guests(grant: Grant) -> Json<Value> {

@@ -11,7 +11,7 @@ mod reverse_buffer;
 mod settings;
 
 pub use fields::RateLimitFields;
-pub(crate) use fields::RateLimitState;
+pub(crate) use fields::{RATE_LIMIT, RATE_LIMIT_POLICY, RateLimitState};
 pub use grpc::GrpcRefusals;
 pub use map_refusal::MapRefusal;
 pub(crate) use refusal::{for_method, refusal_response};
