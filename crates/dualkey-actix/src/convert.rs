@@ -6,7 +6,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::{StatusCode, header};
 use bytes::Bytes;
 use dualkey_verify::HeaderNames;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 /// The two fields that carry credentials. At most two values of each are copied, because a request
 /// with two values is refused in any case.
@@ -24,6 +24,19 @@ pub(crate) fn credentials(headers: &header::HeaderMap, names: &HeaderNames) -> H
         }
     }
     credentials
+}
+
+/// All fields of a request, for a mapper of refusals.
+pub(crate) fn fields(headers: &header::HeaderMap) -> HeaderMap {
+    let convert = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    };
+    let mut fields = HeaderMap::new();
+    for (name, value) in headers.iter().filter_map(convert) {
+        fields.append(name, value);
+    }
+    fields
 }
 
 /// Removes the credentials that `kept` does not contain. Actix allows a change of the headers only to the

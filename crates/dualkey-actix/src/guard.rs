@@ -15,7 +15,7 @@ use dualkey_verify::Anonymous;
 use http::HeaderMap;
 
 use crate::charged_error::ChargedError;
-use crate::convert::{credentials, insert_all, strip, to_response};
+use crate::convert::{credentials, fields, insert_all, strip, to_response};
 
 /// A middleware that passes on the requests that meet a requirement, and refuses the others. It wraps an
 /// app, a scope, a resource or a route.
@@ -184,7 +184,9 @@ where
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
-                let mut refusal = to_response(rule.gate().refusal_response(&denial));
+                let mut refusal = to_response(
+                    rule.gate().refusal_response_to(&fields(request.headers()), &denial),
+                );
                 refusal.extensions_mut().insert(denial);
                 Ok(request.into_response(refusal).map_into_right_body())
             }

@@ -11,6 +11,7 @@ use actix_web::{App, HttpMessage as _, HttpRequest, error, test, web};
 use dualkey_actix::{ChargedError, Decision, Guard};
 use dualkey_limit::LimitPolicy;
 use dualkey_scope::Requirement;
+use dualkey_tower::GrpcRefusals;
 use support::{Fixture, KEY, bearer};
 
 async fn fixture() -> (Fixture, String) {
@@ -131,4 +132,15 @@ async fn an_outer_middleware_may_hold_the_request() {
 async fn a_guard_with_a_foreign_requirement_panics() {
     let foreign = Fixture::new().require("guests:read");
     let _guard = Guard::new(Fixture::new().gate(), foreign);
+}
+
+#[actix_web::test]
+async fn a_mapper_of_refusals_gets_the_fields_of_the_request() {
+    let guard =
+        Guard::new(Fixture::new().gate().with_refusal_mapper(GrpcRefusals), Requirement::NONE);
+    let app = App::new().route("/", web::get().to(names_of_credentials)).wrap(guard);
+    let app = test::init_service(app).await;
+    let request = test::TestRequest::get().insert_header(("content-type", "application/grpc-web"));
+    let answer = test::call_service(&app, request.to_request()).await;
+    assert_eq!(answer.headers().get("content-type").unwrap(), "application/grpc-web");
 }

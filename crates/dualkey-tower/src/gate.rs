@@ -114,7 +114,13 @@ impl Gate {
     /// ```
     #[must_use]
     pub fn refusal_response(&self, denial: &Denial) -> Response<Bytes> {
-        refusal_response(denial, &self.responses, self.verifier.header_names())
+        self.refusal_response_to(&HeaderMap::new(), denial)
+    }
+
+    /// The same for a request with these fields, which a [`MapRefusal`] may take into account.
+    #[must_use]
+    pub fn refusal_response_to(&self, request: &HeaderMap, denial: &Denial) -> Response<Bytes> {
+        refusal_response(request, denial, &self.responses, self.verifier.header_names())
     }
 
     /// Inserts the `RateLimit` fields of a request that passed into the headers of its response, for
@@ -214,13 +220,15 @@ impl Gate {
     pub(crate) fn method_not_allowed<'a>(
         &self,
         method: &Method,
+        headers: &HeaderMap,
         declared: impl Iterator<Item = &'a Method>,
     ) -> Response<Bytes> {
         let mut allowed: Vec<_> = declared.cloned().collect();
         if allowed.contains(&Method::GET) && !allowed.contains(&Method::HEAD) {
             allowed.push(Method::HEAD);
         }
-        for_method(method, self.refusal_response(&Denial::MethodNotAllowed { allowed }))
+        let denial = Denial::MethodNotAllowed { allowed };
+        for_method(method, self.refusal_response_to(headers, &denial))
     }
 
     pub(crate) fn rate_limit_fields(&self) -> RateLimitFields {

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use dualkey_scope::Requirement;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::gate::Gate;
 use crate::guard::GuardLayer;
@@ -275,8 +275,8 @@ where
         };
         handler.route_layer(route.guard)
     });
-    let refuse = move |method: Method| {
-        ready(gate.method_not_allowed(&method, declared.iter()).map(Body::from))
+    let refuse = move |method: Method, headers: HeaderMap| {
+        ready(gate.method_not_allowed(&method, &headers, declared.iter()).map(Body::from))
     };
     guarded.fold(MethodRouter::new(), MethodRouter::merge).fallback(refuse)
 }

@@ -8,7 +8,7 @@
 //! | tracing, request ids | They record refusals too. The credentials are not redacted yet: such a layer must not log header fields. |
 //! | timeouts, limits of connections, of bodies, and per address | They bound what strangers can cause. A guard does not limit requests that reach no partner. |
 //! | CORS | A preflight has no credentials, so a guard refuses it, and a page reads the response of another origin, also a refusal, only with the fields of CORS. |
-//! | gRPC-Web | It translates requests and responses, also refusals: see [`GrpcRefusals`](crate::GrpcRefusals). |
+//! | gRPC-Web | It may also stand inside: [`GrpcRefusals`](crate::GrpcRefusals) answers its callers with their own content type. |
 //! | compression | It changes the bodies of responses, also of refusals. |
 //! | **the guard of a router**, such as "any token" | |
 //! | layers that read the [`Grant`](crate::Grant) | An outer layer finds the [`Decision`](crate::Decision) or the [`Denial`](crate::Denial) in the extensions of the response. |

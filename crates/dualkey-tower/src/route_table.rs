@@ -181,7 +181,8 @@ where
             None => {
                 let declared = methods.iter().map(|(method, _)| method);
                 let gate = table.closed.gate();
-                GuardFuture::refused(gate.method_not_allowed(request.method(), declared))
+                let (method, headers) = (request.method(), request.headers());
+                GuardFuture::refused(gate.method_not_allowed(method, headers, declared))
             }
         }
     }

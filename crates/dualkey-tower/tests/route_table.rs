@@ -9,6 +9,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use bytes::Bytes;
 use dualkey_scope::Requirement;
+use dualkey_testing::Fault;
 use dualkey_tower::{Denial, Gate, GrpcRefusals, RouteTable};
 use http::{HeaderMap, Method, Request, Response};
 use pollster::block_on;
@@ -166,6 +167,49 @@ fn the_refusal_mapper_gets_a_405_too() {
     let gate = fixture.gate.clone().with_refusal_mapper(GrpcRefusals);
     let refusal = gate.refusal_response(&Denial::MethodNotAllowed { allowed: vec![Method::POST] });
     assert_eq!(field(&refusal, "grpc-status"), Some("12"), "unimplemented");
+}
+
+#[test]
+fn grpc_web_callers_get_their_own_content_type() {
+    let mut fixture = Fixture::new();
+    fixture.gate = fixture.gate.with_refusal_mapper(GrpcRefusals);
+    let content_type = |path: &str, sent: &str| {
+        let mut request = post(Request::default(), path);
+        set(&mut request, "content-type", sent);
+        let refusal = send(&table(&fixture), request);
+        assert_eq!((refusal.status().as_u16(), refusal.body().len()), (200, 0));
+        field(&refusal, "content-type").unwrap().to_owned()
+    };
+    for path in [LIST, "/undeclared"] {
+        for (sent, received) in [
+            ("application/grpc", "application/grpc"),
+            ("application/grpc+proto", "application/grpc"),
+            ("text/plain", "application/grpc"),
+            ("application/grpc-web", "application/grpc-web"),
+            ("Application/gRPC-Web+Proto", "application/grpc-web"),
+            ("application/grpc-web-text", "application/grpc-web-text"),
+            ("application/grpc-web-text+proto; charset=utf-8", "application/grpc-web-text"),
+            ("application/grpc-webby", "application/grpc"),
+        ] {
+            assert_eq!(content_type(path, sent), received, "{sent}");
+        }
+    }
+    let mut get = with_method(&Method::GET, post(Request::default(), LIST));
+    set(&mut get, "content-type", "application/grpc-web+proto");
+    let refusal = send(&table(&fixture), get);
+    assert_eq!(field(&refusal, "content-type"), Some("application/grpc-web"));
+    assert_eq!(field(&refusal, "grpc-status"), Some("12"));
+}
+
+#[test]
+fn a_grpc_web_caller_that_waits_for_the_store_is_known() {
+    let mut fixture = Fixture::new();
+    fixture.gate = fixture.gate.with_refusal_mapper(GrpcRefusals);
+    fixture.store.set_fault(Fault::Delay);
+    let mut request = post(fixture.request_with(&unknown_token()), LIST);
+    set(&mut request, "content-type", "application/grpc-web");
+    let refusal = send(&table(&fixture), request);
+    assert_eq!(field(&refusal, "content-type"), Some("application/grpc-web"));
 }
 
 /// The headers that reach a service on a public route.

@@ -111,7 +111,8 @@ where
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
-                let refusal = for_method(request.method(), gate.refusal_response(&denial));
+                let refusal = gate.refusal_response_to(request.headers(), &denial);
+                let refusal = for_method(request.method(), refusal);
                 Self::Refused { refusal: Some(refusal) }
             }
         }

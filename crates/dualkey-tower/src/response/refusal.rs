@@ -3,7 +3,7 @@ use dualkey_verify::{Denial, HeaderNames};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::challenge::challenge;
 use super::fields::RateLimitState;
@@ -11,15 +11,16 @@ use super::problem::Problem;
 use super::quota::whole_seconds;
 use super::settings::ResponseSettings;
 
-/// The response to a request that was denied. Its extensions contain the denial.
+/// The response to a request with these fields that was denied. Its extensions contain the denial.
 pub(crate) fn refusal_response(
+    request: &HeaderMap,
     denial: &Denial,
     settings: &ResponseSettings,
     names: &HeaderNames,
 ) -> Response<Bytes> {
     let refusal = problem_response(denial, settings, names);
     let mut refusal = match &settings.refusal_mapper {
-        Some(mapper) => mapper.map_refusal(denial, refusal),
+        Some(mapper) => mapper.map_refusal_to(request, denial, refusal),
         None => refusal,
     };
     refusal.extensions_mut().insert(denial.clone());
