@@ -20,5 +20,13 @@ fn main() {
         .build();
     let guests =
         Service::builder().name("Guests").package("example").method(list).method(add).build();
-    Builder::new().compile(&[guests]);
+    let check = Method::builder()
+        .name("check")
+        .route_name("Check")
+        .input_type("crate::health::CheckRequest")
+        .output_type("crate::health::CheckResponse")
+        .codec_path("tonic_prost::ProstCodec")
+        .build();
+    let health = Service::builder().name("Health").package("grpc.health.v1").method(check).build();
+    Builder::new().compile(&[guests, health]);
 }

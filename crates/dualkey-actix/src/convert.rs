@@ -2,10 +2,11 @@
 //! no field is lost.
 
 use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::{StatusCode, header};
 use bytes::Bytes;
 use dualkey_verify::HeaderNames;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 /// The two fields that carry credentials. At most two values of each are copied, because a request
 /// with two values is refused in any case.
@@ -25,13 +26,25 @@ pub(crate) fn credentials(headers: &header::HeaderMap, names: &HeaderNames) -> H
     credentials
 }
 
-/// Removes the credentials that `redacted` does not contain, and marks the others as sensitive.
-pub(crate) fn redact(headers: &mut header::HeaderMap, redacted: &HeaderMap, names: &HeaderNames) {
+/// All fields of a request, for a mapper of refusals.
+pub(crate) fn fields(headers: &header::HeaderMap) -> HeaderMap {
+    let convert = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    };
+    let mut fields = HeaderMap::new();
+    for (name, value) in headers.iter().filter_map(convert) {
+        fields.append(name, value);
+    }
+    fields
+}
+
+/// Removes the credentials that `kept` does not contain. Actix allows a change of the headers only to the
+/// one holder of a request, so they are not touched without need.
+pub(crate) fn strip(request: &mut ServiceRequest, kept: &HeaderMap, names: &HeaderNames) {
     for name in [&names.api_key, &names.token] {
-        if !redacted.contains_key(name) {
-            headers.remove(name.as_str());
-        } else if let Some(value) = headers.get_mut(name.as_str()) {
-            value.set_sensitive(true);
+        if !kept.contains_key(name) && request.headers().contains_key(name.as_str()) {
+            request.headers_mut().remove(name.as_str());
         }
     }
 }

@@ -5,21 +5,27 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_web::HttpMessage as _;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
 use dualkey_scope::Requirement;
-use dualkey_tower::Gate;
+use dualkey_tower::{Decision, Gate, GuardRule};
+use dualkey_verify::Anonymous;
 use http::HeaderMap;
 
-use crate::convert::{credentials, insert_all, redact, to_response};
+use crate::charged_error::ChargedError;
+use crate::convert::{credentials, fields, insert_all, strip, to_response};
 
 /// A middleware that passes on the requests that meet a requirement, and refuses the others. It wraps an
 /// app, a scope, a resource or a route.
 ///
-/// The credentials of a request that passes are marked as sensitive, so that `Debug` does not show them, or
-/// are [removed](Gate::with_credentials_stripped).
+/// Guards may be nested: "any token" on a scope, and a requirement on a route. If they are of one gate, a
+/// request is charged once (see [`Decision`]).
+///
+/// The headers of a request stay as they are, unless the gate
+/// [strips](Gate::with_credentials_stripped) the credentials. `Debug` of an `HttpRequest` does not show
+/// `Authorization`, but shows a token in a field of another name.
 ///
 /// ```
 /// # use actix_web::{App, test, web};
@@ -53,20 +59,37 @@ use crate::convert::{credentials, insert_all, redact, to_response};
 ///
 /// # Panics
 ///
-/// Actix panics when a request is changed while another reference to it exists, so an outer middleware
-/// must not keep a clone of the `HttpRequest`.
+/// Stripping credentials is for guards that wrap the application: actix panics when the headers of a request
+/// are changed while an outer middleware keeps a clone of the `HttpRequest`.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    gate: Gate,
-    requirement: Requirement,
-    cost: NonZeroU32,
+    rule: GuardRule,
 }
 
 impl Guard {
     /// A guard with this requirement, which charges one permit for each request.
+    ///
+    /// # Panics
+    ///
+    /// If the requirement is of another catalogue than the registry's: no token would meet it.
     #[must_use]
-    pub const fn new(gate: Gate, requirement: Requirement) -> Self {
-        Self { gate, requirement, cost: NonZeroU32::MIN }
+    #[track_caller]
+    pub fn new(gate: Gate, requirement: Requirement) -> Self {
+        Self { rule: GuardRule::new(gate, requirement) }
+    }
+
+    /// A guard that also passes on requests without credentials, which then have no grant. A request is anonymous
+    /// only if both fields are absent; one with any value in either, even an empty one, is decided on. Anonymous
+    /// requests are not charged and not limited: an outer middleware has to limit them, by address for
+    /// instance. A handler extracts [`MaybeGranted`](crate::MaybeGranted).
+    ///
+    /// # Panics
+    ///
+    /// In the same case as [`new`](Self::new).
+    #[must_use]
+    #[track_caller]
+    pub fn optional(gate: Gate, requirement: Requirement) -> Self {
+        Self { rule: GuardRule::optional(gate, requirement) }
     }
 
     /// Charges this many permits for each request. Default: one. A cost above the burst or the daily
@@ -87,17 +110,17 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn with_cost(self, permits: NonZeroU32) -> Self {
-        Self { cost: permits, ..self }
+        Self { rule: self.rule.with_cost(permits) }
     }
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Guard
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>> + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: 'static,
 {
     type Response = ServiceResponse<EitherBody<B, Bytes>>;
-    type Error = S::Error;
+    type Error = Error;
     type Transform = GuardService<S>;
     type InitError = ();
     type Future = Ready<Result<GuardService<S>, ()>>;
@@ -117,19 +140,18 @@ struct Guarded<S> {
     service: S,
 }
 
-type Response<S, B> =
-    Result<ServiceResponse<EitherBody<B, Bytes>>, <S as Service<ServiceRequest>>::Error>;
+type Response<B> = Result<ServiceResponse<EitherBody<B, Bytes>>, Error>;
 
 impl<S, B> Service<ServiceRequest> for GuardService<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>> + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: 'static,
 {
     type Response = ServiceResponse<EitherBody<B, Bytes>>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Response<S, B>>>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Response<B>>>>;
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.guarded.service.poll_ready(cx)
     }
 
@@ -140,29 +162,54 @@ where
 
 impl<S, B> Guarded<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    async fn respond(self: Rc<Self>, mut request: ServiceRequest) -> Response<S, B> {
-        let Guard { gate, requirement, cost } = &self.guard;
-        let names = gate.verifier().header_names();
+    async fn respond(self: Rc<Self>, mut request: ServiceRequest) -> Response<B> {
+        let rule = &self.guard.rule;
+        let names = rule.gate().verifier().header_names();
         let mut headers = credentials(request.headers(), names);
-        match gate.verifier().verify_with_cost(&headers, requirement, *cost).await {
-            Ok(grant) => {
-                gate.redact_credentials(&mut headers);
-                redact(request.headers_mut(), &headers, names);
-                let mut rate_limit = HeaderMap::new();
-                gate.insert_rate_limit_fields(&grant, &mut rate_limit);
-                request.extensions_mut().insert(grant);
-                let mut response = self.service.call(request).await?;
-                insert_all(&rate_limit, response.headers_mut());
-                Ok(response.map_into_left_body())
+        let earlier = request.extensions().get().cloned();
+        match rule.decide(&mut headers, earlier).await {
+            Ok(decision) => {
+                strip(&mut request, &headers, names);
+                if let Some(decision) = &decision {
+                    request.extensions_mut().insert(decision.grant());
+                    request.extensions_mut().insert(decision.clone());
+                } else {
+                    request.extensions_mut().insert(Anonymous);
+                }
+                let outermost = decision.filter(Decision::is_outermost);
+                let response = self.service.call(request).await;
+                self.with_fields(response, outermost).map(ServiceResponse::map_into_left_body)
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
-                let mut refusal = to_response(gate.refusal_response(&denial));
+                let mut refusal = to_response(
+                    rule.gate().refusal_response_to(&fields(request.headers()), &denial),
+                );
                 refusal.extensions_mut().insert(denial);
                 Ok(request.into_response(refusal).map_into_right_body())
             }
+        }
+    }
+
+    /// Inserts the `RateLimit` fields into a response or, since the request was charged, into that of an
+    /// error.
+    fn with_fields(
+        &self,
+        response: Result<ServiceResponse<B>, Error>,
+        outermost: Option<Decision>,
+    ) -> Result<ServiceResponse<B>, Error> {
+        let Some(decision) = outermost else { return response };
+        let mut fields = HeaderMap::new();
+        self.guard.rule.gate().insert_rate_limit_fields(&decision.grant(), &mut fields);
+        match response {
+            Ok(mut response) => {
+                insert_all(&fields, response.headers_mut());
+                response.response_mut().extensions_mut().insert(decision);
+                Ok(response)
+            }
+            Err(error) => Err(ChargedError { error, fields }.into()),
         }
     }
 }

@@ -30,12 +30,14 @@
 //!
 //! The responses are equal to those of [`dualkey_tower`], byte for byte. The [`Gate`] configures them. This crate converts them to the types of actix, which uses an older version of `http`.
 
+mod charged_error;
 mod convert;
 mod granted;
 mod guard;
 
-pub use dualkey_tower::{Denial, Gate, Grant, Verifier};
-pub use granted::{Granted, MissingGrant};
+pub use charged_error::ChargedError;
+pub use dualkey_tower::{Decision, Denial, Gate, Grant, Verifier};
+pub use granted::{Granted, MaybeGranted, MissingGrant};
 pub use guard::{Guard, GuardService};
 
 #[cfg(doctest)]

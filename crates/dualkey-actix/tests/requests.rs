@@ -108,12 +108,13 @@ async fn a_request_that_waits_for_the_store_blocks_no_other() {
 }
 
 #[actix_web::test]
-async fn no_debug_output_shows_a_credential() {
+async fn no_debug_output_shows_a_stripped_credential() {
     let fixture = Fixture::new();
     fixture.partner(LimitPolicy::default()).await;
     let names = HeaderNames { token: "x-token".parse().unwrap(), ..HeaderNames::default() };
     let verifier = Verifier::builder(fixture.registry.clone()).header_names(names).build();
-    let guard = Guard::new(Gate::new(verifier), fixture.require("guests:read"));
+    let gate = Gate::new(verifier).with_credentials_stripped();
+    let guard = Guard::new(gate, fixture.require("guests:read"));
     let secret = fixture.token().await;
 
     let shown = async |request: HttpRequest, granted: Granted| {
@@ -125,7 +126,7 @@ async fn no_debug_output_shows_a_credential() {
     let request = request.insert_header(("x-token", bearer(&secret))).to_request();
     let shown = test::call_and_read_body(&app, request).await;
     let shown = format!("{guard:?} {}", String::from_utf8_lossy(&shown));
-    assert!(shown.contains("acme") && shown.contains("x-token"), "{shown}");
+    assert!(shown.contains("acme"), "{shown}");
     assert!(!shown.contains(KEY) && !shown.contains(&secret[3..]), "{shown}");
 }
 

@@ -156,6 +156,23 @@ impl Catalogue {
         self.resolve_required(names).map(|(bits, names)| Requirement::any(self.0.id, bits, names))
     }
 
+    /// Whether this catalogue constructed the requirement. [`Requirement::NONE`] and
+    /// [`Requirement::DENY_ALL`] are of every catalogue.
+    ///
+    /// ```
+    /// # use dualkey_scope::{Catalogue, Requirement};
+    /// let catalogue = || Catalogue::builder().scope("a", "A").build();
+    /// let (one, equal) = (catalogue()?, catalogue()?);
+    /// let requirement = one.require_all(["a"])?;
+    /// assert!(one.has(&requirement) && !equal.has(&requirement));
+    /// assert!(equal.has(&Requirement::NONE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn has(&self, requirement: &Requirement) -> bool {
+        requirement.catalogue().is_none_or(|id| id == self.0.id)
+    }
+
     /// The set of this catalogue with these [bits](ScopeSet::to_bits).
     ///
     /// ```

@@ -63,6 +63,14 @@ impl Requirement {
         }
     }
 
+    /// The identity of its catalogue, unless it needs none.
+    pub(crate) fn catalogue(&self) -> Option<u64> {
+        match &self.0 {
+            Rule::None | Rule::DenyAll => None,
+            Rule::All(required) | Rule::Any(required) => Some(required.catalogue),
+        }
+    }
+
     /// Whether a token with this set passes. A set of another catalogue meets only [`NONE`](Self::NONE).
     #[must_use]
     pub fn is_met_by(&self, set: &ScopeSet) -> bool {

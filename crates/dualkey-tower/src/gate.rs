@@ -2,12 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dualkey_limit::Standing;
 use dualkey_verify::{Denial, Grant, Verifier};
-use http::{HeaderMap, Response};
+use http::header::{ALLOW, Entry, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, Method, Response};
 
 use crate::response::{
-    MapRefusal, RateLimitFields, RateLimitState, ResponseSettings, refusal_response,
+    MapRefusal, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimitFields, RateLimitState, ResponseSettings,
+    for_method, refusal_response,
 };
 
 /// A [`Verifier`], and the settings of the HTTP responses to its decisions. Clones share the verifier with
@@ -84,8 +85,7 @@ impl Gate {
         Self { strips_credentials: true, ..self }
     }
 
-    /// Passes the response to every [`Denial`] through this mapper before it is sent. Default: none. The
-    /// 405 of a route table or a guarded router is no denial and is not mapped.
+    /// Passes the response to every [`Denial`] through this mapper before it is sent. Default: none.
     #[must_use]
     pub fn with_refusal_mapper(self, mapper: impl MapRefusal + 'static) -> Self {
         self.update_responses(|responses| responses.refusal_mapper = Some(Arc::new(mapper)))
@@ -114,7 +114,13 @@ impl Gate {
     /// ```
     #[must_use]
     pub fn refusal_response(&self, denial: &Denial) -> Response<Bytes> {
-        refusal_response(denial, &self.responses, self.verifier.header_names())
+        self.refusal_response_to(&HeaderMap::new(), denial)
+    }
+
+    /// The same for a request with these fields, which a [`MapRefusal`] may take into account.
+    #[must_use]
+    pub fn refusal_response_to(&self, request: &HeaderMap, denial: &Denial) -> Response<Bytes> {
+        refusal_response(request, denial, &self.responses, self.verifier.header_names())
     }
 
     /// Inserts the `RateLimit` fields of a request that passed into the headers of its response, for
@@ -151,24 +157,82 @@ impl Gate {
     /// # }).unwrap();
     /// ```
     pub fn insert_rate_limit_fields(&self, grant: &Grant, headers: &mut HeaderMap) {
-        self.rate_limit_state(&grant.standing).insert_into(headers);
+        RateLimitState::new(self.rate_limit_fields(), &grant.standing).insert_into(headers);
+    }
+
+    /// The request fields that a page of another origin has to be allowed to send, for a layer of CORS outside
+    /// of the guard (`Access-Control-Allow-Headers`): those of the credentials.
+    ///
+    /// ```
+    /// use dualkey_testing::Fixture;
+    ///
+    /// let gate = Fixture::new().gate;
+    /// assert_eq!(gate.cors_allowed_headers(), ["x-api-key", "authorization"]);
+    /// assert!(gate.cors_exposed_headers().contains(&"retry-after".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cors_allowed_headers(&self) -> [HeaderName; 2] {
+        let names = self.verifier.header_names();
+        [names.api_key.clone(), names.token.clone()]
+    }
+
+    /// The response fields that a page of another origin has to be able to read, for a layer of CORS outside of
+    /// the guard (`Access-Control-Expose-Headers`).
+    #[must_use]
+    pub fn cors_exposed_headers(&self) -> [HeaderName; 5] {
+        [RATE_LIMIT_POLICY, RATE_LIMIT, RETRY_AFTER, WWW_AUTHENTICATE, ALLOW]
     }
 
     /// Marks the credentials of a request that passed as sensitive, or
     /// [removes](Self::with_credentials_stripped) them, for frameworks that are not built on tower.
     pub fn redact_credentials(&self, headers: &mut HeaderMap) {
+        self.hide_credentials(headers, self.strips_credentials);
+    }
+
+    pub(crate) fn hide_credentials(&self, headers: &mut HeaderMap, strip: bool) {
         let names = self.verifier.header_names();
         for name in [&names.api_key, &names.token] {
-            if self.strips_credentials {
+            if strip {
                 headers.remove(name);
-            } else if let Some(value) = headers.get_mut(name) {
-                value.set_sensitive(true);
+            } else if let Entry::Occupied(mut field) = headers.entry(name) {
+                field.iter_mut().for_each(|value| value.set_sensitive(true));
             }
         }
     }
 
-    pub(crate) fn rate_limit_state(&self, standing: &Standing) -> RateLimitState {
-        RateLimitState::new(self.responses.rate_limit_fields, standing)
+    pub(crate) const fn strips_credentials(&self) -> bool {
+        self.strips_credentials
+    }
+
+    /// Whether one of the two fields is present, with whatever value.
+    pub(crate) fn has_credentials(&self, headers: &HeaderMap) -> bool {
+        let names = self.verifier.header_names();
+        headers.contains_key(&names.api_key) || headers.contains_key(&names.token)
+    }
+
+    /// Clones of a gate share it, so it identifies the gate.
+    pub(crate) const fn shared_verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    /// The response to a request whose method is not declared for its path.
+    pub(crate) fn method_not_allowed<'a>(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        declared: impl Iterator<Item = &'a Method>,
+    ) -> Response<Bytes> {
+        let mut allowed: Vec<_> = declared.cloned().collect();
+        if allowed.contains(&Method::GET) && !allowed.contains(&Method::HEAD) {
+            allowed.push(Method::HEAD);
+        }
+        let denial = Denial::MethodNotAllowed { allowed };
+        for_method(method, self.refusal_response_to(headers, &denial))
+    }
+
+    pub(crate) fn rate_limit_fields(&self) -> RateLimitFields {
+        self.responses.rate_limit_fields
     }
 
     fn update_responses(mut self, change: impl FnOnce(&mut ResponseSettings)) -> Self {

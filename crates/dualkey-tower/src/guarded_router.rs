@@ -8,16 +8,16 @@ use axum::body::Body;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use dualkey_scope::Requirement;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::gate::Gate;
 use crate::guard::GuardLayer;
-use crate::response::method_not_allowed;
 
 /// An axum router in which each route is declared together with its requirement and its handler.
 ///
 /// Only declared routes are open. A request to another path gets 401 without valid credentials, and 403
-/// with them. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+/// with them. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of
+/// GET covers HEAD, and the extended CONNECT of WebSockets over HTTP/2 (RFC 8441), unless they have their own.
 ///
 /// ```
 /// use axum::body::Body;
@@ -59,9 +59,31 @@ pub struct GuardedRouter<S = ()> {
 struct Route<S> {
     method: Method,
     path: String,
-    /// `None` for a public route.
-    guard: Option<GuardLayer>,
+    guard: GuardLayer,
     handler: MethodRouter<S>,
+    /// The same for the extended CONNECT that GET covers (RFC 8441 §4).
+    connect: MethodRouter<S>,
+}
+
+impl<S> Route<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn new<H, T>(method: Method, path: &str, guard: GuardLayer, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let filter = match MethodFilter::try_from(method.clone()) {
+            Ok(filter) => filter,
+            Err(_) => panic!("axum has no routes for the method {method}"),
+        };
+        let connect = match method {
+            Method::GET => on(MethodFilter::CONNECT, handler.clone()),
+            _ => MethodRouter::new(),
+        };
+        Self { method, path: path.to_owned(), guard, handler: on(filter, handler), connect }
+    }
 }
 
 impl<S> GuardedRouter<S>
@@ -73,7 +95,8 @@ where
         Self { gate, routes: Vec::new(), accepts_cost: false }
     }
 
-    /// Declares a route that is open to every request. Its credentials are not read.
+    /// Declares a route that is open to every request. Its credentials are not read, but redacted or stripped
+    /// as on other routes.
     ///
     /// # Panics
     ///
@@ -84,19 +107,17 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.declare(Route {
-            path: path.to_owned(),
-            guard: None,
-            handler: single_method(&method, handler),
-            method,
-        })
+        let guard = GuardLayer::public(self.gate.clone());
+        self.declare(Route::new(method, path, guard, handler))
     }
 
     /// Declares a route that is open to requests that meet this requirement.
     ///
     /// # Panics
     ///
-    /// In the same cases as [`public`](Self::public).
+    /// In the same cases as [`public`](Self::public), or if the requirement is of another catalogue than the
+    /// registry's.
+    #[track_caller]
     pub fn require<H, T>(
         self,
         method: Method,
@@ -108,13 +129,30 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        let guard = Some(self.gate.require(requirement));
-        self.declare(Route {
-            path: path.to_owned(),
-            guard,
-            handler: single_method(&method, handler),
-            method,
-        })
+        let guard = self.gate.require(requirement);
+        self.declare(Route::new(method, path, guard, handler))
+    }
+
+    /// Declares a route that is open to requests that meet this requirement, and to those without credentials:
+    /// see [`Gate::optional`]. Its handler extracts `Option<Grant>`.
+    ///
+    /// # Panics
+    ///
+    /// In the same cases as [`require`](Self::require).
+    #[track_caller]
+    pub fn optional<H, T>(
+        self,
+        method: Method,
+        path: &str,
+        requirement: Requirement,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let guard = self.gate.optional(requirement);
+        self.declare(Route::new(method, path, guard, handler))
     }
 
     /// Charges this many permits for each request to the route declared last. Default: one. A cost above
@@ -144,7 +182,7 @@ where
     /// or nested routes keep their costs.
     pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
         let last = self.routes.last_mut().filter(|_| self.accepts_cost);
-        let guard = last.and_then(|route| route.guard.as_mut());
+        let guard = last.map(|route| &mut route.guard).filter(|guard| !guard.is_public());
         let guard = guard.expect("a cost follows the declaration of a route with a requirement");
         *guard = guard.clone().with_cost(permits);
         self
@@ -222,29 +260,24 @@ where
     }
 }
 
-fn single_method<H, T, S>(method: &Method, handler: H) -> MethodRouter<S>
-where
-    H: Handler<T, S>,
-    T: 'static,
-    S: Clone + Send + Sync + 'static,
-{
-    match MethodFilter::try_from(method.clone()) {
-        Ok(filter) => on(filter, handler),
-        Err(_) => panic!("axum has no routes for the method {method}"),
-    }
-}
-
-/// The handlers of one path, each behind its guard.
+/// The handlers of one path, at least one, each behind its guard.
 fn method_router<S>(routes: Vec<Route<S>>) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let declared: Vec<_> = routes.iter().map(|route| route.method.clone()).collect();
-    let guarded = routes.into_iter().map(|route| match route.guard {
-        Some(guard) => route.handler.route_layer(guard),
-        None => route.handler,
+    let gate = routes[0].guard.gate().clone();
+    let covers_connect = !declared.contains(&Method::CONNECT);
+    let guarded = routes.into_iter().map(|route| {
+        let handler = match covers_connect {
+            true => route.handler.merge(route.connect),
+            false => route.handler,
+        };
+        handler.route_layer(route.guard)
     });
-    let refuse = move || ready(method_not_allowed(&declared).map(Body::from));
+    let refuse = move |method: Method, headers: HeaderMap| {
+        ready(gate.method_not_allowed(&method, &headers, declared.iter()).map(Body::from))
+    };
     guarded.fold(MethodRouter::new(), MethodRouter::merge).fallback(refuse)
 }
 

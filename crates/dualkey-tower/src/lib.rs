@@ -39,7 +39,11 @@
     doc = "| axum, with a requirement per route | `GuardedRouter`, with the feature `axum` |"
 )]
 //! | gRPC, or another service whose paths are its routes | [`RouteTable`] |
-//! | a framework that is not built on tower | [`Gate::refusal_response`], [`Gate::insert_rate_limit_fields`] and [`Gate::redact_credentials`] |
+//! | a framework that is not built on tower | [`GuardRule::decide`], [`Gate::refusal_response`] and [`Gate::insert_rate_limit_fields`] |
+//!
+//! Guards of one gate may be nested, such as "any token" on a router and a scope on a route: a request is
+//! charged once, the highest cost of them (see [`Decision`]). The page [`layer_order`] lists which other layers
+//! belong outside and inside, among them CORS.
 //!
 //! # The content of a refusal
 //!
@@ -49,22 +53,26 @@
 //! [`Denial`], which an outer layer can log or count. A [`MapRefusal`] can replace the whole response.
 //!
 //! Every response to a request that was charged has the `RateLimit` fields, whether the request was
-//! served or refused.
+//! served or refused. The outermost guard writes them last, and its [`Decision`] is in the extensions of the
+//! response.
 //!
 //! [`tower`]: https://docs.rs/tower
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod decision;
 mod gate;
 mod guard;
 #[cfg(feature = "axum")]
 mod guarded_router;
+pub mod layer_order;
 mod response;
 mod route_table;
 
+pub use decision::Decision;
 pub use dualkey_verify::{Denial, Grant, Verifier};
 pub use gate::Gate;
-pub use guard::{Guard, GuardBody, GuardFuture, GuardLayer};
+pub use guard::{Guard, GuardBody, GuardFuture, GuardLayer, GuardRule};
 #[cfg(feature = "axum")]
 pub use guarded_router::GuardedRouter;
 pub use response::{GrpcRefusals, MapRefusal, RateLimitFields};

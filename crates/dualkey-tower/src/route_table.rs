@@ -9,14 +9,23 @@ use tower_service::Service;
 
 use crate::gate::Gate;
 use crate::guard::{GuardBody, GuardFuture, GuardRule};
-use crate::response::method_not_allowed;
 
 /// A requirement for each route, as a layer over a service whose routes are exact paths, such as a gRPC
 /// server. For axum, see `GuardedRouter`, which declares routes and requirements together.
 ///
 /// A request is looked up by the path of its URI, byte for byte, without the query. A path that is not
 /// declared is closed: a request to it gets 401 without valid credentials and 403 with them, as if the
-/// token lacked a scope. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The declaration of GET covers HEAD, unless HEAD has its own.
+/// token lacked a scope. Another method of a declared path gets 405 and `Allow` (RFC 9110 §15.5.6). The
+/// declaration of GET covers HEAD, and the extended CONNECT of WebSockets over HTTP/2 (RFC 8441), unless they
+/// have their own. A plain CONNECT has no path, so that it is closed.
+///
+/// # With tonic
+///
+/// The path of an RPC is `/package.Service/Method`, and its method is POST. `Server::builder().layer(table)`
+/// puts the table around all services of a server. To put it around one service, use `named_layer` of
+/// `tonic::service::LayerExt`: `add_service(table.named_layer(service))`. A server finds a service by its name,
+/// which a plain `table.layer(service)` does not pass on; `named_layer` does. Requests for other services then
+/// do not meet the table, and its `public` routes are those of the one service.
 ///
 /// ```
 /// # use bytes::Bytes;
@@ -56,13 +65,7 @@ use crate::response::method_not_allowed;
 pub struct RouteTable {
     closed: GuardRule,
     /// The declared methods of each path.
-    routes: Arc<HashMap<String, Vec<(Method, Access)>>>,
-}
-
-#[derive(Clone, Debug)]
-enum Access {
-    Public,
-    Guarded(GuardRule),
+    routes: Arc<HashMap<String, Vec<(Method, GuardRule)>>>,
 }
 
 impl RouteTable {
@@ -73,39 +76,55 @@ impl RouteTable {
         Self { closed, routes: Arc::default() }
     }
 
-    /// Declares a route that is open to every request. Its credentials are not read.
+    /// Declares a route that is open to every request. Its credentials are not read, but redacted or stripped
+    /// as on other routes.
     ///
     /// # Panics
     ///
     /// If the route is declared twice.
     #[must_use]
     pub fn public(self, method: Method, path: &str) -> Self {
-        self.declare(method, path, Access::Public)
+        let rule = GuardRule::public(self.closed.gate().clone());
+        self.declare(method, path, rule)
     }
 
     /// Declares a route that is open to requests that meet this requirement.
     ///
     /// # Panics
     ///
-    /// If the route is declared twice.
+    /// If the route is declared twice, or if the requirement is of another catalogue than the registry's.
     #[must_use]
+    #[track_caller]
     pub fn require(self, method: Method, path: &str, requirement: Requirement) -> Self {
-        let rule = GuardRule::new(self.closed.gate.clone(), requirement);
-        self.declare(method, path, Access::Guarded(rule))
+        let rule = GuardRule::new(self.closed.gate().clone(), requirement);
+        self.declare(method, path, rule)
     }
 
-    fn declare(mut self, method: Method, path: &str, access: Access) -> Self {
+    /// Declares a route that is open to requests that meet this requirement, and to those without credentials:
+    /// see [`Gate::optional`].
+    ///
+    /// # Panics
+    ///
+    /// In the same cases as [`require`](Self::require).
+    #[must_use]
+    #[track_caller]
+    pub fn optional(self, method: Method, path: &str, requirement: Requirement) -> Self {
+        let rule = GuardRule::optional(self.closed.gate().clone(), requirement);
+        self.declare(method, path, rule)
+    }
+
+    fn declare(mut self, method: Method, path: &str, rule: GuardRule) -> Self {
         let routes = Arc::make_mut(&mut self.routes).entry(path.to_owned()).or_default();
         assert!(
             routes.iter().all(|(known, _)| *known != method),
             "{method} {path} is declared twice"
         );
-        routes.push((method, access));
+        routes.push((method, rule));
         self
     }
 
     /// The declared methods of a path.
-    fn methods(&self, path: &str) -> Option<&[(Method, Access)]> {
+    fn methods(&self, path: &str) -> Option<&[(Method, GuardRule)]> {
         let methods = self.routes.get(path);
         if methods.is_none() {
             tracing::debug!(path, "the path is not declared");
@@ -114,14 +133,14 @@ impl RouteTable {
     }
 }
 
-/// The access to this method, if it is declared.
-fn access<'a>(methods: &'a [(Method, Access)], method: &Method) -> Option<&'a Access> {
+/// The rule of this method, if it is declared. A CONNECT with a path is an extended one.
+fn rule<'a>(methods: &'a [(Method, GuardRule)], method: &Method) -> Option<&'a GuardRule> {
     let find = |method| methods.iter().find(|(declared, _)| declared == method);
     let declared = match *method {
-        Method::HEAD => find(&Method::HEAD).or_else(|| find(&Method::GET)),
+        Method::HEAD | Method::CONNECT => find(method).or_else(|| find(&Method::GET)),
         ref method => find(method),
     };
-    declared.map(|(_, access)| access)
+    declared.map(|(_, rule)| rule)
 }
 
 impl<S> Layer<S> for RouteTable {
@@ -157,12 +176,13 @@ where
         let Some(methods) = table.methods(request.uri().path()) else {
             return GuardFuture::guarded(inner, &table.closed, request);
         };
-        match access(methods, request.method()) {
-            Some(Access::Public) => GuardFuture::public(inner, request),
-            Some(Access::Guarded(rule)) => GuardFuture::guarded(inner, rule, request),
+        match rule(methods, request.method()) {
+            Some(rule) => GuardFuture::guarded(inner, rule, request),
             None => {
                 let declared = methods.iter().map(|(method, _)| method);
-                GuardFuture::refused(method_not_allowed(declared))
+                let gate = table.closed.gate();
+                let (method, headers) = (request.method(), request.headers());
+                GuardFuture::refused(gate.method_not_allowed(method, headers, declared))
             }
         }
     }

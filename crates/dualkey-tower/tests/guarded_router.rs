@@ -10,9 +10,12 @@ use axum::extract::{MatchedPath, Path, State};
 use axum::routing::delete;
 use bytes::Bytes;
 use dualkey_scope::Requirement;
-use dualkey_tower::{Grant, GuardedRouter};
+use dualkey_tower::{Denial, Grant, GuardedRouter};
 use http::header::AUTHORIZATION;
-use http::{Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::client::conn::http2;
+use hyper::ext::Protocol;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use pollster::block_on;
 use support::*;
 use tower::ServiceExt as _;
@@ -65,7 +68,15 @@ fn assert_closed(fixture: &Fixture, app: &Router, method: Method, path: &str) {
 
 #[track_caller]
 fn assert_allows(response: &Response<Bytes>, methods: &str) {
-    assert_eq!((response.status().as_u16(), &**response.body()), (405, &b""[..]));
+    assert_eq!(response.status(), 405);
+    if !response.body().is_empty() {
+        let problem = problem(response);
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&"method_not_allowed".into(), &405.into())
+        );
+    }
+    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
     assert_eq!(field(response, "allow"), Some(methods));
     assert_eq!(field(response, "cache-control"), Some("no-store"));
     assert_eq!(rate_limit(response), [None, None]);
@@ -212,6 +223,33 @@ fn another_method_of_a_declared_path_gets_405_and_allow() {
 }
 
 #[test]
+fn the_refusal_mapper_gets_a_405_too() {
+    let mut fixture = Fixture::new();
+    let mapper = |denial: &Denial, refusal: Response<Bytes>| refusal.map(|_| denial.code().into());
+    fixture.gate = fixture.gate.with_refusal_mapper(mapper);
+    let response = send(&declared(&fixture).into_router(), bare(Method::POST, "/guests/7"));
+    assert_eq!((&**response.body(), response.status().as_u16()), (&b"method_not_allowed"[..], 405));
+    assert_eq!(field(&response, "allow"), Some("GET, DELETE, HEAD"));
+}
+
+#[test]
+fn a_public_route_redacts_or_strips_credentials() {
+    let fixture = Fixture::new();
+    let shown = |gate| {
+        let show = async |headers: HeaderMap| format!("{headers:?}");
+        let app: Router = GuardedRouter::new(gate).public(Method::GET, "/show", show).into_router();
+        observable(&send(&app, good(&fixture, Method::GET, "/show"))).2
+    };
+    let redacted = shown(fixture.gate.clone());
+    assert!(
+        redacted.contains("authorization") && !redacted.contains(fixture.secret()),
+        "{redacted}"
+    );
+    let stripped = shown(fixture.gate.clone().with_credentials_stripped());
+    assert!(!stripped.contains("authorization") && !stripped.contains("x-api-key"), "{stripped}");
+}
+
+#[test]
 fn a_path_without_get_refuses_head() {
     let fixture = Fixture::new();
     let app: Router = GuardedRouter::new(fixture.gate.clone())
@@ -240,6 +278,67 @@ fn get_covers_head_unless_head_has_its_own_requirement() {
         .into_router();
     assert_eq!(send(&app, bare(Method::HEAD, "/guests")).status(), 200);
     assert_eq!(send(&app, bare(Method::GET, "/guests")).status(), 401);
+}
+
+/// An extended CONNECT has a path, as a WebSocket over HTTP/2 begins (RFC 8441 §4).
+fn connect(mut request: Request<Body>) -> Request<Body> {
+    *request.method_mut() = Method::CONNECT;
+    *request.uri_mut() = format!("https://here{}", request.uri()).parse().unwrap();
+    request
+}
+
+#[test]
+fn get_covers_extended_connect_unless_it_is_declared() {
+    let fixture = Fixture::new();
+    let app: Router = GuardedRouter::new(fixture.gate.clone())
+        .require(Method::GET, "/covered", fixture.reads(), async || "get")
+        .require(Method::GET, "/own", fixture.reads(), async || "get")
+        .public(Method::CONNECT, "/own", async || StatusCode::ACCEPTED)
+        .public(Method::POST, "/post", async || "post")
+        .into_router();
+    let status = |request| send(&app, connect(request)).status().as_u16();
+    assert_eq!(status(good(&fixture, Method::GET, "/covered")), 200);
+    assert_eq!(status(bare(Method::GET, "/covered")), 401);
+    assert_eq!(status(without_scope(&fixture, "/covered")), 403);
+    assert_eq!(status(bare(Method::GET, "/own")), 202);
+    assert_eq!(status(good(&fixture, Method::GET, "/post")), 405);
+}
+
+#[test]
+fn a_plain_connect_has_no_path_and_is_closed() {
+    let fixture = Fixture::new();
+    let app = declared(&fixture).into_router();
+    let mut request = fixture.request();
+    *request.method_mut() = Method::CONNECT;
+    *request.uri_mut() = "here:443".parse().unwrap();
+    assert_ne!(send(&app, request).status(), 200);
+}
+
+#[tokio::test]
+async fn an_extended_connect_over_http_2_reaches_the_handler() {
+    let fixture = tokio::task::spawn_blocking(Fixture::new).await.unwrap();
+    let app: Router = GuardedRouter::new(fixture.gate.clone())
+        .require(Method::GET, "/socket", fixture.reads(), async || "socket")
+        .into_router();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, app).await });
+
+    let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
+    let (mut requests, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let url = |mut request: Request<Body>| {
+        *request.uri_mut() = format!("http://{address}/socket").parse().unwrap();
+        request
+    };
+    // The settings of the server, which allow the extension, arrive before its first response.
+    assert_eq!(requests.send_request(url(fixture.request())).await.unwrap().status(), 200);
+    for (request, status) in [(fixture.request(), 200), (Request::default(), 401)] {
+        let mut request = url(request);
+        *request.method_mut() = Method::CONNECT;
+        request.extensions_mut().insert(Protocol::from_static("websocket"));
+        assert_eq!(requests.send_request(request).await.unwrap().status(), status);
+    }
 }
 
 #[test]

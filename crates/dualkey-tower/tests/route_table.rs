@@ -9,8 +9,9 @@ use axum::Router;
 use axum::routing::{any, get};
 use bytes::Bytes;
 use dualkey_scope::Requirement;
-use dualkey_tower::{GrpcRefusals, RouteTable};
-use http::{Method, Request, Response};
+use dualkey_testing::Fault;
+use dualkey_tower::{Denial, Gate, GrpcRefusals, RouteTable};
+use http::{HeaderMap, Method, Request, Response};
 use pollster::block_on;
 use support::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -143,6 +144,103 @@ fn another_method_of_a_declared_path_gets_405_and_allow() {
     }
 }
 
+#[test]
+fn only_head_gets_a_405_without_a_body() {
+    let fixture = Fixture::new();
+    let send = |method| send(&table(&fixture), with_method(&method, post(fixture.request(), LIST)));
+    let (get, head) = (send(Method::GET), send(Method::HEAD));
+    assert_eq!(outcome(&get), "method_not_allowed");
+    assert_eq!((head.headers(), head.body().len()), (get.headers(), 0));
+    assert!(matches!(get.extensions().get(), Some(Denial::MethodNotAllowed { .. })));
+}
+
+#[test]
+fn the_refusal_mapper_gets_a_405_too() {
+    let mut fixture = Fixture::new();
+    let mapper = |denial: &Denial, refusal: Response<Bytes>| refusal.map(|_| denial.code().into());
+    fixture.gate = fixture.gate.with_refusal_mapper(mapper);
+    let get = with_method(&Method::GET, post(fixture.request(), LIST));
+    let response = send(&table(&fixture), get);
+    assert_eq!((&**response.body(), response.status().as_u16()), (&b"method_not_allowed"[..], 405));
+    assert_eq!(field(&response, "allow"), Some("POST"));
+
+    let gate = fixture.gate.clone().with_refusal_mapper(GrpcRefusals);
+    let refusal = gate.refusal_response(&Denial::MethodNotAllowed { allowed: vec![Method::POST] });
+    assert_eq!(field(&refusal, "grpc-status"), Some("12"), "unimplemented");
+}
+
+#[test]
+fn grpc_web_callers_get_their_own_content_type() {
+    let mut fixture = Fixture::new();
+    fixture.gate = fixture.gate.with_refusal_mapper(GrpcRefusals);
+    let content_type = |path: &str, sent: &str| {
+        let mut request = post(Request::default(), path);
+        set(&mut request, "content-type", sent);
+        let refusal = send(&table(&fixture), request);
+        assert_eq!((refusal.status().as_u16(), refusal.body().len()), (200, 0));
+        field(&refusal, "content-type").unwrap().to_owned()
+    };
+    for path in [LIST, "/undeclared"] {
+        for (sent, received) in [
+            ("application/grpc", "application/grpc"),
+            ("application/grpc+proto", "application/grpc"),
+            ("text/plain", "application/grpc"),
+            ("application/grpc-web", "application/grpc-web"),
+            ("Application/gRPC-Web+Proto", "application/grpc-web"),
+            ("application/grpc-web-text", "application/grpc-web-text"),
+            ("application/grpc-web-text+proto; charset=utf-8", "application/grpc-web-text"),
+            ("application/grpc-webby", "application/grpc"),
+        ] {
+            assert_eq!(content_type(path, sent), received, "{sent}");
+        }
+    }
+    let mut get = with_method(&Method::GET, post(Request::default(), LIST));
+    set(&mut get, "content-type", "application/grpc-web+proto");
+    let refusal = send(&table(&fixture), get);
+    assert_eq!(field(&refusal, "content-type"), Some("application/grpc-web"));
+    assert_eq!(field(&refusal, "grpc-status"), Some("12"));
+}
+
+#[test]
+fn a_grpc_web_caller_that_waits_for_the_store_is_known() {
+    let mut fixture = Fixture::new();
+    fixture.gate = fixture.gate.with_refusal_mapper(GrpcRefusals);
+    fixture.store.set_fault(Fault::Delay);
+    let mut request = post(fixture.request_with(&unknown_token()), LIST);
+    set(&mut request, "content-type", "application/grpc-web");
+    let refusal = send(&table(&fixture), request);
+    assert_eq!(field(&refusal, "content-type"), Some("application/grpc-web"));
+}
+
+/// The headers that reach a service on a public route.
+fn seen_on_public_route(gate: Gate, request: Request<Body>) -> HeaderMap {
+    let table = RouteTable::new(gate).public(Method::POST, HEALTH);
+    let seen =
+        service_fn(async |request: Request<Body>| Ok::<_, Infallible>(request.headers().clone()))
+            .map_response(|headers| {
+                let mut response = Response::new(Body::default());
+                response.extensions_mut().insert(headers);
+                response
+            });
+    let mut response = block_on(table.layer(seen).oneshot(post(request, HEALTH))).unwrap();
+    response.extensions_mut().remove().unwrap()
+}
+
+#[test]
+fn a_public_path_redacts_or_strips_credentials() {
+    let fixture = Fixture::new();
+    let mut repeated = fixture.request();
+    repeat(&mut repeated, "authorization");
+    for request in [fixture.request(), repeated] {
+        let headers = seen_on_public_route(fixture.gate.clone(), request);
+        let shown = format!("{headers:?}");
+        assert!(!shown.contains(fixture.secret()), "{shown}");
+        assert!(headers.contains_key("authorization") && headers.contains_key("x-api-key"));
+    }
+    let strips = fixture.gate.clone().with_credentials_stripped();
+    assert!(seen_on_public_route(strips, fixture.request()).is_empty());
+}
+
 fn with_method(method: &Method, mut request: Request<Body>) -> Request<Body> {
     *request.method_mut() = method.clone();
     request
@@ -150,7 +248,15 @@ fn with_method(method: &Method, mut request: Request<Body>) -> Request<Body> {
 
 #[track_caller]
 fn assert_allows(response: &Response<Bytes>, methods: &str) {
-    assert_eq!((response.status().as_u16(), &**response.body()), (405, &b""[..]));
+    assert_eq!(response.status(), 405);
+    if !response.body().is_empty() {
+        let problem = problem(response);
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&"method_not_allowed".into(), &405.into())
+        );
+    }
+    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
     assert_eq!(field(response, "allow"), Some(methods));
     assert_eq!(field(response, "cache-control"), Some("no-store"));
     assert_eq!(rate_limit(response), [None, None]);
@@ -172,6 +278,27 @@ fn get_covers_head_unless_head_has_its_own_requirement() {
 
     assert_eq!(head(Request::default(), "/own").status(), 200);
     assert_eq!(get(Request::default(), "/own").status(), 401);
+}
+
+/// An extended CONNECT has a path, as a WebSocket over HTTP/2 begins (RFC 8441 §4).
+#[test]
+fn get_covers_extended_connect_unless_it_is_declared() {
+    let fixture = Fixture::new();
+    let table = RouteTable::new(fixture.gate.clone())
+        .require(Method::GET, "/covered", fixture.reads())
+        .require(Method::GET, "/own", fixture.reads())
+        .public(Method::CONNECT, "/own")
+        .public(Method::POST, "/post");
+    let connect = |request, path: &str| {
+        let url = format!("https://here{path}");
+        send(&table, with_method(&Method::CONNECT, post(request, &url)))
+    };
+    assert_eq!(connect(fixture.request(), "/covered").status(), 200);
+    assert_eq!(outcome(&connect(Request::default(), "/covered")), "api_key_missing");
+    assert_eq!(connect(Request::default(), "/own").status(), 200);
+    assert_allows(&connect(fixture.request(), "/post"), "POST");
+    let plain = with_method(&Method::CONNECT, post(fixture.request(), "here:443"));
+    assert_eq!(outcome(&send(&table, plain)), "scope_insufficient", "it has no path");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -9,15 +10,21 @@ use http::HeaderMap;
 
 use crate::cache::{CacheLookup, CachedPartner, CredentialCache, RequestTime, Token};
 use crate::credentials::{CredentialError, Credentials, HeaderNames};
-use crate::decision::{CredentialField, Denial, Grant};
+use crate::decision::{CredentialField, Denial, Grant, GrantSource};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
 
-/// What is decided on.
+/// What is decided on: see [`Verifier::try_verify`](crate::Verifier::try_verify).
 #[derive(Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) requirement: &'a Requirement,
-    pub(crate) cost: NonZeroU32,
+pub struct Request<'a> {
+    /// The fields of the request.
+    pub headers: &'a HeaderMap,
+    /// What the token must allow.
+    pub requirement: &'a Requirement,
+    /// In permits. A cost above what the limits ever hold is all that they hold.
+    pub cost: NonZeroU32,
+    /// The permits that an earlier decision on this request has charged. Only what the cost exceeds them is
+    /// charged.
+    pub charged: u32,
 }
 
 /// What decisions are made from. Clones share one cache.
@@ -70,10 +77,11 @@ impl Decider {
         now: Timestamp,
         organization: impl FnOnce() -> OrganizationId,
     ) -> Result<Grant, Denial> {
-        let standing = match partner.entry.charge(partner.policy, request.cost.get(), now) {
-            Outcome::Allowed(standing) => standing,
-            refused => return Err(limit_denial(refused)),
-        };
+        let standing =
+            match partner.entry.charge(partner.policy, request.cost.get(), request.charged, now) {
+                Outcome::Allowed(standing) => standing,
+                refused => return Err(limit_denial(refused)),
+            };
         self.cache.record_use(partner, token, now);
 
         let scopes = self.cache.scopes(token);
@@ -81,8 +89,9 @@ impl Decider {
             let required = request.requirement.clone();
             return Err(Denial::ScopeInsufficient { required, standing });
         }
+        let source = GrantSource { partner: partner.number, token: token.key() };
         let (partner, token) = (partner.entry.id, token.id());
-        Ok(Grant { partner, organization: organization(), token, scopes, standing })
+        Ok(Grant { partner, organization: organization(), token, scopes, standing, source })
     }
 
     /// Reads and digests the token, and brings its entry from memory.
@@ -105,6 +114,17 @@ impl Decider {
             CacheLookup::Fresh(token) if token.has_short_organization() => Some(token),
             _ => None,
         }
+    }
+}
+
+/// Without the headers, which hold the credentials.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("requirement", &self.requirement)
+            .field("cost", &self.cost)
+            .field("charged", &self.charged)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 use dualkey_limit::{Refusal, Standing};
 use dualkey_scope::{Requirement, ScopeSet};
 use dualkey_store::{OrganizationId, PartnerId, TokenId};
-use http::StatusCode;
+use http::{Method, StatusCode};
+
+use crate::cache::Key;
 
 /// A granted request: which partner calls, for which organization, with which scopes, and what is left of
 /// its limits.
@@ -36,6 +38,20 @@ pub struct Grant {
     pub scopes: ScopeSet,
     /// What is left of the partner's limits after this request.
     pub standing: Standing,
+    pub(crate) source: GrantSource,
+}
+
+/// In the extensions of a request that an optional guard let pass without credentials, so without a
+/// [`Grant`].
+#[derive(Clone, Copy, Debug)]
+pub struct Anonymous;
+
+/// The entries of the cache that a grant was decided on.
+#[derive(Clone, Copy)]
+pub(crate) struct GrantSource {
+    /// The number of the partner.
+    pub(crate) partner: u32,
+    pub(crate) token: Key,
 }
 
 /// A denied request, and why. No denial holds a credential.
@@ -96,6 +112,11 @@ pub enum Denial {
         /// The time until the next request without a cached token is served.
         retry_after: Duration,
     },
+    /// No route of the path has the method. A route table answers so, a verifier never.
+    MethodNotAllowed {
+        /// The methods that the path has, for `Allow` (RFC 9110 §10.2.1).
+        allowed: Vec<Method>,
+    },
     /// A store did not answer.
     Unavailable {
         /// When to retry.
@@ -126,6 +147,7 @@ impl Denial {
             Self::RateLimited { .. } => "rate_limited",
             Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::AttemptsExceeded { .. } => "attempts_exceeded",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -143,6 +165,7 @@ impl Denial {
             Self::RateLimited { .. }
             | Self::QuotaExceeded { .. }
             | Self::AttemptsExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -174,6 +197,13 @@ impl Denial {
     }
 }
 
+/// Without the key of the token, which is half of its digest.
+impl fmt::Debug for GrantSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrantSource").finish_non_exhaustive()
+    }
+}
+
 /// What the caller can do about it.
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,6 +226,9 @@ impl fmt::Display for Denial {
             Self::QuotaExceeded { .. } => "The daily quota is used up.",
             Self::AttemptsExceeded { .. } => {
                 "Too many requests with this partner key failed to present a valid access token."
+            }
+            Self::MethodNotAllowed { .. } => {
+                "This path does not have the method. Use one that the Allow field lists."
             }
             Self::Unavailable { .. } => "The credentials cannot be checked at the moment.",
         })

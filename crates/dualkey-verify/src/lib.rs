@@ -39,11 +39,14 @@ mod decision;
 #[cfg(feature = "axum")]
 mod extract;
 mod lookup;
+mod recheck;
 mod resolve;
 mod verifier;
 
 pub use credentials::{CredentialError, Credentials, HeaderNames};
-pub use decision::{CredentialField, Denial, Grant};
+pub use decide::Request;
+pub use decision::{Anonymous, CredentialField, Denial, Grant};
 #[cfg(feature = "axum")]
 pub use extract::MissingGrant;
+pub use lookup::StoreLookup;
 pub use verifier::{Verifier, VerifierBuilder};

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,9 +26,10 @@ enum PendingLookup {
     Token(InFlight<TokenAnswer>),
 }
 
-/// What one request asks the store, and what the store answered.
+/// What one request asks the store, and what the store answered: see
+/// [`Verifier::try_verify`](crate::Verifier::try_verify).
 #[derive(Default)]
-pub(crate) struct StoreLookup {
+pub struct StoreLookup {
     pending: Option<PendingLookup>,
     partner: Option<Option<FetchedPartner>>,
     /// Boxed, since most decisions are made without it.
@@ -45,6 +47,12 @@ impl StoreLookup {
             None => {}
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for StoreLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreLookup").finish_non_exhaustive()
     }
 }
 

@@ -54,7 +54,7 @@ use crate::lookup::StoreLookup;
 /// ```
 #[derive(Clone)]
 pub struct Verifier {
-    decider: Decider,
+    pub(crate) decider: Decider,
 }
 
 /// Settings of a [`Verifier`]: see [`Verifier::builder`].
@@ -179,7 +179,7 @@ impl Verifier {
         requirement: &'a Requirement,
         cost: NonZeroU32,
     ) -> impl Future<Output = Result<Grant, Denial>> + use<'a> {
-        let request = Request { headers, requirement, cost };
+        let request = Request { headers, requirement, cost, charged: 0 };
         let mut resolving = None;
         // One state for both ways, since each nested future would move the decision once more. A lookup is
         // boxed, so that a decision from memory does not carry its state.
@@ -223,11 +223,35 @@ impl Verifier {
         requirement: &Requirement,
         cost: NonZeroU32,
     ) -> Option<Result<Grant, Denial>> {
-        let request = Request { headers, requirement, cost };
-        match self.decider.decide(&request, &mut StoreLookup::default()) {
+        let request = Request { headers, requirement, cost, charged: 0 };
+        self.try_verify(request, &mut StoreLookup::default())
+    }
+
+    /// Decides on a request without waiting, for a guard. `None`: the store has to be asked, and nothing is
+    /// charged. The lookup has begun, and [`resolve`](Self::resolve) waits for it.
+    #[must_use]
+    pub fn try_verify(
+        &self,
+        request: Request<'_>,
+        lookup: &mut StoreLookup,
+    ) -> Option<Result<Grant, Denial>> {
+        match self.decider.decide(&request, lookup) {
             Poll::Ready(decision) => Some(decision),
             Poll::Pending => None,
         }
+    }
+
+    /// Decides on the same request once the store has answered.
+    ///
+    /// # Errors
+    ///
+    /// The request is denied.
+    pub async fn resolve(
+        &self,
+        request: Request<'_>,
+        lookup: StoreLookup,
+    ) -> Result<Grant, Denial> {
+        self.decider.resolve(request, lookup).await
     }
 
     /// Writes to the store when tokens were last used, each at most once a minute, and what partners used of

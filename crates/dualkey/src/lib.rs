@@ -30,12 +30,12 @@ pub use dualkey_token::{
 pub use dualkey_tower::GuardedRouter;
 #[cfg(feature = "tower")]
 pub use dualkey_tower::{
-    Gate, GrpcRefusals, Guard, GuardBody, GuardFuture, GuardLayer, MapRefusal, RateLimitFields,
-    RouteGuard, RouteTable,
+    Decision, Gate, GrpcRefusals, Guard, GuardBody, GuardFuture, GuardLayer, GuardRule, MapRefusal,
+    RateLimitFields, RouteGuard, RouteTable,
 };
 #[cfg(feature = "axum")]
 pub use dualkey_verify::MissingGrant;
 pub use dualkey_verify::{
-    CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
+    Anonymous, CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
     VerifierBuilder,
 };

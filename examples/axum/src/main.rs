@@ -1,12 +1,17 @@
-//! An axum router with two routes that require different scopes.
+//! An axum router whose routes require different scopes, and a stream that ends when its token is revoked.
+
+mod cors;
+mod events;
 
 use std::error::Error;
 
 use axum::http::Method;
+use axum::middleware::from_fn_with_state;
 use axum::{Json, Router};
+use cors::Cors;
 use dualkey::{
     Catalogue, Gate, Grant, GuardedRouter, IssuedToken, NewPartner, NewToken, Partner, Prefix,
-    Registry, RegistryError, UnknownScopes, Verifier,
+    Registry, RegistryError, Requirement, Verifier,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,9 +25,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let (key, token) = (partner.api_key, issued.secret.expose_secret());
     println!(
-        "This token may read guests, but not reservations. Try both; Ctrl-C ends the server.\n"
+        "This token may read guests, but not reservations. Try all; Ctrl-C ends the server.\n"
     );
-    for path in ["/guests", "/reservations"] {
+    for path in ["/guests", "/reservations", "/events"] {
         println!("curl -i http://{address}{path} \\");
         println!("  -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}'\n");
     }
@@ -47,15 +52,22 @@ async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), Regist
     Ok((partner, registry.issue_token(token).await?))
 }
 
-/// Each route with the scope that it requires. A path that is not declared here is refused.
-fn app(registry: Registry) -> Result<Router, UnknownScopes> {
+/// Each route with the scope that it requires. A path that is not declared here is refused. The layer that is
+/// added last is the outermost.
+fn app(registry: Registry) -> Result<Router, Box<dyn Error>> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let reservations_read = registry.catalogue().require_all(["reservations:read"])?;
 
-    Ok(GuardedRouter::new(Gate::new(Verifier::new(registry)))
+    let verifier = Verifier::new(registry);
+    let gate = Gate::new(verifier.clone());
+    let cors = from_fn_with_state(Cors::new(&gate)?, cors::cors);
+    Ok(GuardedRouter::new(gate)
         .require(Method::GET, "/guests", guests_read, guests)
         .require(Method::GET, "/reservations", reservations_read, reservations)
-        .into_router())
+        .require(Method::GET, "/events", Requirement::NONE, events::events)
+        .into_router()
+        .with_state(verifier)
+        .layer(cors))
 }
 
 async fn guests(grant: Grant) -> Json<Value> {

@@ -12,11 +12,20 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use generated::guests_server::{Guests, GuestsServer};
+use generated::guests::guests_server::{Guests, GuestsServer};
+use generated::health::health_server::HealthServer;
+use health::Serving;
+
+mod health;
 
 #[expect(unreachable_pub, reason = "generated code, private here")]
 mod generated {
-    tonic::include_proto!("example.Guests");
+    pub(crate) mod guests {
+        tonic::include_proto!("example.Guests");
+    }
+    pub(crate) mod health {
+        tonic::include_proto!("grpc.health.v1.Health");
+    }
 }
 
 #[tokio::main]
@@ -51,22 +60,27 @@ async fn seed_demo(registry: &Registry) -> Result<(Partner, IssuedToken), Regist
     Ok((partner, registry.issue_token(token).await?))
 }
 
-/// Each RPC with the scope that it requires. An RPC that is not declared here is refused.
+/// Each RPC with the scope that it requires, and the health check, which is public. An RPC that is not declared
+/// here is refused.
 fn table(registry: Registry) -> Result<RouteTable, UnknownScopes> {
     let guests_read = registry.catalogue().require_all(["guests:read"])?;
     let guests_edit = registry.catalogue().require_all(["guests:edit"])?;
 
     let gate = Gate::new(Verifier::new(registry)).with_refusal_mapper(GrpcRefusals);
     let table = RouteTable::new(gate)
+        .public(Method::POST, "/grpc.health.v1.Health/Check")
         .require(Method::POST, "/example.Guests/List", guests_read)
         .require(Method::POST, "/example.Guests/Add", guests_edit);
     Ok(table)
 }
 
+/// The table is around all services. To guard one alone, add it as `table.named_layer(service)`, with
+/// `tonic::service::LayerExt` in scope: the server finds a service by its name, which a plain layer hides.
 async fn serve(listener: TcpListener, registry: Registry) -> Result<(), Box<dyn Error>> {
     let server = Server::builder()
         .layer(table(registry)?)
         .add_service(GuestsServer::new(Hotel))
+        .add_service(HealthServer::new(Serving))
         .serve_with_incoming(TcpIncoming::from(listener));
     Ok(server.await?)
 }

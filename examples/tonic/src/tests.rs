@@ -5,14 +5,18 @@ use dualkey::{FakeClock, LimitPolicy, MemoryStore, Rate, Store, Timestamp};
 use dualkey_testing::{Fault, FaultyStore};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
+use tonic::service::LayerExt as _;
 use tonic::transport::Channel;
 
-use super::generated::guests_client::GuestsClient;
+use super::generated::guests::guests_client::GuestsClient;
+use super::generated::health::health_client::HealthClient;
+use super::health::CheckRequest;
 use super::*;
 
 /// A server whose clock does not move, and a client.
 struct Fixture {
     client: GuestsClient<Channel>,
+    health: HealthClient<Channel>,
     registry: Registry,
 }
 
@@ -26,8 +30,10 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let serving = registry.clone();
         tokio::spawn(async move { serve(listener, serving).await.expect("serving") });
-        let client = GuestsClient::connect(format!("http://{address}")).await.unwrap();
-        Self { client, registry }
+        let url = format!("http://{address}");
+        let client = GuestsClient::connect(url.clone()).await.unwrap();
+        let health = HealthClient::connect(url).await.unwrap();
+        Self { client, health, registry }
     }
 
     async fn list(&mut self, fields: &[(&'static str, &str)]) -> Result<GuestList, Status> {
@@ -61,6 +67,29 @@ async fn a_good_call_is_served() {
     let answer =
         fixture.list_with(partner.api_key.as_str(), issued.secret.expose_secret()).await.unwrap();
     assert_eq!((&*answer.organization, &*answer.names), ("acme", &["Ada".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn the_health_check_needs_no_credentials() {
+    let mut fixture = Fixture::new(FaultyStore::with_fault(Fault::Error)).await;
+    let health = fixture.health.check(CheckRequest::default()).await.unwrap();
+    assert_eq!(health.into_inner().status, 1);
+}
+
+#[tokio::test]
+async fn a_named_layer_guards_one_service_alone() {
+    let registry = Registry::in_memory(catalogue().unwrap(), Prefix::new("demo"));
+    let guests = table(registry).unwrap().named_layer(GuestsServer::new(Hotel));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder().add_service(guests).add_service(HealthServer::new(Serving));
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+
+    let mut client = GuestsClient::connect(url.clone()).await.unwrap();
+    let refused = client.list(ListRequest {}).await.map(Response::into_inner);
+    assert_eq!(refusal(refused), (Code::Unauthenticated, "api_key_missing".to_owned()));
+    let mut health = HealthClient::connect(url).await.unwrap();
+    assert_eq!(health.check(CheckRequest::default()).await.unwrap().into_inner().status, 1);
 }
 
 #[tokio::test]

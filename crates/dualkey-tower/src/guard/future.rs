@@ -5,18 +5,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use dualkey_verify::{Denial, Grant};
+use dualkey_verify::Anonymous;
 use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::GuardBody;
-use super::rule::GuardRule;
-use crate::gate::Gate;
-use crate::response::{RateLimitState, for_method};
+use super::rule::{Decided, Deciding, GuardRule};
+use crate::decision::Decision;
+use crate::response::{RateLimitFields, RateLimitState, for_method};
 
 /// A decision that waits for the store. It resolves to the headers of the request and the decision.
-type Verifying = Pin<Box<dyn Future<Output = (HeaderMap, Result<Grant, Denial>)> + Send>>;
+type Verifying = Pin<Box<dyn Future<Output = (HeaderMap, Decided)> + Send>>;
 
 pin_project! {
     /// The future response of a guarded service: the response of the inner service, or a refusal.
@@ -37,9 +37,9 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, B, F> {
         /// The decision waits for the store.
-        Verifying { inner: S, gate: Gate, request: Option<Request<B>>, verifying: Verifying },
-        /// The inner service was called. `rate_limit` is `None` for a public route.
-        Serving { #[pin] response: F, rate_limit: Option<RateLimitState> },
+        Verifying { inner: S, rule: GuardRule, request: Option<Request<B>>, verifying: Verifying },
+        /// The inner service was called. The outermost guard writes the fields of the response.
+        Serving { #[pin] response: F, fields: Option<(RateLimitFields, Decision)> },
         Refused { refusal: Option<Response<Bytes>> },
     }
 }
@@ -50,19 +50,14 @@ where
 {
     /// Decides from the cache if that is possible. Otherwise keeps the inner service, which is ready, and
     /// calls it after the store has answered.
-    pub(crate) fn guarded(inner: &mut S, rule: &GuardRule, request: Request<B>) -> Self {
-        let GuardRule { gate, requirement, cost } = rule;
-        let cached = gate.verifier().try_verify_cached(request.headers(), requirement, *cost);
-        let state = match cached {
-            Some(decision) => State::decided(inner, gate, request, decision),
-            None => State::verifying(inner, rule.clone(), request),
+    pub(crate) fn guarded(inner: &mut S, rule: &GuardRule, mut request: Request<B>) -> Self {
+        let earlier = request.extensions().get().cloned();
+        let mut deciding = rule.start(request.headers_mut(), earlier);
+        let state = match rule.try_decide(request.headers_mut(), &mut deciding) {
+            Some(decided) => State::decided(inner, rule, request, decided),
+            None => State::verifying(inner, rule.clone(), request, deciding),
         };
         Self { state }
-    }
-
-    /// Calls the inner service without a decision, for a public route.
-    pub(crate) fn public(inner: &mut S, request: Request<B>) -> Self {
-        Self { state: State::Serving { response: inner.call(request), rate_limit: None } }
     }
 
     /// Responds without calling the inner service.
@@ -75,19 +70,23 @@ impl<S, B> State<S, B, S::Future>
 where
     S: Service<Request<B>> + Clone,
 {
-    fn verifying(inner: &mut S, rule: GuardRule, mut request: Request<B>) -> Self {
+    fn verifying(
+        inner: &mut S,
+        rule: GuardRule,
+        mut request: Request<B>,
+        deciding: Deciding,
+    ) -> Self {
         // The clone may not be ready. This future takes the service that is ready and leaves the clone in
         // its place, as tower recommends:
         // https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services
         let clone = inner.clone();
         let inner = mem::replace(inner, clone);
-        let GuardRule { gate, requirement, cost } = rule;
-        let (verifier, headers) = (gate.verifier().clone(), mem::take(request.headers_mut()));
+        let (deciding_rule, mut headers) = (rule.clone(), mem::take(request.headers_mut()));
         let verifying = Box::pin(async move {
-            let decision = verifier.verify_with_cost(&headers, &requirement, cost).await;
-            (headers, decision)
+            let decided = deciding_rule.resolve(&mut headers, deciding).await;
+            (headers, decided)
         });
-        Self::Verifying { inner, gate, request: Some(request), verifying }
+        Self::Verifying { inner, rule, request: Some(request), verifying }
     }
 }
 
@@ -95,22 +94,25 @@ impl<S, B> State<S, B, S::Future>
 where
     S: Service<Request<B>>,
 {
-    fn decided(
-        inner: &mut S,
-        gate: &Gate,
-        mut request: Request<B>,
-        decision: Result<Grant, Denial>,
-    ) -> Self {
-        match decision {
-            Ok(grant) => {
-                gate.redact_credentials(request.headers_mut());
-                let rate_limit = Some(gate.rate_limit_state(&grant.standing));
-                request.extensions_mut().insert(grant);
-                Self::Serving { response: inner.call(request), rate_limit }
+    fn decided(inner: &mut S, rule: &GuardRule, mut request: Request<B>, decided: Decided) -> Self {
+        let gate = rule.gate();
+        match decided {
+            Ok(decision) => {
+                let mut fields = None;
+                if let Some(decision) = decision {
+                    let version = gate.rate_limit_fields();
+                    fields = decision.is_outermost().then(|| (version, decision.clone()));
+                    request.extensions_mut().insert(decision.grant());
+                    request.extensions_mut().insert(decision);
+                } else if rule.is_optional() {
+                    request.extensions_mut().insert(Anonymous);
+                }
+                Self::Serving { response: inner.call(request), fields }
             }
             Err(denial) => {
                 tracing::debug!(code = denial.code(), "refused");
-                let refusal = for_method(request.method(), gate.refusal_response(&denial));
+                let refusal = gate.refusal_response_to(request.headers(), &denial);
+                let refusal = for_method(request.method(), refusal);
                 Self::Refused { refusal: Some(refusal) }
             }
         }
@@ -127,17 +129,19 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Verifying { inner, gate, request, verifying } => {
-                    let (headers, decision) = ready!(verifying.as_mut().poll(cx));
+                StateProjection::Verifying { inner, rule, request, verifying } => {
+                    let (headers, decided) = ready!(verifying.as_mut().poll(cx));
                     let mut request = request.take().expect("not polled after completion");
                     *request.headers_mut() = headers;
-                    State::decided(inner, gate, request, decision)
+                    State::decided(inner, rule, request, decided)
                 }
-                StateProjection::Serving { response, rate_limit } => {
+                StateProjection::Serving { response, fields } => {
                     let response = ready!(response.poll(cx))?;
                     let mut response = response.map(GuardBody::of_service);
-                    if let Some(rate_limit) = rate_limit {
-                        rate_limit.insert_into(response.headers_mut());
+                    if let Some((version, decision)) = fields.take() {
+                        RateLimitState::new(version, &decision.standing())
+                            .insert_into(response.headers_mut());
+                        response.extensions_mut().insert(decision);
                     }
                     return Poll::Ready(Ok(response));
                 }

@@ -33,8 +33,24 @@ impl GuardLayer {
     /// ```
     #[must_use]
     pub fn with_cost(mut self, permits: NonZeroU32) -> Self {
-        self.rule.cost = permits;
+        self.rule = self.rule.with_cost(permits);
         self
+    }
+}
+
+#[cfg(feature = "axum")]
+impl GuardLayer {
+    /// A layer that passes every request on, without a decision.
+    pub(crate) fn public(gate: Gate) -> Self {
+        Self { rule: GuardRule::public(gate) }
+    }
+
+    pub(crate) const fn gate(&self) -> &Gate {
+        self.rule.gate()
+    }
+
+    pub(crate) fn is_public(&self) -> bool {
+        self.rule.is_public()
     }
 }
 
@@ -62,9 +78,28 @@ impl Gate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the requirement is of another catalogue than the registry's: no token would meet it.
     #[must_use]
+    #[track_caller]
     pub fn require(&self, requirement: Requirement) -> GuardLayer {
         GuardLayer { rule: GuardRule::new(self.clone(), requirement) }
+    }
+
+    /// A layer that also passes on requests without credentials, which then have no grant. A request is
+    /// anonymous only if both fields are absent; one with any value in either, even an empty one, is decided on.
+    /// Anonymous requests are not charged and not limited: an outer layer has to limit them, by address for
+    /// instance. With axum, a handler extracts `Option<Grant>`.
+    ///
+    /// # Panics
+    ///
+    /// In the same case as [`require`](Self::require).
+    #[must_use]
+    #[track_caller]
+    pub fn optional(&self, requirement: Requirement) -> GuardLayer {
+        GuardLayer { rule: GuardRule::optional(self.clone(), requirement) }
     }
 }
 

@@ -9,5 +9,5 @@ mod service;
 pub use body::GuardBody;
 pub use future::GuardFuture;
 pub use layer::GuardLayer;
-pub(crate) use rule::GuardRule;
+pub use rule::GuardRule;
 pub use service::Guard;

@@ -37,8 +37,8 @@ pub enum RateLimitFields {
     Off,
 }
 
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The state of a partner's limits after a request was charged, and the version of the fields.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use dualkey_verify::Denial;
-use http::Response;
+use http::{HeaderMap, Response};
 
 /// Changes the refusals of a [`Gate`](crate::Gate), for example their body, status or language. Closures
 /// implement it.
@@ -27,6 +27,17 @@ pub trait MapRefusal: Send + Sync {
     /// The response to send instead of this refusal. The refusal has all its fields except
     /// `Content-Length`, which is added afterwards.
     fn map_refusal(&self, denial: &Denial, refusal: Response<Bytes>) -> Response<Bytes>;
+
+    /// The same for a request with these fields, for example its content type or language. They may contain
+    /// the credentials, which must not be in the response. Default: [`map_refusal`](Self::map_refusal).
+    fn map_refusal_to(
+        &self,
+        _request: &HeaderMap,
+        denial: &Denial,
+        refusal: Response<Bytes>,
+    ) -> Response<Bytes> {
+        self.map_refusal(denial, refusal)
+    }
 }
 
 impl<F> MapRefusal for F

@@ -4,7 +4,6 @@ mod challenge;
 mod fields;
 mod grpc;
 mod map_refusal;
-mod method_not_allowed;
 mod problem;
 mod quota;
 mod refusal;
@@ -12,9 +11,8 @@ mod reverse_buffer;
 mod settings;
 
 pub use fields::RateLimitFields;
-pub(crate) use fields::RateLimitState;
+pub(crate) use fields::{RATE_LIMIT, RATE_LIMIT_POLICY, RateLimitState};
 pub use grpc::GrpcRefusals;
 pub use map_refusal::MapRefusal;
-pub(crate) use method_not_allowed::method_not_allowed;
 pub(crate) use refusal::{for_method, refusal_response};
 pub(crate) use settings::ResponseSettings;

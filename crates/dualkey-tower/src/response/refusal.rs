@@ -1,7 +1,9 @@
 use bytes::Bytes;
 use dualkey_verify::{Denial, HeaderNames};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Response};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::challenge::challenge;
 use super::fields::RateLimitState;
@@ -9,15 +11,16 @@ use super::problem::Problem;
 use super::quota::whole_seconds;
 use super::settings::ResponseSettings;
 
-/// The response to a request that was denied. Its extensions contain the denial.
+/// The response to a request with these fields that was denied. Its extensions contain the denial.
 pub(crate) fn refusal_response(
+    request: &HeaderMap,
     denial: &Denial,
     settings: &ResponseSettings,
     names: &HeaderNames,
 ) -> Response<Bytes> {
     let refusal = problem_response(denial, settings, names);
     let mut refusal = match &settings.refusal_mapper {
-        Some(mapper) => mapper.map_refusal(denial, refusal),
+        Some(mapper) => mapper.map_refusal_to(request, denial, refusal),
         None => refusal,
     };
     refusal.extensions_mut().insert(denial.clone());
@@ -39,6 +42,9 @@ fn problem_response(
     if let Some(challenge) = challenge(denial, &settings.realm, names) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
+    if let Denial::MethodNotAllowed { allowed } = denial {
+        headers.insert(ALLOW, allow(allowed));
+    }
     if let Some(wait) = denial.retry_after() {
         headers.insert(RETRY_AFTER, whole_seconds(wait).into());
     }
@@ -46,6 +52,12 @@ fn problem_response(
         RateLimitState::new(settings.rate_limit_fields, standing).insert_into(headers);
     }
     refusal
+}
+
+/// The value of `Allow` (RFC 9110 §10.2.1). The order of methods is that of their declaration.
+fn allow(methods: &[Method]) -> HeaderValue {
+    let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+    HeaderValue::try_from(methods.join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Adds `Content-Length`. The refusal of HEAD has the same fields and no body (RFC 9110 §9.3.2).

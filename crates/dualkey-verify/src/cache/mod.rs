@@ -35,6 +35,7 @@ pub(crate) use fetch::{FetchedPartner, StoreUnavailable, log_store_error};
 pub(crate) use freshness::{CacheLookup, RequestTime};
 pub(crate) use partners::{CachedPartner, HashedKey};
 pub(crate) use singleflight::InFlight;
+pub(crate) use table::Key;
 pub(crate) use tokens::Token;
 
 /// Partners by key, tokens by digest, and keys that the store does not have.
@@ -105,14 +106,22 @@ impl CredentialCache {
         time: &RequestTime<'_>,
     ) -> CacheLookup<CachedPartner<'_>> {
         match self.fetcher.state.partners.get(key) {
-            Some(partner) => match partner.state.confirmed_at() {
-                Some(at) if time.is_fresh(at) => CacheLookup::Fresh(partner),
-                _ => CacheLookup::Stale,
-            },
+            Some(partner) => Self::freshness_of(partner, time),
             None if self.fetcher.state.negative_keys.contains(key.key, time) => {
                 CacheLookup::NegativeHit
             }
             None => CacheLookup::Miss,
+        }
+    }
+
+    #[inline]
+    fn freshness_of<'a>(
+        partner: CachedPartner<'a>,
+        time: &RequestTime<'_>,
+    ) -> CacheLookup<CachedPartner<'a>> {
+        match partner.state.confirmed_at() {
+            Some(at) if time.is_fresh(at) => CacheLookup::Fresh(partner),
+            _ => CacheLookup::Stale,
         }
     }
 
@@ -145,6 +154,23 @@ impl CredentialCache {
     /// The organization of a token; none if the token may have changed since it was looked up.
     pub(crate) fn organization(&self, token: &Token<'_>) -> Option<OrganizationId> {
         self.fetcher.state.tokens.organization(token)
+    }
+
+    /// The partner of this number.
+    pub(crate) fn partner_by_number(
+        &self,
+        number: u32,
+        time: &RequestTime<'_>,
+    ) -> CacheLookup<CachedPartner<'_>> {
+        match self.fetcher.state.partners.by_number(number) {
+            Some(partner) => Self::freshness_of(partner, time),
+            None => CacheLookup::Miss,
+        }
+    }
+
+    /// The token with this key in the table.
+    pub(crate) fn token_by_key(&self, key: Key, time: &RequestTime<'_>) -> CacheLookup<Token<'_>> {
+        self.fetcher.state.tokens.get_by_key(key, time)
     }
 
     /// The scopes of a token.

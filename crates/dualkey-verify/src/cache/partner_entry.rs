@@ -104,11 +104,18 @@ impl PartnerEntry {
         self.state.store(self.state().invalidated().0, Ordering::Release);
     }
 
-    /// Charges the limits. A request that costs more than they ever hold costs all that they hold.
+    /// Charges the limits with what this cost exceeds the permits that were charged before. A request that
+    /// costs more than the limits ever hold costs all that they hold.
     #[inline]
-    pub(crate) fn charge(&self, policy: &LimitPolicy, cost: u32, now: Timestamp) -> Outcome {
-        let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst());
-        self.limits.take(policy, now, cost.min(max.get()))
+    pub(crate) fn charge(
+        &self,
+        policy: &LimitPolicy,
+        cost: u32,
+        charged: u32,
+        now: Timestamp,
+    ) -> Outcome {
+        let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst()).get();
+        self.limits.take(policy, now, cost.min(max).saturating_sub(charged))
     }
 
     /// Charges the failure allowance, unless it is used up.

@@ -55,6 +55,11 @@ impl Token<'_> {
     pub(crate) fn short_organization(&self) -> OrganizationId {
         self.access.short_organization()
     }
+
+    #[inline]
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
 }
 
 /// A token as the store described it, cached or not.
@@ -106,7 +111,12 @@ impl Tokens {
         digest: &TokenDigest,
         time: &RequestTime<'_>,
     ) -> CacheLookup<Token<'_>> {
-        let key = Key::of(digest);
+        self.get_by_key(Key::of(digest), time)
+    }
+
+    /// What is held of the token with this key.
+    #[inline(always)]
+    pub(crate) fn get_by_key(&self, key: Key, time: &RequestTime<'_>) -> CacheLookup<Token<'_>> {
         let Some(entry) = self.table.get(key) else { return CacheLookup::Miss };
         let Contents { id, expires_at, confirmed_at, .. } = entry.contents;
         if confirmed_at == 0 || !time.is_fresh(self.time(confirmed_at)) {
