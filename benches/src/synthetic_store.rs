@@ -201,7 +201,7 @@ impl TokenStore for SyntheticStore {
         unsupported()
     }
 
-    fn record_uses<'a>(&'a self, _: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, _: &'a [TokenUse], _: Timestamp) -> StoreFuture<'a, ()> {
         Box::pin(ready(Ok(())))
     }
 }

@@ -7,8 +7,11 @@ use crate::shared::Shared;
 use crate::value::values;
 
 /// Each script migrates the tables to the next version. A released script never changes.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/1.sql"), include_str!("../migrations/2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/1.sql"),
+    include_str!("../migrations/2.sql"),
+    include_str!("../migrations/3.sql"),
+];
 
 const CREATE_VERSION_TABLE: &str =
     "create table {schema}dualkey_schema (version {int} not null primary key){strict}";

@@ -154,15 +154,17 @@ impl Shared {
         session.execute(self.statements.text(statement), values).await
     }
 
-    /// Runs one statement in its own transaction, without publishing a change. If a timeout ends the
-    /// transaction, the statement cannot take effect afterwards.
+    /// Runs statements with the same arguments in one transaction, without publishing a change. If a timeout
+    /// ends the transaction, the statements cannot take effect afterwards.
     pub(crate) async fn write(
         &self,
-        statement: Statement,
+        statements: &[Statement],
         values: &[Value<'_>],
     ) -> Result<(), SqlError> {
         let mut session = self.begin().await?;
-        self.execute(&mut session, statement, values).await?;
+        for statement in statements {
+            self.execute(&mut session, *statement, values).await?;
+        }
         session.end("commit").await
     }
 }

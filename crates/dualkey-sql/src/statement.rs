@@ -80,20 +80,22 @@ statements! {
     DeleteToken: Same("
         delete from {schema}dualkey_tokens where organization = $1 and id = $2 returning digest
     "),
-    // In PostgreSQL, the statement locks the rows in the order of their ids, so that two processes cannot
-    // deadlock. The arrays are wrapped in `select` to hide their length from the planner, which would
-    // choose a sequential scan for a long array.
+    // The last argument is the current time: a stored time that lies ahead of it is replaced. In PostgreSQL,
+    // the statement locks the rows in the order of their ids, so that two processes cannot deadlock. The
+    // arrays are wrapped in `select` to hide their length from the planner, which would choose a sequential
+    // scan for a long array.
     UpdateLastUsed: Each {
         sqlite: "
             update dualkey_tokens set
-                first_used_at = coalesce(first_used_at, uses.first_at),
+                first_used_at =
+                    case when first_used_at <= $2 then first_used_at else uses.first_at end,
                 last_used_at = uses.last_at
             from (
                 select value ->> 0 as id, value ->> 1 as first_at, value ->> 2 as last_at
                 from json_each($1)
             ) as uses
             where dualkey_tokens.id = uses.id
-                and (last_used_at is null or last_used_at < uses.last_at)
+                and (last_used_at is null or last_used_at < uses.last_at or last_used_at > $2)
         ",
         postgres: "
             with locked as (
@@ -103,14 +105,19 @@ statements! {
                 ) as uses (id, first_at, last_at)
                 join {schema}dualkey_tokens as token on token.id = uses.id
                 where token.last_used_at is null or token.last_used_at < uses.last_at
+                    or token.last_used_at > $4
                 order by token.id for no key update of token
             )
             update {schema}dualkey_tokens as token set
-                first_used_at = coalesce(token.first_used_at, locked.first_at),
+                first_used_at = case
+                    when token.first_used_at <= $4 then token.first_used_at
+                    else locked.first_at
+                end,
                 last_used_at = locked.last_at
             from locked
             where token.id = locked.id
-                and (token.last_used_at is null or token.last_used_at < locked.last_at)
+                and (token.last_used_at is null or token.last_used_at < locked.last_at
+                    or token.last_used_at > $4)
         ",
     },
 
@@ -120,29 +127,66 @@ statements! {
     SelectUsageOn: Same("
         select partner, day, permits from {schema}dualkey_usage where day = $1
     "),
-    // The arguments are ordered by id, so that two processes cannot deadlock.
+    // Makes room for the days that a partner does not have yet, so that 32 are left after `UpsertUsage`. The
+    // days to be added count as the newest. In PostgreSQL, rows that another process locks are skipped, so
+    // that two processes cannot deadlock.
+    DeleteOldUsage: Each {
+        sqlite: "
+            with added as (
+                select value ->> 0 as partner, count(*) as days from json_each($1)
+                where not exists (
+                    select 1 from dualkey_usage as existing
+                    where existing.partner = value ->> 0 and existing.day = value ->> 1
+                )
+                group by 1
+            )
+            delete from dualkey_usage where (partner, day) in (
+                select partner, day from (
+                    select existing.partner, existing.day, row_number() over
+                        (partition by existing.partner order by existing.day desc) + added.days as rank
+                    from added cross join dualkey_usage as existing on existing.partner = added.partner
+                )
+                where rank > 32
+            )
+        ",
+        postgres: "
+            with added as (
+                select used.partner, count(*) as days
+                from unnest((select $1::uuid[]), (select $2::bigint[]), (select $3::bigint[]))
+                    as used (partner, day, permits)
+                where not exists (
+                    select from {schema}dualkey_usage as existing
+                    where existing.partner = used.partner and existing.day = used.day
+                )
+                group by used.partner
+            ),
+            ranked as (
+                select existing.partner, existing.day, row_number() over
+                    (partition by existing.partner order by existing.day desc) + added.days as rank
+                from added join {schema}dualkey_usage as existing on existing.partner = added.partner
+            ),
+            old as (
+                select partner, day
+                from ranked join {schema}dualkey_usage as existing using (partner, day)
+                where rank > 32 for update of existing skip locked
+            )
+            delete from {schema}dualkey_usage as existing using old
+            where existing.partner = old.partner and existing.day = old.day
+        ",
+    },
+    // The arguments are ordered by partner and day, so that two processes cannot deadlock.
     UpsertUsage: Each {
         sqlite: "
             insert into dualkey_usage as existing (partner, day, permits)
             select value ->> 0, value ->> 1, value ->> 2 from json_each($1) where true
-            on conflict (partner) do update set
-                day = excluded.day,
-                permits = case
-                    when existing.day < excluded.day then excluded.permits
-                    else excluded.permits + min(existing.permits, 9223372036854775807 - excluded.permits)
-                end
-            where existing.day <= excluded.day
+            on conflict (partner, day) do update set
+                permits = excluded.permits + min(existing.permits, 9223372036854775807 - excluded.permits)
         ",
         postgres: "
             insert into {schema}dualkey_usage as existing (partner, day, permits)
             select * from unnest($1::uuid[], $2::bigint[], $3::bigint[])
-            on conflict (partner) do update set
-                day = excluded.day,
-                permits = case
-                    when existing.day < excluded.day then excluded.permits
-                    else excluded.permits + least(existing.permits, 9223372036854775807 - excluded.permits)
-                end
-            where existing.day <= excluded.day
+            on conflict (partner, day) do update set
+                permits = excluded.permits + least(existing.permits, 9223372036854775807 - excluded.permits)
         ",
     },
 

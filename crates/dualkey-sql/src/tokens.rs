@@ -104,10 +104,10 @@ impl TokenStore for SqlStore {
         })
     }
 
-    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
-        let uses = merge_by_token(uses);
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {
+        let uses = merge_by_token(uses, now);
         self.query(async move |shared| {
-            shared.write(Statement::UpdateLastUsed, values![uses.as_slice()]).await
+            shared.write(&[Statement::UpdateLastUsed], values![uses.as_slice(), now]).await
         })
     }
 }
@@ -186,11 +186,11 @@ async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), 
     mutation.token_changed(digest).await
 }
 
-/// One entry per token, with its first and its last use. Ordered by id.
-fn merge_by_token(uses: &[TokenUse]) -> Vec<TokenUse> {
+/// One entry per token, with its first and its last use, none of them ahead of now. Ordered by id.
+fn merge_by_token(uses: &[TokenUse], now: Timestamp) -> Vec<TokenUse> {
     let mut merged: BTreeMap<_, TokenUse> = BTreeMap::new();
-    for token_use in uses {
-        let entry = merged.entry(token_use.token).or_insert(*token_use);
+    for token_use in uses.iter().map(|token_use| token_use.not_after(now)) {
+        let entry = merged.entry(token_use.token).or_insert(token_use);
         entry.last_at = entry.last_at.max(token_use.last_at);
     }
     merged.into_values().collect()

@@ -23,24 +23,21 @@ impl UsageStore for SqlStore {
     }
 
     fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()> {
-        let usages = merge_by_partner(usages);
+        let usages = merge_by_partner_and_day(usages);
         self.query(async move |shared| {
-            shared.write(Statement::UpsertUsage, values![usages.as_slice()]).await
+            let statements = [Statement::DeleteOldUsage, Statement::UpsertUsage];
+            shared.write(&statements, values![usages.as_slice()]).await
         })
     }
 }
 
-/// One entry per partner, with the sum of the permits of its latest day. Ordered by id.
-fn merge_by_partner(usages: &[DailyUsage]) -> Vec<DailyUsage> {
-    let mut latest: BTreeMap<PartnerId, DailyUsage> = BTreeMap::new();
-    for usage in usages {
-        let sum = latest.entry(usage.partner).or_insert(DailyUsage { permits: 0, ..*usage });
-        if sum.day < usage.day {
-            *sum = DailyUsage { permits: 0, ..*usage };
-        }
-        if sum.day == usage.day {
-            sum.permits = sum.permits.saturating_add(usage.permits);
-        }
+/// One entry per partner and day, with the sum of its permits. Ordered by both.
+fn merge_by_partner_and_day(usages: &[DailyUsage]) -> Vec<DailyUsage> {
+    let mut sums: BTreeMap<(PartnerId, i64), u64> = BTreeMap::new();
+    for DailyUsage { partner, day, permits } in usages {
+        let sum = sums.entry((*partner, *day)).or_default();
+        *sum = sum.saturating_add(*permits);
     }
-    latest.into_values().collect()
+    let usage = |((partner, day), permits)| DailyUsage { partner, day, permits };
+    sums.into_iter().map(usage).collect()
 }

@@ -2,7 +2,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
-use dualkey_limit::LimitPolicy;
+use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_token::TokenDigest;
 
 use crate::{
@@ -149,9 +149,10 @@ pub trait TokenStore: Debug + Send + Sync {
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome>;
 
-    /// Records when tokens were used. The first recorded use stays, and the last use only moves later.
-    /// Unknown tokens are ignored.
-    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()>;
+    /// Records when tokens were used. The first recorded use stays, and the last use only moves later. A
+    /// stored time that lies ahead of `now` was recorded under a wrong clock, and is replaced; a use that
+    /// lies ahead of `now` [counts as one at `now`](TokenUse::not_after). Unknown tokens are ignored.
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()>;
 }
 
 /// The methods of a [`Store`] for the permits that partners used, per day. [`LimitPolicy::day`] counts
@@ -166,7 +167,7 @@ pub trait TokenStore: Debug + Send + Sync {
 /// store.add_usage(&[usage(3), usage(4)]).await?;
 /// assert_eq!(store.usage(partner, 19_000).await?, 7);
 /// assert_eq!(store.usage_on(19_000).await?, [usage(7)]);
-/// assert_eq!(store.usage(partner, 19_001).await?, 0); // the next day
+/// assert_eq!(store.usage(partner, 19_001).await?, 0); // none yet on the next day
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
@@ -177,8 +178,12 @@ pub trait UsageStore: Debug + Send + Sync {
     /// The permits that each partner used on this day, in any order. Partners that used none may be absent.
     fn usage_on(&self, day: i64) -> StoreFuture<'_, Vec<DailyUsage>>;
 
-    /// Adds to the stored usage, so that the usage of several processes adds up. A store may drop the days
-    /// before the latest day of a partner.
+    /// Adds to the stored usage, so that the usage of several processes adds up.
+    ///
+    /// Each day of a partner has its own count, in whichever order the days come: a process whose clock is
+    /// wrong adds to another day, and changes nothing of the current one. A store keeps the newest 32 days
+    /// of each partner. It drops the oldest when a day is added, and never the day that is added, so that
+    /// no number of days that lie ahead displaces the current day.
     fn add_usage<'a>(&'a self, usages: &'a [DailyUsage]) -> StoreFuture<'a, ()>;
 }
 

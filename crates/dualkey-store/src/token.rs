@@ -188,3 +188,23 @@ pub struct TokenUse {
     /// The last of these uses.
     pub last_at: Timestamp,
 }
+
+impl TokenUse {
+    /// The same uses, with times that lie ahead of now set to now. A clock that was ahead for a while
+    /// recorded them.
+    ///
+    /// ```
+    /// use dualkey_limit::Timestamp;
+    /// use dualkey_store::{TokenId, TokenUse};
+    ///
+    /// let [past, now, ahead] = [1, 2, 3].map(Timestamp::from_secs);
+    /// let token = TokenId::from_bytes([1; 16]);
+    /// let uses = TokenUse { token, first_at: past, last_at: ahead };
+    /// assert_eq!(uses.not_after(now), TokenUse { token, first_at: past, last_at: now });
+    /// assert_eq!(uses.not_after(ahead), uses);
+    /// ```
+    #[must_use]
+    pub fn not_after(self, now: Timestamp) -> Self {
+        Self { first_at: self.first_at.min(now), last_at: self.last_at.min(now), ..self }
+    }
+}

@@ -66,7 +66,7 @@ async fn last_uses_of_two_stores_only_move_forward(database: Database) {
     let time = |second: u64| Timestamp::from_secs(1_000_000 + second);
     let first =
         [TokenUse { token: TokenId::from_bytes(uuid(0)), first_at: time(0), last_at: time(0) }];
-    stores[0].record_uses(&first).await.unwrap();
+    stores[0].record_uses(&first, time(0)).await.unwrap();
     let writers = [5_u64, 8, 2, 7, 1, 6, 3, 4].map(|second| {
         let store = stores[usize::from(second % 2 == 0)].clone();
         let token_use = move |number| TokenUse {
@@ -78,7 +78,7 @@ async fn last_uses_of_two_stores_only_move_forward(database: Database) {
         if second % 2 == 1 {
             uses.reverse();
         }
-        tokio::spawn(async move { store.record_uses(&uses).await.unwrap() })
+        tokio::spawn(async move { store.record_uses(&uses, time(1_000)).await.unwrap() })
     });
     for writer in writers {
         writer.await.unwrap();

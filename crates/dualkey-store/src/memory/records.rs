@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use dualkey_token::TokenDigest;
 
@@ -22,8 +22,8 @@ pub(super) struct Records {
     token_id_by_digest: HashMap<[u8; 32], TokenId>,
     /// Oldest first in each organization.
     token_ids_by_organization: HashMap<OrganizationId, Vec<TokenId>>,
-    /// The latest day on which each partner used permits, and the number of permits on that day.
-    pub(super) usage: HashMap<PartnerId, (i64, u64)>,
+    /// The permits that each partner used, by day.
+    pub(super) usage: HashMap<PartnerId, BTreeMap<i64, u64>>,
     /// Oldest first.
     pub(super) audit: VecDeque<AuditEntry>,
 }

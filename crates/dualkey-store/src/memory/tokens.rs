@@ -1,3 +1,4 @@
+use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
 use super::records::Rotation;
@@ -89,12 +90,14 @@ impl TokenStore for MemoryStore {
         }
     }
 
-    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {
         let mut records = self.records();
-        for TokenUse { token, first_at, last_at } in uses {
-            if let Some(token) = records.token_mut(token) {
-                token.record.first_used_at.get_or_insert(*first_at);
-                token.record.last_used_at = token.record.last_used_at.max(Some(*last_at));
+        for token_use in uses {
+            let TokenUse { token, first_at, last_at } = token_use.not_after(now);
+            if let Some(StoredToken { record, .. }) = records.token_mut(&token) {
+                let is_past = |at: &Timestamp| *at <= now;
+                record.first_used_at = record.first_used_at.filter(is_past).or(Some(first_at));
+                record.last_used_at = record.last_used_at.filter(is_past).max(Some(last_at));
             }
         }
         ready_ok(())

@@ -44,7 +44,9 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
     rotation::rotation_never_prolongs_a_token(setup().await).await;
     usage::last_use_never_moves_backward(setup().await).await;
+    usage::a_use_ahead_of_now_is_corrected(setup().await).await;
     usage::usage_adds_up_by_day(setup().await).await;
+    usage::the_newest_32_days_of_usage_are_kept(setup().await).await;
     audit::the_audit_trail_records_actor_and_action(setup().await).await;
     changes::changes_are_published_before_acknowledgement(setup().await).await;
 }

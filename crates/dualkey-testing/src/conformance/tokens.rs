@@ -47,7 +47,7 @@ pub(super) async fn a_revoked_token_is_gone_for_good(setup: Setup) {
     let rotated = setup.registry.rotate_token(&acme, &token.record.id, DAY).await;
     assert!(matches!(rotated, Err(RegistryError::NotFound)));
     let late = TokenUse { token: token.record.id, first_at: START, last_at: START };
-    setup.store.record_uses(&[late]).await.expect("an unknown token is ignored");
+    setup.store.record_uses(&[late], START).await.expect("an unknown token is ignored");
     assert!(setup.stored(&token).await.is_none());
 }
 

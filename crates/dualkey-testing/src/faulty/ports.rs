@@ -1,6 +1,6 @@
 use std::sync::atomic::Ordering;
 
-use dualkey_limit::LimitPolicy;
+use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_store::{
     ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, OrganizationId, Page,
     Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
@@ -99,10 +99,10 @@ impl TokenStore for FaultyStore {
         self.call(move |inner| inner.revoke_token(organization, token, entry))
     }
 
-    fn record_uses<'a>(&'a self, uses: &'a [TokenUse]) -> StoreFuture<'a, ()> {
+    fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {
         count(&self.writes);
         self.rows_written.fetch_add(uses.len(), Ordering::SeqCst);
-        self.call(move |inner| inner.record_uses(uses))
+        self.call(move |inner| inner.record_uses(uses, now))
     }
 }
 

@@ -110,7 +110,7 @@ impl WriteBehind {
         });
         for batch in due.chunks(BATCH) {
             let rows: Vec<_> = batch.iter().map(PendingWrite::token_use).collect();
-            store.record_uses(&rows).await?;
+            store.record_uses(&rows, now).await?;
             self.buffer().written.push_back((now, batch.to_vec()));
             written.fetch_add(batch.len(), Ordering::Relaxed);
         }

@@ -1,0 +1,16 @@
+-- One row per partner and day, so that permits which a wrong clock counted on another day do not displace
+-- those of the current day.
+create table {schema}dualkey_usage_new (
+    partner {id} not null,
+    day {int} not null, -- days since 1970-01-01
+    permits {int} not null,
+    primary key (partner, day)
+){strict};
+
+insert into {schema}dualkey_usage_new select partner, day, permits from {schema}dualkey_usage;
+
+drop table {schema}dualkey_usage;
+
+alter table {schema}dualkey_usage_new rename to dualkey_usage;
+
+create index dualkey_usage_by_day on {schema}dualkey_usage (day);
