@@ -1,12 +1,12 @@
 use std::convert::Infallible;
 use std::future::ready;
 
-use dualkey_limit::{LimitPolicy, Timestamp};
+use dualkey_limit::Timestamp;
 use dualkey_store::{
     ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome,
-    OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome,
-    RotationRequest, Store, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
-    UsageStore,
+    LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore,
+    RevokeOutcome, RotateOutcome, RotationRequest, Store, StoreFuture, StoredToken, TokenId,
+    TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
@@ -116,12 +116,12 @@ impl PartnerStore for SyntheticStore {
         unsupported()
     }
 
-    fn set_limits(
+    fn change_limits(
         &self,
         _: PartnerId,
-        _: LimitPolicy,
+        _: LimitsChange,
         _: AuditEntry,
-    ) -> StoreFuture<'_, Option<Partner>> {
+    ) -> StoreFuture<'_, LimitsOutcome> {
         unsupported()
     }
 

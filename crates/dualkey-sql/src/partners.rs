@@ -1,6 +1,7 @@
 use dualkey_limit::LimitPolicy;
 use dualkey_store::{
-    ApiKey, AuditEntry, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture,
+    ApiKey, AuditEntry, InsertOutcome, LimitsChange, LimitsOutcome, Partner, PartnerId,
+    PartnerStore, StoreFuture,
 };
 
 use crate::error::SqlError;
@@ -35,17 +36,13 @@ impl PartnerStore for SqlStore {
         })
     }
 
-    fn set_limits(
+    fn change_limits(
         &self,
         partner: PartnerId,
-        policy: LimitPolicy,
+        change: LimitsChange,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Option<Partner>> {
-        self.execute(async move |shared| {
-            let [permits, period, burst, daily, offset] = columns(policy)?;
-            let values = values![partner, permits, period, burst, daily, offset];
-            update(&shared, Statement::UpdateLimits, values, &entry).await
-        })
+    ) -> StoreFuture<'_, LimitsOutcome> {
+        self.execute(async move |shared| change_limits(&shared, partner, change, entry).await)
     }
 
     fn set_enabled(
@@ -55,7 +52,8 @@ impl PartnerStore for SqlStore {
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
         self.execute(async move |shared| {
-            update(&shared, Statement::UpdateEnabled, values![partner, enabled], &entry).await
+            let mutation = Mutation::begin(&shared).await?;
+            update(mutation, Statement::UpdateEnabled, values![partner, enabled], &entry).await
         })
     }
 }
@@ -79,13 +77,39 @@ async fn insert(
     Ok(InsertOutcome::Inserted)
 }
 
-async fn update(
+/// Reads the limits and changes them in one transaction, which excludes other changes.
+async fn change_limits(
     shared: &Shared,
+    partner: PartnerId,
+    change: LimitsChange,
+    entry: AuditEntry,
+) -> Result<LimitsOutcome, SqlError> {
+    let mut mutation = Mutation::begin(shared).await?;
+    let rows = mutation.fetch(Statement::SelectPartner, values![partner]).await?;
+    let Some(row) = rows.first() else {
+        mutation.rollback().await?;
+        return Ok(LimitsOutcome::NotFound);
+    };
+    let policy = match change.apply(row.partner()?.policy) {
+        Ok(policy) => policy,
+        Err(error) => {
+            mutation.rollback().await?;
+            return Ok(LimitsOutcome::Invalid(error));
+        }
+    };
+    let [permits, period, burst, daily, offset] = columns(policy)?;
+    let values = values![partner, permits, period, burst, daily, offset];
+    let entry = AuditEntry { detail: policy.to_string(), ..entry };
+    let changed = update(mutation, Statement::UpdateLimits, values, &entry).await?;
+    Ok(changed.map_or(LimitsOutcome::NotFound, LimitsOutcome::Changed))
+}
+
+async fn update(
+    mut mutation: Mutation<'_>,
     statement: Statement,
     values: &[Value<'_>],
     entry: &AuditEntry,
 ) -> Result<Option<Partner>, SqlError> {
-    let mut mutation = Mutation::begin(shared).await?;
     let rows = mutation.fetch(statement, values).await?;
     let Some(row) = rows.first() else {
         mutation.rollback().await?;

@@ -125,6 +125,7 @@ fn arguments(statement: Statement, ids: &str) -> String {
         Statement::InsertPartner => {
             format!("'{id}', 'name', 'key-number-0', true, 5, 1, 10, 10000, 0, now()")
         }
+        Statement::SelectPartner => format!("'{id}'"),
         Statement::SelectPartnerByKey => "'key-number-7'".into(),
         Statement::UpdateLimits => format!("'{id}', 5, 1, 10, 10000, 0"),
         Statement::UpdateEnabled => format!("'{id}', true"),

@@ -44,6 +44,9 @@ statements! {
     SelectPartnerByKey: Same("
         select {partner} from {schema}dualkey_partners where api_key = $1
     "),
+    SelectPartner: Same("
+        select {partner} from {schema}dualkey_partners where id = $1
+    "),
     SelectPartners: Same("
         select {partner} from {schema}dualkey_partners order by id
     "),

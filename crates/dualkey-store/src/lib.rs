@@ -36,6 +36,7 @@ mod audit;
 mod change;
 mod error;
 mod id;
+mod limits_change;
 mod memory;
 mod organization;
 mod outcome;
@@ -49,9 +50,12 @@ pub use audit::{AuditAction, AuditEntry, AuditTarget};
 pub use change::{Change, ChangeListener, ChangeNotifier};
 pub use error::{RegistryError, StoreError};
 pub use id::{AuditId, PartnerId, TokenId};
+pub use limits_change::LimitsChange;
 pub use memory::MemoryStore;
 pub use organization::OrganizationId;
-pub use outcome::{DailyUsage, InsertOutcome, Page, RevokeOutcome, RotateOutcome, RotationRequest};
+pub use outcome::{
+    DailyUsage, InsertOutcome, LimitsOutcome, Page, RevokeOutcome, RotateOutcome, RotationRequest,
+};
 pub use partner::{NewPartner, Partner};
 pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};
 pub use registry::Registry;

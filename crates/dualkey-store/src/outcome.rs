@@ -1,6 +1,6 @@
-use dualkey_limit::Timestamp;
+use dualkey_limit::{InvalidPolicy, Timestamp};
 
-use crate::{PartnerId, StoredToken};
+use crate::{Partner, PartnerId, StoredToken};
 
 /// Which part of a list to return. Lists are ordered newest first.
 ///
@@ -93,6 +93,18 @@ pub enum InsertOutcome {
     Inserted,
     /// The partner's key is taken, or the organization has the maximum number of tokens. Nothing changed.
     Refused,
+}
+
+/// The outcome of changing a partner's limits. Nothing changed unless it is `Changed`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum LimitsOutcome {
+    /// The partner with its new limits.
+    Changed(Partner),
+    /// There is no such partner.
+    NotFound,
+    /// The new limits would be out of range.
+    Invalid(InvalidPolicy),
 }
 
 /// The outcome of rotating a token. Nothing changed unless it is `Rotated`.

@@ -2,13 +2,13 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
-use dualkey_limit::{LimitPolicy, Timestamp};
+use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
 use crate::{
-    ApiKey, AuditEntry, AuditId, ChangeNotifier, DailyUsage, InsertOutcome, OrganizationId, Page,
-    Partner, PartnerId, RevokeOutcome, RotateOutcome, RotationRequest, StoreError, StoredToken,
-    TokenId, TokenRecord, TokenUse,
+    ApiKey, AuditEntry, AuditId, ChangeNotifier, DailyUsage, InsertOutcome, LimitsChange,
+    LimitsOutcome, OrganizationId, Page, Partner, PartnerId, RevokeOutcome, RotateOutcome,
+    RotationRequest, StoreError, StoredToken, TokenId, TokenRecord, TokenUse,
 };
 
 /// The future that a method of a store returns. It is boxed so that a store can be a `dyn Store`. The
@@ -65,13 +65,14 @@ pub trait PartnerStore: Debug + Send + Sync {
     /// All partners, oldest first.
     fn partners(&self) -> StoreFuture<'_, Vec<Partner>>;
 
-    /// Changes a partner's limits. Returns the changed partner, or `None` if there is no such partner.
-    fn set_limits(
+    /// Changes those limits of a partner that the change names, so that two concurrent changes of different
+    /// limits both stay. The store sets the detail of the entry to the new limits.
+    fn change_limits(
         &self,
         partner: PartnerId,
-        policy: LimitPolicy,
+        change: LimitsChange,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Option<Partner>>;
+    ) -> StoreFuture<'_, LimitsOutcome>;
 
     /// Enables or disables a partner's key. Returns the changed partner, or `None` if there is no such
     /// partner.
@@ -155,7 +156,7 @@ pub trait TokenStore: Debug + Send + Sync {
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()>;
 }
 
-/// The methods of a [`Store`] for the permits that partners used, per day. [`LimitPolicy::day`] counts
+/// The methods of a [`Store`] for the permits that partners used, per day. [`LimitPolicy::day`](dualkey_limit::LimitPolicy::day) counts
 /// days.
 ///
 /// ```

@@ -6,7 +6,9 @@ use std::thread;
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Catalogue;
-use dualkey_store::{ApiKey, InvalidApiKey, NewPartner, NewToken, Registry, RegistryError};
+use dualkey_store::{
+    ApiKey, InvalidApiKey, LimitsChange, NewPartner, NewToken, Registry, RegistryError,
+};
 use dualkey_token::{Digester, Pepper, PlainToken, Prefix};
 use pollster::block_on;
 
@@ -120,6 +122,30 @@ fn concurrent_issues_stay_within_the_maximum_of_tokens() {
     });
     assert_eq!(issued, 100);
     assert_eq!(block_on(registry.tokens(&"acme".into())).unwrap().len(), 100);
+}
+
+#[test]
+fn changes_of_limits_on_several_threads_all_stay() {
+    let registry = registry();
+    let api_key = block_on(registry.register_partner(partner(None))).unwrap().api_key;
+    for round in 1..=200 {
+        let number = NonZeroU32::new(round).unwrap();
+        let nothing = LimitsChange::default();
+        let changes = [
+            LimitsChange { rate: Some(Rate::per_second(number)), ..nothing },
+            LimitsChange { burst: Some(number), ..nothing },
+            LimitsChange { daily: Some(Some(number)), ..nothing },
+        ];
+        thread::scope(|scope| {
+            let (registry, api_key) = (&registry, &api_key);
+            for change in changes {
+                scope.spawn(move || block_on(registry.change_limits(api_key, change)).unwrap());
+            }
+        });
+        let policy = block_on(registry.partner(&api_key)).unwrap().policy;
+        let expected = LimitPolicy::new(Rate::per_second(number), number).with_daily(number);
+        assert_eq!(Ok(policy), expected);
+    }
 }
 
 #[test]

@@ -1,8 +1,7 @@
-use dualkey_limit::LimitPolicy;
-
 use super::{MemoryStore, ready_err, ready_ok};
 use crate::{
-    ApiKey, AuditEntry, Change, InsertOutcome, Partner, PartnerId, PartnerStore, StoreFuture,
+    ApiKey, AuditEntry, Change, InsertOutcome, LimitsChange, LimitsOutcome, Partner, PartnerId,
+    PartnerStore, StoreFuture,
 };
 
 impl PartnerStore for MemoryStore {
@@ -32,13 +31,17 @@ impl PartnerStore for MemoryStore {
         ready_ok(self.records().partners().to_vec())
     }
 
-    fn set_limits(
+    fn change_limits(
         &self,
         partner: PartnerId,
-        policy: LimitPolicy,
+        change: LimitsChange,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Option<Partner>> {
-        self.update_partner(partner, |partner| partner.policy = policy, entry)
+    ) -> StoreFuture<'_, LimitsOutcome> {
+        let outcome = self.records().change_limits(partner, change, entry);
+        if let LimitsOutcome::Changed(partner) = &outcome {
+            self.changes.publish(&Change::Partner(partner.api_key.clone()));
+        }
+        ready_ok(outcome)
     }
 
     fn set_enabled(
@@ -47,18 +50,7 @@ impl PartnerStore for MemoryStore {
         enabled: bool,
         entry: AuditEntry,
     ) -> StoreFuture<'_, Option<Partner>> {
-        self.update_partner(partner, |partner| partner.enabled = enabled, entry)
-    }
-}
-
-impl MemoryStore {
-    fn update_partner(
-        &self,
-        partner: PartnerId,
-        update: impl FnOnce(&mut Partner),
-        entry: AuditEntry,
-    ) -> StoreFuture<'static, Option<Partner>> {
-        let updated = self.records().update_partner(partner, update, entry);
+        let updated = self.records().set_enabled(partner, enabled, entry);
         if let Some(partner) = &updated {
             self.changes.publish(&Change::Partner(partner.api_key.clone()));
         }

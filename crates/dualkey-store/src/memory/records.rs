@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use dualkey_token::TokenDigest;
 
 use crate::{
-    ApiKey, AuditEntry, InsertOutcome, OrganizationId, Partner, PartnerId, RotateOutcome,
-    RotationRequest, StoreError, StoredToken, TokenId,
+    ApiKey, AuditEntry, InsertOutcome, LimitsChange, LimitsOutcome, OrganizationId, Partner,
+    PartnerId, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId,
 };
 
 const MAX_TOKENS: usize = 1_000_000;
@@ -68,18 +68,37 @@ impl Records {
         Ok(InsertOutcome::Inserted)
     }
 
-    pub(super) fn update_partner(
+    pub(super) fn change_limits(
         &mut self,
         partner: PartnerId,
-        update: impl FnOnce(&mut Partner),
+        change: LimitsChange,
+        entry: AuditEntry,
+    ) -> LimitsOutcome {
+        let Some(partner) = self.partner_mut(partner) else { return LimitsOutcome::NotFound };
+        match change.apply(partner.policy) {
+            Ok(policy) => partner.policy = policy,
+            Err(error) => return LimitsOutcome::Invalid(error),
+        }
+        let changed = partner.clone();
+        self.append(AuditEntry { detail: changed.policy.to_string(), ..entry });
+        LimitsOutcome::Changed(changed)
+    }
+
+    pub(super) fn set_enabled(
+        &mut self,
+        partner: PartnerId,
+        enabled: bool,
         entry: AuditEntry,
     ) -> Option<Partner> {
-        let index = *self.partner_index_by_id.get(&partner)?;
-        let partner = self.partners.get_mut(index)?;
-        update(partner);
-        let updated = partner.clone();
+        let partner = self.partner_mut(partner)?;
+        partner.enabled = enabled;
+        let changed = partner.clone();
         self.append(entry);
-        Some(updated)
+        Some(changed)
+    }
+
+    fn partner_mut(&mut self, partner: PartnerId) -> Option<&mut Partner> {
+        self.partners.get_mut(*self.partner_index_by_id.get(&partner)?)
     }
 
     pub(super) fn token_count(&self) -> usize {

@@ -7,7 +7,8 @@ use rand::{RngExt as _, distr::Alphanumeric, rand_core::UnwrapErr};
 
 use super::{Registry, check_name};
 use crate::{
-    ApiKey, AuditAction, AuditTarget, InsertOutcome, NewPartner, Partner, PartnerId, RegistryError,
+    ApiKey, AuditAction, AuditTarget, InsertOutcome, LimitsChange, LimitsOutcome, NewPartner,
+    Partner, PartnerId, RegistryError,
 };
 
 impl Registry {
@@ -96,7 +97,7 @@ impl Registry {
         Ok(partners.into_iter().map(with_usage).collect())
     }
 
-    /// Changes the limits of the partner with this key. The permits in its bucket and the count of the
+    /// Changes all limits of the partner with this key. The permits in its bucket and the count of the
     /// current day stay.
     ///
     /// ```
@@ -127,11 +128,50 @@ impl Registry {
         api_key: &ApiKey,
         policy: LimitPolicy,
     ) -> Result<Partner, RegistryError> {
-        let policy = policy.validated()?;
+        self.change_limits(api_key, policy.into()).await
+    }
+
+    /// Changes some limits of the partner with this key, in one atomic step: concurrent changes of different
+    /// limits all stay. The permits in its bucket and the count of the current day stay.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use dualkey_store::{LimitsChange, NewPartner, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let partner = registry.register_partner(NewPartner::new("Zapier")).await?;
+    /// let change = LimitsChange { burst: NonZeroU32::new(20), ..LimitsChange::default() };
+    /// let changed = registry.change_limits(&partner.api_key, change).await?;
+    /// assert_eq!(changed.policy.to_string(), "5 a second, burst 20, 10000 a day");
+    ///
+    /// let widest = LimitsChange { burst: Some(NonZeroU32::MAX), ..LimitsChange::default() };
+    /// let refused = registry.change_limits(&partner.api_key, widest).await;
+    /// assert!(matches!(refused, Err(RegistryError::InvalidPolicy(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no such partner, the new limits are out of range, or the store failed.
+    pub async fn change_limits(
+        &self,
+        api_key: &ApiKey,
+        change: LimitsChange,
+    ) -> Result<Partner, RegistryError> {
         let id = self.partner(api_key).await?.id;
         let subject = AuditTarget::Partner { id };
-        let entry = self.audit_entry(AuditAction::LimitsChanged, subject, policy.to_string());
-        self.store.set_limits(id, policy, entry).await?.ok_or(RegistryError::NotFound)
+        let entry = self.audit_entry(AuditAction::LimitsChanged, subject, String::new());
+        match self.store.change_limits(id, change, entry).await? {
+            LimitsOutcome::Changed(partner) => Ok(partner),
+            LimitsOutcome::NotFound => Err(RegistryError::NotFound),
+            LimitsOutcome::Invalid(error) => Err(error.into()),
+        }
     }
 
     /// Enables or disables the key of a partner.

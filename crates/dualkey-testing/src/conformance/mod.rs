@@ -36,6 +36,8 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     let setup = async || Setup::new(empty_store().await);
     partners::keys_match_exactly(setup().await).await;
     partners::limits_and_enabled_flag_change(setup().await).await;
+    partners::a_change_of_limits_leaves_the_others(setup().await).await;
+    partners::concurrent_changes_of_limits_all_stay(setup().await).await;
     tokens::tokens_are_listed_newest_first_and_found_by_digest(setup().await).await;
     tokens::an_organization_sees_its_own_tokens_only(setup().await).await;
     tokens::a_revoked_token_is_gone_for_good(setup().await).await;

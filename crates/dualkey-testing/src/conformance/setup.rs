@@ -1,4 +1,6 @@
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use dualkey_limit::{FakeClock, Timestamp};
@@ -58,4 +60,23 @@ pub(super) fn key(text: &str) -> ApiKey {
 
 pub(super) fn partner(name: &str, api_key: &str) -> NewPartner {
     NewPartner::new(name).with_api_key(key(api_key))
+}
+
+/// Runs futures concurrently, on any executor, and returns their outputs.
+pub(super) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running = Vec::from_iter(futures.into_iter().map(|future| Some(Box::pin(future))));
+    let mut outputs = Vec::new();
+    poll_fn(|cx| {
+        for slot in &mut running {
+            let Some(Poll::Ready(output)) = slot.as_mut().map(|future| future.as_mut().poll(cx))
+            else {
+                continue;
+            };
+            outputs.push(output);
+            *slot = None;
+        }
+        if running.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outputs
 }

@@ -1,10 +1,11 @@
 use std::sync::atomic::Ordering;
 
-use dualkey_limit::{LimitPolicy, Timestamp};
+use dualkey_limit::Timestamp;
 use dualkey_store::{
-    ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, OrganizationId, Page,
-    Partner, PartnerId, PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
-    StoredToken, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
+    ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, LimitsChange,
+    LimitsOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome,
+    RotateOutcome, RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore,
+    TokenUse, UsageStore,
 };
 use dualkey_token::TokenDigest;
 
@@ -28,13 +29,13 @@ impl PartnerStore for FaultyStore {
         self.call(|inner| inner.partners())
     }
 
-    fn set_limits(
+    fn change_limits(
         &self,
         partner: PartnerId,
-        policy: LimitPolicy,
+        change: LimitsChange,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, Option<Partner>> {
-        self.call(move |inner| inner.set_limits(partner, policy, entry))
+    ) -> StoreFuture<'_, LimitsOutcome> {
+        self.call(move |inner| inner.change_limits(partner, change, entry))
     }
 
     fn set_enabled(

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use dualkey::{InvalidPolicy, LimitPolicy, OrganizationId, Rate};
+use dualkey::{LimitsChange, OrganizationId, Rate};
 
 /// The organization of a token command.
 #[derive(Args)]
@@ -31,13 +31,14 @@ pub(crate) struct Limits {
 struct Daily(Option<NonZeroU32>);
 
 impl Limits {
-    /// Overrides the limits of this policy with those that are given.
-    pub(crate) fn over(&self, policy: LimitPolicy) -> Result<LimitPolicy, InvalidPolicy> {
-        let rate = self.rate.map_or(policy.rate(), Rate::per_second);
-        let daily = self.daily.map_or(policy.daily(), |daily| daily.0);
-        let limits = LimitPolicy::new(rate, self.burst.unwrap_or(policy.burst()))
-            .with_utc_offset_secs(policy.utc_offset_secs())?;
-        daily.map_or(Ok(limits), |daily| limits.with_daily(daily))?.validated()
+    /// The change of those limits that are given.
+    pub(crate) fn change(&self) -> LimitsChange {
+        LimitsChange {
+            rate: self.rate.map(Rate::per_second),
+            burst: self.burst,
+            daily: self.daily.map(|daily| daily.0),
+            utc_offset_secs: None,
+        }
     }
 }
 

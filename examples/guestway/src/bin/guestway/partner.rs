@@ -99,7 +99,7 @@ impl Partner {
 impl Add {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { name, key, limits, output } = self;
-        let policy = limits.over(LimitPolicy::default()).map_err(RegistryError::from)?;
+        let policy = limits.change().apply(LimitPolicy::default()).map_err(RegistryError::from)?;
         let mut partner = NewPartner::new(name).with_policy(policy);
         if let Some(key) = key {
             let key = ApiKey::parse(key).map_err(|error| Failure::usage(error.to_string()))?;
@@ -128,9 +128,8 @@ impl ChangeLimits {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let registry = global.registry().await?;
         let key = existing(&self.key)?;
-        let partner = registry.partner(&key).await.map_err(explain)?;
-        let policy = self.limits.over(partner.policy).map_err(RegistryError::from)?;
-        let partner = registry.set_limits(&key, policy).await.map_err(explain)?;
+        let change = self.limits.change();
+        let partner = registry.change_limits(&key, change).await.map_err(explain)?;
         self.output.one(&PartnerView::of(partner, &registry).await?)
     }
 }

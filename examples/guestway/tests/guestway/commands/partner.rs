@@ -1,5 +1,7 @@
 //! `guestway partner`.
 
+use std::thread;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -28,6 +30,24 @@ fn a_partner_is_added_listed_limited_disabled_and_enabled() {
     assert_eq!(sandbox.list(&["partner", "list"])[0]["enabled"], false);
     let enabled = sandbox.json(&["partner", "enable", &key]);
     assert_eq!(sandbox.list(&["partner", "list"]), [enabled]);
+}
+
+#[test]
+fn two_changes_of_limits_at_once_both_stay() {
+    let sandbox = Sandbox::new();
+    let key = text(&sandbox.json(&["partner", "add", "Door locks"]), "key").to_owned();
+    for round in 1..=10 {
+        let number = round.to_string();
+        thread::scope(|scope| {
+            for limit in ["--rate", "--burst"] {
+                let change = ["partner", "limits", &key, limit, &number];
+                let sandbox = &sandbox;
+                scope.spawn(move || sandbox.json(&change));
+            }
+        });
+        let partner = &sandbox.list(&["partner", "list"])[0];
+        assert_eq!([&partner["rate"], &partner["burst"]], [&json!(round), &json!(round)]);
+    }
 }
 
 #[test]
