@@ -183,6 +183,19 @@ impl TokenStore for SyntheticStore {
         unsupported()
     }
 
+    fn expired_tokens<'a>(
+        &'a self,
+        _: Option<&'a OrganizationId>,
+        _: Timestamp,
+        _: u32,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        unsupported()
+    }
+
+    fn prune_tokens(&self, _: Timestamp, _: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
+        unsupported()
+    }
+
     fn rotate_token(
         &self,
         _: TokenId,

@@ -14,3 +14,9 @@ drop table {schema}dualkey_usage;
 alter table {schema}dualkey_usage_new rename to dualkey_usage;
 
 create index dualkey_usage_by_day on {schema}dualkey_usage (day);
+
+-- Tokens that still work are counted, and expired ones are found, by these.
+create index dualkey_tokens_by_organization_and_expiry
+    on {schema}dualkey_tokens (organization, expires_at);
+create index dualkey_tokens_by_expiry
+    on {schema}dualkey_tokens (expires_at, id) where expires_at is not null;

@@ -66,9 +66,11 @@ impl<'a> Mutation<'a> {
         Ok(())
     }
 
-    /// Commits the change with its audit entry, then publishes it in this process.
-    pub(crate) async fn commit(mut self, entry: &AuditEntry) -> Result<(), SqlError> {
-        self.insert_audit(entry).await?;
+    /// Commits the change with its audit entries, then publishes it in this process.
+    pub(crate) async fn commit(mut self, entries: &[&AuditEntry]) -> Result<(), SqlError> {
+        for entry in entries {
+            self.insert_audit(entry).await?;
+        }
         if self.revision % PRUNE_INTERVAL == 0 {
             let until = values![self.revision - RETAINED_REVISIONS];
             self.execute(Statement::DeleteOldChanges, until).await?;

@@ -73,7 +73,7 @@ async fn insert(
         return Ok(InsertOutcome::Refused);
     }
     mutation.partner_changed(api_key).await?;
-    mutation.commit(entry).await?;
+    mutation.commit(&[entry]).await?;
     Ok(InsertOutcome::Inserted)
 }
 
@@ -117,7 +117,7 @@ async fn update(
     };
     let partner = row.partner()?;
     mutation.partner_changed(&partner.api_key).await?;
-    mutation.commit(entry).await?;
+    mutation.commit(&[entry]).await?;
     Ok(Some(partner))
 }
 

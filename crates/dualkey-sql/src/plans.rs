@@ -22,8 +22,9 @@ fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, enabled:
     let (entries, partners) = (tokens / 2, tokens / 5);
     format!(
         "insert into dualkey_tokens
-            (id, organization, digest, name, hint, scopes, created_at, last_used_at)
-         select {id}, 'organization ' || (n % 2000), {digest}, 'token', 'abc', 'a:read', {time}, {time}
+            (id, organization, digest, name, hint, scopes, created_at, last_used_at, expires_at)
+         select {id}, 'organization ' || (n % 2000), {digest}, 'token', 'abc', 'a:read', {time}, {time},
+            case when n % 3 = 0 then {time} end
          from {numbers} where n <= {tokens};
          insert into dualkey_audit (id, organization, done_at, actor, action, subject, detail)
          select {id}, case when n % 2 = 0 then 'organization ' || (n % 2000) end, {time}, 'system',
@@ -133,7 +134,10 @@ fn arguments(statement: Statement, ids: &str) -> String {
             "'{id}', 'organization 7', sha256('new'), 'name', 'abc', 'a:read', now(), null, null, \
              null, null, null"
         ),
-        Statement::CountTokens => "'organization 7'".into(),
+        Statement::CountValidTokens => "'organization 7', now()".into(),
+        Statement::SelectExpiredTokens => "now(), 20".into(),
+        Statement::SelectExpiredOrganizationTokens => "'organization 7', now(), 4294967295".into(),
+        Statement::DeleteExpiredToken => format!("'organization 7', '{id}', now()"),
         Statement::SelectTokenByDigest => "sha256('7')".into(),
         Statement::SelectToken | Statement::DeleteToken => format!("'organization 7', '{id}'"),
         Statement::SelectTokensPage | Statement::SelectOrganizationAudit => {

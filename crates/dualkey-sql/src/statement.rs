@@ -64,8 +64,9 @@ statements! {
         insert into {schema}dualkey_tokens ({token})
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     "),
-    CountTokens: Same("
-        select count(*) as count from {schema}dualkey_tokens where organization = $1
+    CountValidTokens: Same("
+        select count(*) as count from {schema}dualkey_tokens
+        where organization = $1 and (expires_at is null or expires_at > $2)
     "),
     SelectTokenByDigest: Same("
         select {token} from {schema}dualkey_tokens where digest = $1
@@ -77,11 +78,23 @@ statements! {
         select {token} from {schema}dualkey_tokens where organization = $1 and id < $2
         order by id desc limit $3
     "),
+    SelectExpiredTokens: Same("
+        select {token} from {schema}dualkey_tokens where expires_at <= $1
+        order by expires_at, id limit $2
+    "),
+    SelectExpiredOrganizationTokens: Same("
+        select {token} from {schema}dualkey_tokens where organization = $1 and expires_at <= $2
+        order by expires_at, id limit $3
+    "),
     ReplaceToken: Same("
         update {schema}dualkey_tokens set expires_at = $2, replaced_by = $3 where id = $1
     "),
     DeleteToken: Same("
         delete from {schema}dualkey_tokens where organization = $1 and id = $2 returning digest
+    "),
+    DeleteExpiredToken: Same("
+        delete from {schema}dualkey_tokens where organization = $1 and id = $2 and expires_at <= $3
+        returning digest
     "),
     // The last argument is the current time: a stored time that lies ahead of it is replaced. In PostgreSQL,
     // the statement locks the rows in the order of their ids, so that two processes cannot deadlock. The

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    AuditEntry, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome, RotationRequest,
-    StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
+    AuditEntry, AuditTarget, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome,
+    RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
 };
 use dualkey_token::TokenDigest;
 
@@ -27,12 +27,12 @@ impl TokenStore for SqlStore {
     ) -> StoreFuture<'_, InsertOutcome> {
         self.execute(async move |shared| {
             let mut mutation = Mutation::begin(&shared).await?;
-            if !has_room(&mut mutation, &token.record.organization, max_tokens).await? {
+            if !has_room(&mut mutation, &token.record, max_tokens).await? {
                 mutation.rollback().await?;
                 return Ok(InsertOutcome::Refused);
             }
             insert(&mut mutation, &token).await?;
-            mutation.commit(&entry).await?;
+            mutation.commit(&[&entry]).await?;
             Ok(InsertOutcome::Inserted)
         })
     }
@@ -74,6 +74,29 @@ impl TokenStore for SqlStore {
         })
     }
 
+    fn expired_tokens<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        at: Timestamp,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        let organization = organization.cloned();
+        self.query(async move |shared| {
+            let rows = match &organization {
+                Some(organization) => {
+                    let values = values![organization, at, limit];
+                    shared.query(Statement::SelectExpiredOrganizationTokens, values).await?
+                }
+                None => shared.query(Statement::SelectExpiredTokens, values![at, limit]).await?,
+            };
+            rows.iter().map(Row::record).collect()
+        })
+    }
+
+    fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
+        self.execute(async move |shared| prune(&shared, at, &entries).await)
+    }
+
     fn rotate_token(
         &self,
         token: TokenId,
@@ -99,7 +122,7 @@ impl TokenStore for SqlStore {
                 return Ok(RevokeOutcome::NotFound);
             };
             mutation.token_changed(&row.digest()?).await?;
-            mutation.commit(&entry).await?;
+            mutation.commit(&[&entry]).await?;
             Ok(RevokeOutcome::Revoked)
         })
     }
@@ -110,6 +133,26 @@ impl TokenStore for SqlStore {
             shared.write(&[Statement::UpdateLastUsed], values![uses.as_slice(), now]).await
         })
     }
+}
+
+async fn prune(shared: &Shared, at: Timestamp, entries: &[AuditEntry]) -> Result<u64, SqlError> {
+    let mut mutation = Mutation::begin(shared).await?;
+    let mut pruned = Vec::new();
+    for entry in entries {
+        let AuditTarget::Token { organization, id } = &entry.subject else { continue };
+        let values = values![organization, *id, at];
+        let rows = mutation.fetch(Statement::DeleteExpiredToken, values).await?;
+        if let Some(row) = rows.first() {
+            mutation.token_changed(&row.digest()?).await?;
+            pruned.push(entry);
+        }
+    }
+    if pruned.is_empty() {
+        mutation.rollback().await?;
+    } else {
+        mutation.commit(&pruned).await?;
+    }
+    Ok(u64::try_from(pruned.len()).unwrap_or(u64::MAX))
 }
 
 async fn rotate(
@@ -124,9 +167,7 @@ async fn rotate(
     let rows = mutation.fetch(Statement::SelectToken, values![&new.organization, token]).await?;
     let old = rows.first().map(Row::token).transpose()?;
     let old = match check_rotatable(old, new.created_at) {
-        Ok(_) if !has_room(&mut mutation, &new.organization, *max_tokens).await? => {
-            Err(RotateOutcome::Refused)
-        }
+        Ok(_) if !has_room(&mut mutation, new, *max_tokens).await? => Err(RotateOutcome::Refused),
         checked => checked,
     };
     let old = match old {
@@ -140,7 +181,7 @@ async fn rotate(
     mutation.execute(Statement::ReplaceToken, values![token, expires_at, new.id]).await?;
     mutation.token_changed(&old.digest).await?;
     insert(&mut mutation, successor).await?;
-    mutation.commit(entry).await?;
+    mutation.commit(&[entry]).await?;
     Ok(RotateOutcome::Rotated)
 }
 
@@ -152,12 +193,14 @@ fn check_rotatable(old: Option<StoredToken>, now: Timestamp) -> Result<StoredTok
     if old.record.replaced_by.is_some() { Err(RotateOutcome::AlreadyRotated) } else { Ok(old) }
 }
 
+/// Whether the organization of a new token has fewer tokens that have not expired than this maximum.
 async fn has_room(
     mutation: &mut Mutation<'_>,
-    organization: &OrganizationId,
+    new: &TokenRecord,
     max_tokens: usize,
 ) -> Result<bool, SqlError> {
-    let rows = mutation.fetch(Statement::CountTokens, values![organization]).await?;
+    let values = values![&new.organization, new.created_at];
+    let rows = mutation.fetch(Statement::CountValidTokens, values).await?;
     let count = rows.first().map_or(Ok(0), |row| row.int("count"))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX) < max_tokens)
 }

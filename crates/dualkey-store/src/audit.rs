@@ -38,8 +38,8 @@ pub struct AuditEntry {
     pub action: AuditAction,
     /// The token or partner that was changed.
     pub subject: AuditTarget,
-    /// A text that depends on the action: the name of the token or partner, the new limits, or the id of
-    /// the successor. Empty for other actions.
+    /// A text that depends on the action: the name of the token that was issued, revoked or pruned, or of the
+    /// partner that was registered; the new limits; or the id of the successor. Empty for other actions.
     pub detail: String,
 }
 
@@ -62,6 +62,8 @@ pub enum AuditAction {
     TokenRotated,
     /// A token was deleted.
     TokenRevoked,
+    /// A token that had expired was deleted.
+    TokenPruned,
     /// A partner was registered.
     PartnerRegistered,
     /// A partner's limits were changed.
@@ -73,10 +75,11 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::TokenIssued,
         Self::TokenRotated,
         Self::TokenRevoked,
+        Self::TokenPruned,
         Self::PartnerRegistered,
         Self::LimitsChanged,
         Self::PartnerEnabled,
@@ -90,6 +93,7 @@ impl AuditAction {
             Self::TokenIssued => "token_issued",
             Self::TokenRotated => "token_rotated",
             Self::TokenRevoked => "token_revoked",
+            Self::TokenPruned => "token_pruned",
             Self::PartnerRegistered => "partner_registered",
             Self::LimitsChanged => "limits_changed",
             Self::PartnerEnabled => "partner_enabled",

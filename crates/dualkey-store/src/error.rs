@@ -69,7 +69,7 @@ pub enum RegistryError {
     /// The expiry is not later than now.
     #[error("expiry must be in the future")]
     ExpiryInThePast,
-    /// The organization has the maximum number of tokens.
+    /// The organization has the maximum number of tokens that have not expired.
     #[error("the organization has {max_tokens} tokens or more: revoke some first")]
     TooManyTokens {
         /// The maximum.

@@ -42,7 +42,7 @@ pub struct RotationRequest {
     pub successor: StoredToken,
     /// The new expiry of the old token, which keeps its own expiry if that is earlier.
     pub old_expires_at: Timestamp,
-    /// The maximum number of tokens of the organization, the successor included.
+    /// The maximum number of tokens of the organization that have not expired, the successor included.
     pub max_tokens: usize,
 }
 

@@ -104,7 +104,8 @@ pub trait PartnerStore: Debug + Send + Sync {
 /// # }).unwrap();
 /// ```
 pub trait TokenStore: Debug + Send + Sync {
-    /// Adds a token. Refuses it if its organization has `max_tokens` or more.
+    /// Adds a token. Refuses it if, at the time of its creation, its organization has `max_tokens` or more
+    /// that have not expired.
     fn insert_token(
         &self,
         token: StoredToken,
@@ -132,6 +133,19 @@ pub trait TokenStore: Debug + Send + Sync {
         organization: &'a OrganizationId,
         page: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>>;
+
+    /// Tokens that have expired at this time, of one organization or of all. Those that expired first come
+    /// first.
+    fn expired_tokens<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        at: Timestamp,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<TokenRecord>>;
+
+    /// Deletes those of the tokens that the entries are about which have expired at this time, and stores the
+    /// entries of these. Returns their number.
+    fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64>;
 
     /// Adds the successor of a token. In the same transaction, the old token gets the expiry of the
     /// request unless it expires earlier.

@@ -79,7 +79,7 @@ pub enum TokenStatus {
     Active,
     /// It was rotated. It is accepted until the overlap with its successor ends.
     Replaced,
-    /// It is refused. It is listed until it is revoked.
+    /// It is refused. It is listed until it is [pruned](crate::Registry::prune_expired) or revoked.
     Expired,
 }
 

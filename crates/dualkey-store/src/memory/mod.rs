@@ -1,4 +1,5 @@
 mod audit;
+mod organization;
 mod partners;
 mod records;
 mod tokens;

@@ -1,10 +1,13 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
+use super::organization::OrganizationTokens;
 use crate::{
-    ApiKey, AuditEntry, InsertOutcome, LimitsChange, LimitsOutcome, OrganizationId, Partner,
-    PartnerId, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId,
+    ApiKey, AuditEntry, AuditTarget, InsertOutcome, LimitsChange, LimitsOutcome, OrganizationId,
+    Partner, PartnerId, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId,
+    TokenRecord,
 };
 
 const MAX_TOKENS: usize = 1_000_000;
@@ -20,8 +23,7 @@ pub(super) struct Records {
     partner_index_by_id: HashMap<PartnerId, usize>,
     tokens: HashMap<TokenId, StoredToken>,
     token_id_by_digest: HashMap<[u8; 32], TokenId>,
-    /// Oldest first in each organization.
-    token_ids_by_organization: HashMap<OrganizationId, Vec<TokenId>>,
+    tokens_by_organization: HashMap<OrganizationId, OrganizationTokens>,
     /// The permits that each partner used, by day.
     pub(super) usage: HashMap<PartnerId, BTreeMap<i64, u64>>,
     /// Oldest first.
@@ -126,8 +128,31 @@ impl Records {
         &self,
         organization: &OrganizationId,
     ) -> impl Iterator<Item = &StoredToken> {
-        let ids = self.token_ids_by_organization.get(organization).into_iter().flatten().rev();
-        ids.filter_map(|id| self.tokens.get(id))
+        let tokens = self.tokens_by_organization.get(organization).into_iter();
+        let ids = tokens.flat_map(OrganizationTokens::newest_first);
+        ids.filter_map(|id| self.tokens.get(&id))
+    }
+
+    /// Tokens that have expired at this time, in the order of their expiries.
+    pub(super) fn expired_tokens(
+        &self,
+        organization: Option<&OrganizationId>,
+        at: Timestamp,
+        limit: usize,
+    ) -> Vec<TokenRecord> {
+        let mut expired: Vec<_> = match organization {
+            Some(organization) => {
+                let tokens = self.tokens_by_organization.get(organization).into_iter();
+                tokens.flat_map(|tokens| tokens.expired(at)).collect()
+            }
+            None => {
+                self.tokens_by_organization.values().flat_map(|tokens| tokens.expired(at)).collect()
+            }
+        };
+        expired.sort_unstable();
+        let records =
+            expired.iter().filter_map(|(_, id)| Some(self.tokens.get(id)?.record.clone()));
+        records.take(limit).collect()
     }
 
     pub(super) fn insert_token(
@@ -136,7 +161,8 @@ impl Records {
         max_tokens: usize,
         entry: AuditEntry,
     ) -> Result<InsertOutcome, StoreError> {
-        if self.token_count_of(&token.record.organization) >= max_tokens {
+        let TokenRecord { organization, created_at, .. } = &token.record;
+        if self.valid_token_count(organization, *created_at) >= max_tokens {
             return Ok(InsertOutcome::Refused);
         }
         self.check_room_for_token()?;
@@ -163,20 +189,41 @@ impl Records {
         if old.record.replaced_by.is_some() {
             return Ok(Rotation::NotDone(RotateOutcome::AlreadyRotated));
         }
-        if self.token_count_of(organization) >= max_tokens {
+        if self.valid_token_count(organization, successor.record.created_at) >= max_tokens {
             return Ok(Rotation::NotDone(RotateOutcome::Refused));
         }
         self.check_room_for_token()?;
         let old_digest = old.digest;
         if let Some(old) = self.tokens.get_mut(id) {
             let expiry = old.record.expires_at;
-            old.record.expires_at =
-                Some(expiry.map_or(old_expires_at, |end| end.min(old_expires_at)));
+            let new_expiry = expiry.map_or(old_expires_at, |end| end.min(old_expires_at));
+            old.record.expires_at = Some(new_expiry);
             old.record.replaced_by = Some(successor.record.id);
+            if let Some(tokens) = self.tokens_by_organization.get_mut(organization) {
+                tokens.change_expiry(*id, expiry, new_expiry);
+            }
         }
         self.add_token(successor);
         self.append(entry);
         Ok(Rotation::Done { old_digest })
+    }
+
+    /// Removes those of the tokens that the entries are about which have expired at this time, and returns
+    /// their digests.
+    pub(super) fn prune_tokens(
+        &mut self,
+        at: Timestamp,
+        entries: Vec<AuditEntry>,
+    ) -> Vec<TokenDigest> {
+        let prune = |entry: AuditEntry| {
+            let AuditTarget::Token { organization, id } = entry.subject.clone() else {
+                return None;
+            };
+            let token = self.token(&organization, &id)?;
+            token.record.expires_at.filter(|expiry| *expiry <= at)?;
+            self.remove_token(&organization, &id, entry)
+        };
+        entries.into_iter().filter_map(prune).collect()
     }
 
     /// Removes a token, and returns its digest.
@@ -186,13 +233,14 @@ impl Records {
         id: &TokenId,
         entry: AuditEntry,
     ) -> Option<TokenDigest> {
-        let digest = self.token(organization, id)?.digest;
+        let StoredToken { digest, record } = self.token(organization, id)?;
+        let (digest, expires_at) = (*digest, record.expires_at);
         self.tokens.remove(id);
         self.token_id_by_digest.remove(digest.as_bytes());
-        if let Some(ids) = self.token_ids_by_organization.get_mut(organization) {
-            ids.retain(|other| other != id);
-            if ids.is_empty() {
-                self.token_ids_by_organization.remove(organization);
+        if let Some(tokens) = self.tokens_by_organization.get_mut(organization) {
+            tokens.remove(*id, expires_at);
+            if tokens.is_empty() {
+                self.tokens_by_organization.remove(organization);
             }
         }
         self.append(entry);
@@ -202,15 +250,15 @@ impl Records {
     fn add_token(&mut self, token: StoredToken) {
         let id = token.record.id;
         self.token_id_by_digest.insert(*token.digest.as_bytes(), id);
-        self.token_ids_by_organization
-            .entry(token.record.organization.clone())
-            .or_default()
-            .push(id);
+        let organization = token.record.organization.clone();
+        let tokens = self.tokens_by_organization.entry(organization).or_default();
+        tokens.add(id, token.record.expires_at);
         self.tokens.insert(id, token);
     }
 
-    fn token_count_of(&self, organization: &OrganizationId) -> usize {
-        self.token_ids_by_organization.get(organization).map_or(0, Vec::len)
+    fn valid_token_count(&self, organization: &OrganizationId, now: Timestamp) -> usize {
+        let tokens = self.tokens_by_organization.get(organization);
+        tokens.map_or(0, |tokens| tokens.valid_count(now))
     }
 
     fn check_room_for_token(&self) -> Result<(), StoreError> {

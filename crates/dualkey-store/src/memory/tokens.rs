@@ -55,6 +55,24 @@ impl TokenStore for MemoryStore {
         ready_ok(tokens.take(page.max_items()).cloned().collect())
     }
 
+    fn expired_tokens<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        at: Timestamp,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        ready_ok(self.records().expired_tokens(organization, at, limit))
+    }
+
+    fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
+        let digests = self.records().prune_tokens(at, entries);
+        for digest in &digests {
+            self.changes.publish(&Change::Token(*digest));
+        }
+        ready_ok(u64::try_from(digests.len()).unwrap_or(u64::MAX))
+    }
+
     fn rotate_token(
         &self,
         token: TokenId,

@@ -1,4 +1,5 @@
 mod partners;
+mod prune;
 mod tokens;
 
 use std::fmt;
@@ -101,8 +102,8 @@ impl Registry {
         Self { digester, ..self }
     }
 
-    /// Sets the maximum number of tokens of an organization, expired ones included. Default: 100. Rotation
-    /// may go up to twice the maximum, so that every token of a full list can be rotated.
+    /// Sets the maximum number of tokens of an organization that have not expired. Default: 100. Rotation may
+    /// go up to twice the maximum, so that every token of a full list can be rotated.
     ///
     /// ```
     /// use dualkey_store::{NewToken, Registry, RegistryError};

@@ -11,7 +11,8 @@ use crate::{
 };
 
 impl Registry {
-    /// Issues a token. Only the returned value holds the token's text, which cannot be read again.
+    /// Issues a token. Only the returned value holds the token's text, which cannot be read again. Long expired
+    /// tokens of its organization are [pruned](Self::prune_expired).
     ///
     /// # Errors
     ///
@@ -19,6 +20,7 @@ impl Registry {
     /// tokens, or the store failed.
     pub async fn issue_token(&self, token: NewToken) -> Result<IssuedToken, RegistryError> {
         let (issued, stored) = self.mint_new(token)?;
+        self.prune_organization(&stored.record.organization).await?;
         let detail = stored.record.name.clone();
         let entry = self.audit_entry(AuditAction::TokenIssued, target(&stored.record), detail);
         match self.store.insert_token(stored, self.max_tokens_per_organization, entry).await? {
@@ -124,7 +126,7 @@ impl Registry {
 
     /// Issues the successor of a token, with the same name, scopes and lifetime. The old token is accepted
     /// for the overlap, which may be zero, or until its own expiry if that is earlier. It is listed until
-    /// it is revoked.
+    /// it is [pruned](Self::prune_expired) or revoked.
     ///
     /// ```
     /// use std::time::Duration;
@@ -159,6 +161,7 @@ impl Registry {
     ) -> Result<IssuedToken, RegistryError> {
         let old = self.store.token(organization, token).await?;
         let old = old.ok_or(RegistryError::NotFound)?;
+        self.prune_organization(organization).await?;
         let subject = target(&old);
         let now = self.now();
         let (issued, successor) = self.mint_successor(old, now);
@@ -204,8 +207,8 @@ impl Registry {
         organization: &OrganizationId,
         token: &TokenId,
     ) -> Result<(), RegistryError> {
-        let subject = AuditTarget::Token { organization: organization.clone(), id: *token };
-        let entry = self.audit_entry(AuditAction::TokenRevoked, subject, String::new());
+        let record = self.store.token(organization, token).await?.ok_or(RegistryError::NotFound)?;
+        let entry = self.audit_entry(AuditAction::TokenRevoked, target(&record), record.name);
         match self.store.revoke_token(organization, token, entry).await? {
             RevokeOutcome::Revoked => Ok(()),
             RevokeOutcome::NotFound => Err(RegistryError::NotFound),
@@ -268,6 +271,6 @@ impl Registry {
     }
 }
 
-fn target(token: &TokenRecord) -> AuditTarget {
+pub(super) fn target(token: &TokenRecord) -> AuditTarget {
     AuditTarget::Token { organization: token.organization.clone(), id: token.id }
 }

@@ -25,7 +25,7 @@ pub(super) async fn the_audit_trail_records_actor_and_action(setup: Setup) {
     assert_eq!(
         Vec::from_iter(listed),
         [
-            ("alice@acme.example", AuditAction::TokenRevoked, ""),
+            ("alice@acme.example", AuditAction::TokenRevoked, "Zapier"),
             ("bob", AuditAction::TokenRotated, new.id.to_string().as_str()),
             ("alice@acme.example", AuditAction::TokenIssued, "Zapier"),
         ]

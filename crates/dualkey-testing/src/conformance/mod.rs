@@ -14,6 +14,7 @@
 
 mod audit;
 mod changes;
+mod expired;
 mod partners;
 mod rotation;
 mod setup;
@@ -42,6 +43,9 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     tokens::an_organization_sees_its_own_tokens_only(setup().await).await;
     tokens::a_revoked_token_is_gone_for_good(setup().await).await;
     tokens::the_maximum_of_tokens_is_enforced(setup().await).await;
+    expired::expired_tokens_leave_room_for_new_ones(setup().await).await;
+    expired::an_organization_keeps_100_expired_tokens_for_30_days(setup().await).await;
+    expired::pruning_deletes_what_expired_before_a_time(setup().await).await;
     tokens::pages_follow_one_another(setup().await).await;
     rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
     rotation::rotation_never_prolongs_a_token(setup().await).await;

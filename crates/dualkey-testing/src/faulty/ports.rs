@@ -82,6 +82,19 @@ impl TokenStore for FaultyStore {
         self.call(move |inner| inner.tokens(organization, page))
     }
 
+    fn expired_tokens<'a>(
+        &'a self,
+        organization: Option<&'a OrganizationId>,
+        at: Timestamp,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        self.call(move |inner| inner.expired_tokens(organization, at, limit))
+    }
+
+    fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
+        self.call(move |inner| inner.prune_tokens(at, entries))
+    }
+
     fn rotate_token(
         &self,
         token: TokenId,

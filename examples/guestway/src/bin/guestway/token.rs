@@ -8,7 +8,7 @@ use dualkey::{NewToken, OrganizationId, RegistryError, TokenId};
 use guestway::catalogue;
 
 pub(crate) use self::view::TokenView;
-use self::view::{IssuedView, Revoked, views};
+use self::view::{IssuedView, Pruned, Revoked, views};
 use crate::arguments::OrganizationOption;
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
@@ -51,6 +51,14 @@ Example:
 Example:
   guestway token idle --organization harbour-stays --since 90d")]
     Idle(Idle),
+    /// Delete expired tokens of all organizations
+    ///
+    /// Creating or rotating a token also deletes the expired tokens of its organization that are older
+    /// than 30 days or more than 100. Each deleted token has an entry in the audit trail.
+    #[command(after_help = "\
+Example:
+  guestway token prune --expired-for 30d")]
+    Prune(Prune),
 }
 
 #[derive(Args)]
@@ -112,6 +120,15 @@ pub(crate) struct Idle {
     output: Output,
 }
 
+#[derive(Args)]
+pub(crate) struct Prune {
+    /// The time since the tokens expired, such as 7d
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = duration)]
+    expired_for: Duration,
+    #[command(flatten)]
+    output: Output,
+}
+
 fn scopes() -> PossibleValuesParser {
     let catalogue = catalogue();
     let values = catalogue.scopes().iter();
@@ -128,6 +145,7 @@ impl Token {
             Self::Rotate(command) => command.run(global).await,
             Self::Revoke(command) => command.run(global).await,
             Self::Idle(command) => command.run(global).await,
+            Self::Prune(command) => command.run(global).await,
         }
     }
 }
@@ -183,6 +201,15 @@ impl Idle {
         let since = registry.clock().now().saturating_sub(self.since);
         let tokens = registry.idle_tokens(&self.owner.organization, since).await?;
         self.output.list(&views(tokens, &registry))
+    }
+}
+
+impl Prune {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
+        let before = registry.clock().now().saturating_sub(self.expired_for);
+        let pruned = registry.prune_expired(before).await?;
+        self.output.one(&Pruned { pruned })
     }
 }
 

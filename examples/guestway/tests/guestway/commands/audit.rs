@@ -24,7 +24,7 @@ fn the_audit_trail_records_actor_action_and_target() {
     assert_eq!(
         Vec::from_iter(entries.iter().map(summary)),
         [
-            [json!(tester), json!("token_revoked"), json!("")],
+            [json!(tester), json!("token_revoked"), json!("Tests")],
             [json!("Robin (night shift)"), json!("token_rotated"), successor["id"].clone()],
             [json!(tester), json!("token_issued"), json!("Tests")],
         ]

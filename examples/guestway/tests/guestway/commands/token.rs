@@ -80,6 +80,21 @@ fn a_token_that_was_not_used_for_some_time_is_idle() {
 }
 
 #[test]
+fn expired_tokens_are_pruned_with_an_audit_entry() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.create_token("acme");
+    let new = sandbox.json(&of_acme("rotate", &[text(&old, "id")])); // the old one expires at once
+    assert_eq!(sandbox.json(&["token", "prune"]), json!({ "pruned": 0 }), "younger than 30 days");
+    let pruned = sandbox.json(&["token", "prune", "--expired-for", "0s"]);
+    assert_eq!(pruned, json!({ "pruned": 1 }));
+    let listed = sandbox.list(&of_acme("list", &[]));
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &new["id"]));
+    let entry = &sandbox.list(&["audit", "--organization", "acme"])[0];
+    assert_eq!((&entry["action"], &entry["token"]), (&json!("token_pruned"), &old["id"]));
+    assert_eq!(entry["detail"], "Tests");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn if_a_new_token_cannot_be_printed_the_error_has_its_id() {
     let sandbox = Sandbox::new();

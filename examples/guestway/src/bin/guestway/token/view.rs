@@ -145,3 +145,17 @@ impl Show for Revoked {
         vec![self.id.to_string(), self.organization.to_string(), self.status.to_owned()]
     }
 }
+
+/// The number of tokens that were deleted because they had expired.
+#[derive(Serialize)]
+pub(crate) struct Pruned {
+    pub(crate) pruned: u64,
+}
+
+impl Show for Pruned {
+    const HEADINGS: &'static [&'static str] = &["PRUNED"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.pruned.to_string()]
+    }
+}
