@@ -3,10 +3,10 @@ use std::future::ready;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, InsertOutcome,
-    LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore,
-    RevokeOutcome, RotateOutcome, RotationRequest, Store, StoreFuture, StoredToken, TokenId,
-    TokenRecord, TokenStore, TokenUse, UsageStore,
+    ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, DigestMethod,
+    InsertOutcome, LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId,
+    PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, Store, StoreFuture, StoredToken,
+    TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
@@ -154,6 +154,7 @@ impl TokenStore for SyntheticStore {
             last_used_at: None,
             replaces: None,
             replaced_by: None,
+            digest_method: DigestMethod::Unpeppered,
         };
         Box::pin(ready(Ok(Some(StoredToken { digest: *digest, record }))))
     }
@@ -180,6 +181,10 @@ impl TokenStore for SyntheticStore {
         _: &'a OrganizationId,
         _: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        unsupported()
+    }
+
+    fn unpeppered_tokens(&self, _: Page<TokenId>) -> StoreFuture<'_, Vec<TokenRecord>> {
         unsupported()
     }
 

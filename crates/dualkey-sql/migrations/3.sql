@@ -20,3 +20,10 @@ create index dualkey_tokens_by_organization_and_expiry
     on {schema}dualkey_tokens (organization, expires_at);
 create index dualkey_tokens_by_expiry
     on {schema}dualkey_tokens (expires_at, id) where expires_at is not null;
+
+-- The id of the pepper under which the token was digested, 'none', or null if the row is older than this
+-- column.
+alter table {schema}dualkey_tokens add column pepper text;
+
+create index dualkey_tokens_without_pepper
+    on {schema}dualkey_tokens (id) where pepper is null or pepper = 'none';

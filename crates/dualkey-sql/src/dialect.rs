@@ -41,7 +41,7 @@ const COLUMNS: [(&str, &str); 2] = [
     (
         "{token}",
         "id, organization, digest, name, hint, scopes, created_at, expires_at, first_used_at, \
-         last_used_at, replaces, replaced_by",
+         last_used_at, replaces, replaced_by, pepper",
     ),
 ];
 

@@ -132,9 +132,10 @@ fn arguments(statement: Statement, ids: &str) -> String {
         Statement::UpdateEnabled => format!("'{id}', true"),
         Statement::InsertToken => format!(
             "'{id}', 'organization 7', sha256('new'), 'name', 'abc', 'a:read', now(), null, null, \
-             null, null, null"
+             null, null, null, 'none'"
         ),
         Statement::CountValidTokens => "'organization 7', now()".into(),
+        Statement::SelectUnpepperedTokens => format!("'{id}', 50"),
         Statement::SelectExpiredTokens => "now(), 20".into(),
         Statement::SelectExpiredOrganizationTokens => "'organization 7', now(), 4294967295".into(),
         Statement::DeleteExpiredToken => format!("'organization 7', '{id}', now()"),

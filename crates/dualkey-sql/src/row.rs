@@ -2,14 +2,17 @@ use std::num::NonZeroU32;
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
 use dualkey_store::{
-    ApiKey, AuditAction, AuditEntry, AuditId, AuditTarget, Change, DailyUsage, OrganizationId,
-    Partner, PartnerId, StoredToken, TokenId, TokenRecord,
+    ApiKey, AuditAction, AuditEntry, AuditId, AuditTarget, Change, DailyUsage, DigestMethod,
+    OrganizationId, Partner, PartnerId, StoredToken, TokenId, TokenRecord,
 };
 use dualkey_token::{TokenDigest, TokenHint};
 use sqlx::Row as _;
 
 use crate::error::SqlError;
 use crate::value::{Id, Time};
+
+/// The value of the column `pepper` for a token that was digested without one.
+pub(crate) const UNPEPPERED: &str = "none";
 
 /// A row of either database. A value that this program did not write is an error, never a panic.
 pub(crate) enum Row {
@@ -100,6 +103,11 @@ impl Row {
             last_used_at: self.maybe_time("last_used_at")?,
             replaces: self.maybe_id("replaces")?.map(TokenId::from_bytes),
             replaced_by: self.maybe_id("replaced_by")?.map(TokenId::from_bytes),
+            digest_method: match self.maybe_text("pepper")?.as_deref() {
+                None => DigestMethod::Unknown,
+                Some(UNPEPPERED) => DigestMethod::Unpeppered,
+                Some(id) => DigestMethod::Peppered(id.parse().map_err(|_| invalid("pepper"))?),
+            },
         })
     }
 

@@ -62,7 +62,7 @@ statements! {
 
     InsertToken: Same("
         insert into {schema}dualkey_tokens ({token})
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     "),
     CountValidTokens: Same("
         select count(*) as count from {schema}dualkey_tokens
@@ -77,6 +77,10 @@ statements! {
     SelectTokensPage: Same("
         select {token} from {schema}dualkey_tokens where organization = $1 and id < $2
         order by id desc limit $3
+    "),
+    SelectUnpepperedTokens: Same("
+        select {token} from {schema}dualkey_tokens where (pepper is null or pepper = 'none') and id < $1
+        order by id desc limit $2
     "),
     SelectExpiredTokens: Same("
         select {token} from {schema}dualkey_tokens where expires_at <= $1

@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    AuditEntry, AuditTarget, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome,
-    RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
+    AuditEntry, AuditTarget, DigestMethod, InsertOutcome, OrganizationId, Page, RevokeOutcome,
+    RotateOutcome, RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore,
+    TokenUse,
 };
 use dualkey_token::TokenDigest;
 
 use crate::error::SqlError;
 use crate::mutation::Mutation;
-use crate::row::Row;
+use crate::row::{Row, UNPEPPERED};
 use crate::shared::Shared;
 use crate::statement::Statement;
 use crate::store::SqlStore;
@@ -70,6 +71,14 @@ impl TokenStore for SqlStore {
         self.query(async move |shared| {
             let values = values![&organization, page.after.unwrap_or(MAX_ID), page.limit];
             let rows = shared.query(Statement::SelectTokensPage, values).await?;
+            rows.iter().map(Row::record).collect()
+        })
+    }
+
+    fn unpeppered_tokens(&self, page: Page<TokenId>) -> StoreFuture<'_, Vec<TokenRecord>> {
+        self.query(async move |shared| {
+            let values = values![page.after.unwrap_or(MAX_ID), page.limit];
+            let rows = shared.query(Statement::SelectUnpepperedTokens, values).await?;
             rows.iter().map(Row::record).collect()
         })
     }
@@ -211,6 +220,11 @@ async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), 
         return Err(SqlError::Encode("a scope name is empty or contains a space"));
     }
     let scopes = record.scopes.join(" ");
+    let pepper = match record.digest_method {
+        DigestMethod::Peppered(id) => Some(id.to_string()),
+        DigestMethod::Unpeppered => Some(UNPEPPERED.to_owned()),
+        DigestMethod::Unknown => None,
+    };
     let values = values![
         record.id,
         &record.organization,
@@ -224,6 +238,7 @@ async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), 
         record.last_used_at,
         record.replaces,
         record.replaced_by,
+        pepper.as_deref(),
     ];
     mutation.execute(Statement::InsertToken, values).await?;
     mutation.token_changed(digest).await

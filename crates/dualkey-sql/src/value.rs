@@ -60,6 +60,7 @@ from! {
     &'a String => |text: &'a String| Self::Text(Some(text));
     &'a ApiKey => |key: &'a ApiKey| Self::Text(Some(key.as_str()));
     &'a OrganizationId => |name: &'a OrganizationId| Self::Text(Some(name.as_str()));
+    Option<&'a str> => Self::Text;
     Option<&'a OrganizationId> =>
         |name: Option<&'a OrganizationId>| Self::Text(name.map(OrganizationId::as_str));
     &'a [TokenUse] => Self::Uses;

@@ -59,4 +59,6 @@ pub use outcome::{
 pub use partner::{NewPartner, Partner};
 pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};
 pub use registry::Registry;
-pub use token::{IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse};
+pub use token::{
+    DigestMethod, IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse,
+};

@@ -134,6 +134,9 @@ pub trait TokenStore: Debug + Send + Sync {
         page: Page<TokenId>,
     ) -> StoreFuture<'a, Vec<TokenRecord>>;
 
+    /// The tokens of all organizations whose [method](crate::DigestMethod) is not `Peppered`, newest first.
+    fn unpeppered_tokens(&self, page: Page<TokenId>) -> StoreFuture<'_, Vec<TokenRecord>>;
+
     /// Tokens that have expired at this time, of one organization or of all. Those that expired first come
     /// first.
     fn expired_tokens<'a>(

@@ -1,5 +1,7 @@
+use std::fmt;
+
 use dualkey_limit::Timestamp;
-use dualkey_token::{PlainToken, TokenDigest, TokenHint};
+use dualkey_token::{Digester, PepperId, PlainToken, TokenDigest, TokenHint};
 
 use crate::{OrganizationId, TokenId};
 
@@ -30,6 +32,8 @@ pub struct TokenRecord {
     pub replaces: Option<TokenId>,
     /// The token that it was rotated to.
     pub replaced_by: Option<TokenId>,
+    /// How the stored digest was computed.
+    pub digest_method: DigestMethod,
 }
 
 impl TokenRecord {
@@ -96,6 +100,55 @@ impl TokenStatus {
             Self::Replaced => "replaced",
             Self::Expired => "expired",
         }
+    }
+}
+
+/// How the stored digest of a token was computed. It does not decide whether the token is accepted: the
+/// [`Digester`](dualkey_token::Digester) does.
+///
+/// ```
+/// use dualkey_store::DigestMethod;
+/// use dualkey_token::{Digester, Pepper};
+///
+/// let peppered = Digester::peppered(Pepper::new([7; 32])?);
+/// assert!(matches!(DigestMethod::of_new(&peppered), DigestMethod::Peppered(_)));
+/// assert_eq!(DigestMethod::of_new(&Digester::unpeppered()), DigestMethod::Unpeppered);
+/// assert_eq!(DigestMethod::Unpeppered.to_string(), "unpeppered");
+/// # Ok::<(), dualkey_token::InvalidPepper>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestMethod {
+    /// With the pepper that has this id.
+    Peppered(PepperId),
+    /// Without a pepper.
+    Unpeppered,
+    /// Not recorded, because the token was issued by a version that did not record it.
+    Unknown,
+}
+
+impl DigestMethod {
+    /// How this digester computes the digests of new tokens.
+    #[must_use]
+    pub fn of_new(digester: &Digester) -> Self {
+        digester.pepper_id().map_or(Self::Unpeppered, Self::Peppered)
+    }
+}
+
+/// `peppered with 0123456789abcdef`, `unpeppered` or `unknown`.
+impl fmt::Display for DigestMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peppered(id) => write!(f, "peppered with {id}"),
+            Self::Unpeppered => f.write_str("unpeppered"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for DigestMethod {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

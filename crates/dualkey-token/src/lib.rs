@@ -45,6 +45,7 @@ mod error;
 mod format;
 mod hint;
 mod pepper;
+mod pepper_id;
 mod plain;
 mod prefix;
 
@@ -52,5 +53,6 @@ pub use digest::TokenDigest;
 pub use error::{ParseTokenError, ParseTokenErrorKind};
 pub use hint::{InvalidHint, TokenHint};
 pub use pepper::{Digester, InvalidPepper, Pepper};
+pub use pepper_id::{InvalidPepperId, PepperId};
 pub use plain::PlainToken;
 pub use prefix::{InvalidPrefix, Prefix};

@@ -5,7 +5,7 @@ use core::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::TokenDigest;
+use crate::{PepperId, TokenDigest};
 
 /// A secret key of the application that the database does not hold.
 ///
@@ -38,6 +38,13 @@ impl Pepper {
             return Err(InvalidPepper);
         }
         Hmac::new_from_slice(key).map(Self).map_err(|_| InvalidPepper)
+    }
+
+    /// The first 8 bytes of the HMAC of a text that is no token. The key cannot be derived from them.
+    fn id(&self) -> PepperId {
+        let digest = self.digest(b"the id of a pepper of dualkey");
+        let first = digest.as_bytes().first_chunk().copied().unwrap_or_default();
+        PepperId::new(u64::from_be_bytes(first))
     }
 
     fn digest(&self, text: &[u8]) -> TokenDigest {
@@ -107,10 +114,35 @@ impl Digester {
         self.accept(Algorithm::Peppered(Arc::new(pepper)))
     }
 
-    /// Also accepts tokens stored without a pepper.
+    /// Also accepts tokens stored without a pepper. **This undoes what a pepper protects against:** an
+    /// attacker who can write to the database can add a row with the SHA-256 of a token of their own, and that
+    /// token is accepted. Use it only while tokens from before the first pepper are replaced.
+    /// `Registry::unpeppered_tokens` of `dualkey-store` lists those that are left.
+    ///
+    /// ```
+    /// use dualkey_token::{Digester, Pepper, TokenDigest};
+    ///
+    /// let planted = TokenDigest::of(b"gw_abc"); // needs no key
+    /// let accepts = |digester: &Digester| {
+    ///     digester.candidates(b"gw_abc").any(|digest| digest.ct_eq(&planted).into())
+    /// };
+    /// let peppered = Digester::peppered(Pepper::new([7; 32])?);
+    /// assert!(!accepts(&peppered));
+    /// assert!(accepts(&peppered.accept_unpeppered()));
+    /// # Ok::<(), dualkey_token::InvalidPepper>(())
+    /// ```
     #[must_use]
     pub fn accept_unpeppered(self) -> Self {
         self.accept(Algorithm::Unpeppered)
+    }
+
+    /// The id of the pepper for new tokens, or `None` if they have none.
+    #[must_use]
+    pub fn pepper_id(&self) -> Option<PepperId> {
+        match &self.algorithms[0] {
+            Algorithm::Unpeppered => None,
+            Algorithm::Peppered(pepper) => Some(pepper.id()),
+        }
     }
 
     /// The digest to store for a new token with this text.

@@ -17,15 +17,15 @@ pub use dualkey_scope::{
 pub use dualkey_sql::{SqlError, SqlOptions, SqlStore};
 pub use dualkey_store::{
     ApiKey, AuditAction, AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeListener,
-    ChangeNotifier, DailyUsage, InsertOutcome, InvalidApiKey, IssuedToken, LimitsChange,
-    LimitsOutcome, MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId,
-    PartnerStore, Registry, RegistryError, RevokeOutcome, RotateOutcome, RotationRequest, Store,
-    StoreError, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse,
-    UsageStore,
+    ChangeNotifier, DailyUsage, DigestMethod, InsertOutcome, InvalidApiKey, IssuedToken,
+    LimitsChange, LimitsOutcome, MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner,
+    PartnerId, PartnerStore, Registry, RegistryError, RevokeOutcome, RotateOutcome,
+    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId, TokenRecord,
+    TokenStatus, TokenStore, TokenUse, UsageStore,
 };
 pub use dualkey_token::{
-    Digester, InvalidHint, InvalidPepper, InvalidPrefix, ParseTokenError, ParseTokenErrorKind,
-    Pepper, PlainToken, Prefix, TokenDigest, TokenHint,
+    Digester, InvalidHint, InvalidPepper, InvalidPepperId, InvalidPrefix, ParseTokenError,
+    ParseTokenErrorKind, Pepper, PepperId, PlainToken, Prefix, TokenDigest, TokenHint,
 };
 #[cfg(feature = "axum")]
 pub use dualkey_tower::GuardedRouter;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
 use dualkey_sql::{SqlError, SqlStore};
-use dualkey_store::{PartnerId, TokenId};
+use dualkey_store::{DigestMethod, Page, PartnerId, TokenId};
 
 use crate::support::{Database, issue, on_both, register, registry};
 
@@ -76,6 +76,9 @@ async fn a_database_of_the_first_version_keeps_its_rows(database: Database) {
     assert_eq!((used.first_used_at, used.last_used_at), (Some(time(3)), Some(time(3))));
     assert_eq!(used.scopes, ["a:read", "b:read"]);
     assert_eq!((never.first_used_at, never.last_used_at), (None, None));
+    assert_eq!(never.digest_method, DigestMethod::Unknown);
+    let unpeppered = registry.unpeppered_tokens(Page::first(9)).await.unwrap();
+    assert_eq!(unpeppered, [never, used], "older rows are listed, since they may have no pepper");
     let id: TokenId = "01890a5d-ac96-774b-bcce-b302099a9002".parse().unwrap();
     registry.revoke_token(&"acme".into(), &id).await.unwrap();
     register(&registry, "key-number-3").await;

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use dualkey_limit::Timestamp;
@@ -5,9 +6,9 @@ use dualkey_token::TokenDigest;
 
 use super::organization::OrganizationTokens;
 use crate::{
-    ApiKey, AuditEntry, AuditTarget, InsertOutcome, LimitsChange, LimitsOutcome, OrganizationId,
-    Partner, PartnerId, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId,
-    TokenRecord,
+    ApiKey, AuditEntry, AuditTarget, DigestMethod, InsertOutcome, LimitsChange, LimitsOutcome,
+    OrganizationId, Page, Partner, PartnerId, RotateOutcome, RotationRequest, StoreError,
+    StoredToken, TokenId, TokenRecord,
 };
 
 const MAX_TOKENS: usize = 1_000_000;
@@ -131,6 +132,17 @@ impl Records {
         let tokens = self.tokens_by_organization.get(organization).into_iter();
         let ids = tokens.flat_map(OrganizationTokens::newest_first);
         ids.filter_map(|id| self.tokens.get(&id))
+    }
+
+    pub(super) fn unpeppered_tokens(&self, page: Page<TokenId>) -> Vec<TokenRecord> {
+        let is_listed = |token: &&TokenRecord| {
+            !matches!(token.digest_method, DigestMethod::Peppered(_))
+                && page.after.is_none_or(|after| token.id < after)
+        };
+        let mut tokens: Vec<_> =
+            self.tokens.values().map(|token| &token.record).filter(is_listed).collect();
+        tokens.sort_unstable_by_key(|token| Reverse(token.id));
+        tokens.into_iter().take(page.max_items()).cloned().collect()
     }
 
     /// Tokens that have expired at this time, in the order of their expiries.

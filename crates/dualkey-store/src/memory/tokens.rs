@@ -55,6 +55,10 @@ impl TokenStore for MemoryStore {
         ready_ok(tokens.take(page.max_items()).cloned().collect())
     }
 
+    fn unpeppered_tokens(&self, page: Page<TokenId>) -> StoreFuture<'_, Vec<TokenRecord>> {
+        ready_ok(self.records().unpeppered_tokens(page))
+    }
+
     fn expired_tokens<'a>(
         &'a self,
         organization: Option<&'a OrganizationId>,

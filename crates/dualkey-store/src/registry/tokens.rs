@@ -5,8 +5,8 @@ use dualkey_token::{PlainToken, TokenHint};
 
 use super::{Registry, check_name, whole_micros};
 use crate::{
-    AuditAction, AuditTarget, InsertOutcome, IssuedToken, NewToken, OrganizationId, Page,
-    RegistryError, RevokeOutcome, RotateOutcome, RotationRequest, StoredToken, TokenId,
+    AuditAction, AuditTarget, DigestMethod, InsertOutcome, IssuedToken, NewToken, OrganizationId,
+    Page, RegistryError, RevokeOutcome, RotateOutcome, RotationRequest, StoredToken, TokenId,
     TokenRecord,
 };
 
@@ -122,6 +122,44 @@ impl Registry {
         let mut tokens = self.tokens(organization).await?;
         tokens.retain(|token| token.last_used_at.unwrap_or(token.created_at) < since);
         Ok(tokens)
+    }
+
+    /// A page of the tokens of all organizations whose digests were computed without a pepper, or which are not
+    /// known to have one, newest first. When it is empty, [`Digester::accept_unpeppered`] is not needed.
+    ///
+    /// An attacker who can write to the database can also write a false method. This list is to find the
+    /// tokens that were issued before the first pepper.
+    ///
+    /// ```
+    /// use dualkey_store::{NewToken, Page};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// use dualkey_token::{Digester, Pepper};
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// registry.issue_token(NewToken::new("acme", "old", ["guests:read"])).await?;
+    /// let peppered = Digester::peppered(Pepper::new([7; 32])?).accept_unpeppered();
+    /// let registry = registry.with_digester(peppered);
+    /// registry.issue_token(NewToken::new("acme", "new", ["guests:read"])).await?;
+    /// let unpeppered = registry.unpeppered_tokens(Page::first(50)).await?;
+    /// assert_eq!((unpeppered.len(), unpeppered[0].name.as_str()), (1, "old"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// [`Digester::accept_unpeppered`]: dualkey_token::Digester::accept_unpeppered
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn unpeppered_tokens(
+        &self,
+        page: Page<TokenId>,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        Ok(self.store.unpeppered_tokens(page).await?)
     }
 
     /// Issues the successor of a token, with the same name, scopes and lifetime. The old token is accepted
@@ -242,6 +280,7 @@ impl Registry {
             last_used_at: None,
             replaces: None,
             replaced_by: None,
+            digest_method: DigestMethod::of_new(&self.digester),
         }))
     }
 
@@ -256,6 +295,7 @@ impl Registry {
             last_used_at: None,
             replaces: Some(old.id),
             replaced_by: None,
+            digest_method: DigestMethod::of_new(&self.digester),
             ..old
         })
     }

@@ -47,6 +47,7 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     expired::an_organization_keeps_100_expired_tokens_for_30_days(setup().await).await;
     expired::pruning_deletes_what_expired_before_a_time(setup().await).await;
     tokens::pages_follow_one_another(setup().await).await;
+    tokens::tokens_without_a_pepper_are_listed(setup().await).await;
     rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
     rotation::rotation_never_prolongs_a_token(setup().await).await;
     usage::last_use_never_moves_backward(setup().await).await;

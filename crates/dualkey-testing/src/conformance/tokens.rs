@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use dualkey_store::{NewToken, OrganizationId, Page, RegistryError, TokenUse};
-use dualkey_token::TokenDigest;
+use dualkey_store::{DigestMethod, NewToken, OrganizationId, Page, RegistryError, TokenUse};
+use dualkey_token::{Digester, Pepper, TokenDigest};
 
 use super::setup::{DAY, START, Setup};
 
@@ -89,4 +89,33 @@ pub(super) async fn pages_follow_one_another(setup: Setup) {
         "although the last token of the page before is revoked"
     );
     assert_eq!(page(Some(ids[4]), 2).await, []);
+}
+
+pub(super) async fn tokens_without_a_pepper_are_listed(setup: Setup) {
+    let pepper = |byte| Pepper::new([byte; 32]).expect("long enough");
+    let digester = Digester::peppered(pepper(1)).accept_unpeppered();
+    let peppered = setup.registry.clone().with_digester(digester.clone());
+    let first = setup.issue("acme", "first").await.record;
+    let second = setup.issue("other", "second").await.record;
+    assert_eq!(first.digest_method, DigestMethod::Unpeppered);
+    let token = NewToken::new("acme", "peppered", ["a:read"]);
+    let issued = peppered.issue_token(token).await.expect("issued");
+    let id = digester.pepper_id().expect("there is a pepper");
+    let stored = peppered.token(&issued.secret).await.expect("the token is found");
+    assert_eq!(stored.digest_method, DigestMethod::Peppered(id));
+
+    let page = async |after, limit| {
+        let tokens = peppered.unpeppered_tokens(Page { after, limit }).await.expect("a page");
+        Vec::from_iter(tokens.into_iter().map(|token| token.id))
+    };
+    assert_eq!(page(None, 9).await, [second.id, first.id]);
+    assert_eq!(page(None, 1).await, [second.id]);
+    assert_eq!(page(Some(second.id), 9).await, [first.id]);
+
+    let acme = OrganizationId::from("acme");
+    let successor = peppered.rotate_token(&acme, &first.id, DAY).await.expect("rotated").record;
+    assert_eq!(successor.digest_method, DigestMethod::Peppered(id));
+    assert_eq!(page(None, 9).await, [second.id, first.id], "the old one works for a day more");
+    peppered.revoke_token(&acme, &first.id).await.expect("revoked");
+    assert_eq!(page(None, 9).await, [second.id]);
 }

@@ -82,6 +82,10 @@ impl TokenStore for FaultyStore {
         self.call(move |inner| inner.tokens(organization, page))
     }
 
+    fn unpeppered_tokens(&self, page: Page<TokenId>) -> StoreFuture<'_, Vec<TokenRecord>> {
+        self.call(move |inner| inner.unpeppered_tokens(page))
+    }
+
     fn expired_tokens<'a>(
         &'a self,
         organization: Option<&'a OrganizationId>,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand};
-use dualkey::{NewToken, OrganizationId, RegistryError, TokenId};
+use dualkey::{NewToken, OrganizationId, Page, RegistryError, TokenId};
 use guestway::catalogue;
 
 pub(crate) use self::view::TokenView;
-use self::view::{IssuedView, Pruned, Revoked, views};
+use self::view::{IssuedView, Pruned, Revoked, UnpepperedView, views};
 use crate::arguments::OrganizationOption;
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
@@ -51,6 +51,13 @@ Example:
 Example:
   guestway token idle --organization harbour-stays --since 90d")]
     Idle(Idle),
+    /// List the tokens of all organizations that are not stored under a pepper, newest first
+    ///
+    /// Those of unknown method were issued before it was recorded, with a pepper or without.
+    #[command(after_help = "\
+Example:
+  guestway token unpeppered")]
+    Unpeppered(Unpeppered),
     /// Delete expired tokens of all organizations
     ///
     /// Creating or rotating a token also deletes the expired tokens of its organization that are older
@@ -121,6 +128,12 @@ pub(crate) struct Idle {
 }
 
 #[derive(Args)]
+pub(crate) struct Unpeppered {
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 pub(crate) struct Prune {
     /// The time since the tokens expired, such as 7d
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = duration)]
@@ -145,6 +158,7 @@ impl Token {
             Self::Rotate(command) => command.run(global).await,
             Self::Revoke(command) => command.run(global).await,
             Self::Idle(command) => command.run(global).await,
+            Self::Unpeppered(command) => command.run(global).await,
             Self::Prune(command) => command.run(global).await,
         }
     }
@@ -201,6 +215,14 @@ impl Idle {
         let since = registry.clock().now().saturating_sub(self.since);
         let tokens = registry.idle_tokens(&self.owner.organization, since).await?;
         self.output.list(&views(tokens, &registry))
+    }
+}
+
+impl Unpeppered {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
+        let tokens = registry.unpeppered_tokens(Page::first(u32::MAX)).await?;
+        self.output.list(&Vec::from_iter(tokens.into_iter().map(UnpepperedView::from)))
     }
 }
 

@@ -95,6 +95,17 @@ fn expired_tokens_are_pruned_with_an_audit_entry() {
 }
 
 #[test]
+fn tokens_that_are_not_peppered_are_listed() {
+    let sandbox = Sandbox::new();
+    let ids =
+        ["acme", "other"].map(|organization| sandbox.create_token(organization)["id"].clone());
+    let listed = sandbox.list(&["token", "unpeppered"]);
+    assert_eq!([&listed[1]["id"], &listed[0]["id"]], [&ids[0], &ids[1]], "guestway has no pepper");
+    assert_eq!(listed[0]["digest_method"], "unpeppered");
+    assert!(sandbox.run(&["token", "unpeppered"]).stdout.contains("DIGEST METHOD"));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn if_a_new_token_cannot_be_printed_the_error_has_its_id() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,7 @@
-use dualkey::{Catalogue, IssuedToken, OrganizationId, PlainToken, Registry, TokenId, TokenRecord};
+use dualkey::{
+    Catalogue, DigestMethod, IssuedToken, OrganizationId, PlainToken, Registry, TokenId,
+    TokenRecord,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -157,5 +160,37 @@ impl Show for Pruned {
 
     fn cells(&self) -> Vec<String> {
         vec![self.pruned.to_string()]
+    }
+}
+
+/// A token that is not known to be stored under a pepper.
+#[derive(Serialize)]
+pub(crate) struct UnpepperedView {
+    id: TokenId,
+    organization: OrganizationId,
+    name: String,
+    created: Timestamp,
+    digest_method: DigestMethod,
+}
+
+impl From<TokenRecord> for UnpepperedView {
+    fn from(token: TokenRecord) -> Self {
+        let TokenRecord { id, organization, name, created_at, digest_method, .. } = token;
+        Self { id, organization, name, created: to_jiff(created_at), digest_method }
+    }
+}
+
+impl Show for UnpepperedView {
+    const HEADINGS: &'static [&'static str] =
+        &["ID", "ORGANIZATION", "NAME", "CREATED", "DIGEST METHOD"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.organization.to_string(),
+            self.name.clone(),
+            brief(Some(self.created)),
+            self.digest_method.to_string(),
+        ]
     }
 }
