@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::error::SqlError;
 use crate::options::SqlOptions;
 use crate::session::Pool;
@@ -46,8 +47,8 @@ impl SqlOptions {
     ///
     /// # Errors
     ///
-    /// - [`SqlError::InvalidAddress`] if the address is malformed, or if this build does not support its
-    ///   database.
+    /// - [`SqlError::InvalidAddress`] if the address is not an [`Address`], or if this build does not support
+    ///   its database.
     /// - [`SqlError::InvalidSchema`] if a schema is set for SQLite.
     /// - [`SqlError::SchemaTooNew`] if the tables were migrated by a newer version of this program.
     /// - Another [`SqlError`] if the database is unreachable, too slow, or returns an error.
@@ -56,6 +57,8 @@ impl SqlOptions {
     ///
     /// If it is polled outside of a tokio runtime.
     pub async fn connect(self, address: &str) -> Result<SqlStore, SqlError> {
+        let address = Address::parse(address)?;
+        let address = address.expose_secret();
         match address.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "sqlite")]
             "sqlite" => {

@@ -67,6 +67,7 @@
 //! | Several processes can start at once on a new database or on one of an older version. A newer version is refused. | `migrations.rs` |
 //! | No statement scans a whole table, except the two that return one. | `src/plans.rs` |
 //! | The plain text of a token is never written. | `secrecy.rs` |
+//! | No error and no event quotes a password of an address. | `secrecy.rs`, `src/address.rs` |
 //!
 //! # Operation
 //!
@@ -85,6 +86,7 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dualkey-sql requires the feature `sqlite` or `postgres`");
 
+mod address;
 mod audit;
 mod connect;
 mod dialect;
@@ -113,6 +115,7 @@ mod usage;
 mod value;
 mod wake;
 
+pub use address::Address;
 pub use error::SqlError;
 pub use options::SqlOptions;
 pub use store::SqlStore;

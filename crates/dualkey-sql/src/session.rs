@@ -8,7 +8,6 @@ use crate::row::Row;
 use crate::value::Value;
 
 /// A connection pool of either database.
-#[derive(Debug)]
 pub(crate) enum Pool {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlx::SqlitePool),

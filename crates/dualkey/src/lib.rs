@@ -14,7 +14,7 @@ pub use dualkey_scope::{
     UnknownScopes,
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use dualkey_sql::{SqlError, SqlOptions, SqlStore};
+pub use dualkey_sql::{Address, SqlError, SqlOptions, SqlStore};
 pub use dualkey_store::{
     ApiKey, AuditAction, AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeListener,
     ChangeNotifier, DailyUsage, DigestMethod, InsertOutcome, InvalidApiKey, IssuedToken,

@@ -1,12 +1,18 @@
 //! No secret is written to the database, and no error contains a digest.
 
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dualkey_sql::SqlStore;
 use dualkey_store::{AuditAction, AuditEntry, AuditId, AuditTarget, NewToken, TokenId};
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use crate::support::{Database, issue, on_both};
 
@@ -87,4 +93,51 @@ async fn a_new_file_is_readable_for_its_owner_only() {
     }
     let pragmas = ["journal_mode"].map(|name| format!("pragma {name}"));
     assert_eq!(database.texts(&pragmas[0]).await, ["wal"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_error_and_no_event_quotes_a_password() {
+    let events = Events::default();
+    let _subscriber = tracing::subscriber::set_default(events.clone());
+    for address in [
+        "postgres://app:hunter2@127.0.0.1:1/app",
+        "postgres://app:1#hunter2@127.0.0.1:1/app",
+        "postgres://app:1?hunter2@127.0.0.1:1/app",
+        "postgres:app:hunter2@127.0.0.1:1/app",
+        "postgres://app@127.0.0.1:1/app?sslpassword=hunter2",
+        "postgres://app@127.0.0.1:1/app?password=hunter2",
+        "postgres://app@127.0.0.1:1/app?sslmode=hunter2",
+        "postgres://app@127.0.0.1:1/app?port=hunter2",
+        "sqlite:/nowhere/gate.db?mode=hunter2",
+    ] {
+        let error = SqlStore::connect(address).await.unwrap_err();
+        let text = format!("{error} {error:?} {}", events.0.lock().unwrap());
+        assert!(!text.contains("hunter2"), "{address}: {text}");
+    }
+}
+
+/// The fields of all events.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<String>>);
+
+impl Subscriber for Events {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = self.0.lock().unwrap();
+        event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+            text.push_str(&format!("{field} = {value:?}\n"));
+        });
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
 }

@@ -2,8 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey::SqlOptions;
-use dualkey::{MemoryStore, Registry, Store, SystemClock};
+use dualkey::{Address, MemoryStore, Registry, SqlError, SqlOptions, Store, SystemClock};
 use guestway::{PREFIX, catalogue};
 
 use crate::failure::{Failure, with_causes};
@@ -13,14 +12,18 @@ pub(crate) enum Database {
     /// In the memory of this process.
     Memory,
     /// At this address, which may contain a password.
-    Sql(String),
+    Sql { text: String, address: Address },
 }
 
 impl Database {
-    pub(crate) fn parse(address: &str) -> Result<Self, Failure> {
-        match address.split_once(':') {
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        match text.split_once(':') {
             Some(("memory", "")) => Ok(Self::Memory),
-            Some(("sqlite" | "postgres" | "postgresql", _)) => Ok(Self::Sql(address.to_owned())),
+            Some(("sqlite" | "postgres" | "postgresql", _)) => {
+                let address = Address::parse(text);
+                let address = address.map_err(|error| cannot_open("the database", &error))?;
+                Ok(Self::Sql { text: text.to_owned(), address })
+            }
             _ => Err(Failure::usage(
                 "--database takes sqlite://FILE, postgres://USER@HOST/NAME or memory:",
             )),
@@ -31,30 +34,26 @@ impl Database {
     pub(crate) async fn open(&self, timeout: Duration) -> Result<Registry, Failure> {
         let store: Arc<dyn Store> = match self {
             Self::Memory => Arc::new(MemoryStore::new()),
-            Self::Sql(address) => {
-                let opened = SqlOptions::new().with_timeout(timeout).connect(address).await;
-                Arc::new(opened.map_err(|error| self.cannot_open(&error))?)
+            Self::Sql { text, address } => {
+                let opened = SqlOptions::new().with_timeout(timeout).connect(text).await;
+                Arc::new(opened.map_err(|error| cannot_open(&address.to_string(), &error))?)
             }
         };
         Ok(Registry::new(catalogue(), PREFIX, store, Arc::new(SystemClock)))
     }
+}
 
-    fn cannot_open(&self, error: &dualkey::SqlError) -> Failure {
-        let message = format!("cannot open {self}: {}", with_causes(error));
-        Failure::new(message).and("check the database, or name another one with --database")
-    }
+fn cannot_open(database: &str, error: &SqlError) -> Failure {
+    Failure::new(format!("cannot open {database}: {}", with_causes(error)))
+        .and("check the database, or name another one with --database")
 }
 
 /// The address without user name, password and options.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Sql(address) = self else { return f.write_str("memory:") };
-        let address = address.split(['?', '#']).next().unwrap_or_default();
-        match (address.split_once("://"), address.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, server))) if scheme != "sqlite" => {
-                write!(f, "{scheme}://{server}")
-            }
-            _ => f.write_str(address),
+        match self {
+            Self::Memory => f.write_str("memory:"),
+            Self::Sql { address, .. } => address.fmt(f),
         }
     }
 }
@@ -70,7 +69,7 @@ mod tests {
             ("sqlite://guestway.db", "sqlite://guestway.db"),
             ("sqlite:///tmp/me@home.db?mode=rw", "sqlite:///tmp/me@home.db"),
             ("postgres://db.example/gw", "postgres://db.example/gw"),
-            ("postgres://me:secret@db.example:5432/gw", "postgres://db.example:5432/gw"),
+            ("postgres://me:secret@db.example:5432/gw", "postgres://db.example/gw"),
             ("postgres://me:sec@ret@db.example/gw", "postgres://db.example/gw"),
             ("postgresql:///gw?host=/run/pg&password=secret", "postgresql:///gw"),
         ] {

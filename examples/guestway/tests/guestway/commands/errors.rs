@@ -72,6 +72,10 @@ fn an_unusable_database_gives_a_one_line_error_with_its_cause() {
         ("postgres://me:hunter2@127.0.0.1:1/gw", "Connection refused"),
         ("postgres:///gw?host=/nowhere&password=hunter2", "No such file or directory"),
         ("postgres://me:hunter2@[", "malformed"),
+        ("postgres:me:hunter2@127.0.0.1/gw", "postgres://"),
+        ("postgres://me:1#hunter2@127.0.0.1/gw", "percent-encoded"),
+        ("postgres://me:1?hunter2@127.0.0.1/gw", "percent-encoded"),
+        ("postgres://127.0.0.1/gw?sslpassword=hunter2", "not known"),
     ];
     let assert_refused = |command: &[&str], database: &str, cause: &str| {
         let line = sandbox.refused(1, &[command, &["--database", database]].concat());
