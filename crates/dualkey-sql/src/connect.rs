@@ -50,6 +50,7 @@ impl SqlOptions {
     /// - [`SqlError::InvalidAddress`] if the address is not an [`Address`], or if this build does not support
     ///   its database.
     /// - [`SqlError::InvalidSchema`] if a schema is set for SQLite.
+    /// - [`SqlError::SharedSessions`] if a pooler in transaction or statement mode is in front of PostgreSQL.
     /// - [`SqlError::SchemaTooNew`] if the tables were migrated by a newer version of this program.
     /// - Another [`SqlError`] if the database is unreachable, too slow, or returns an error.
     ///

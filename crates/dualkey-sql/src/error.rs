@@ -44,6 +44,12 @@ pub enum SqlError {
     /// The database did not answer within [`SqlOptions::with_timeout`](crate::SqlOptions::with_timeout).
     #[error("the database did not answer within {0:?}")]
     Timeout(Duration),
+    /// A pooler between this process and PostgreSQL gives one session to several clients in turns.
+    #[error(
+        "a connection pooler shares sessions of PostgreSQL between clients: set it to session mode \
+         (pgbouncer: pool_mode = session), or use the address of the server itself"
+    )]
+    SharedSessions,
     /// The database returned an error.
     #[error("database error: {message} (code {code})")]
     Database {
@@ -64,7 +70,17 @@ pub enum SqlError {
 impl From<sqlx::Error> for SqlError {
     /// Keeps only the code and the message of a database error, because its details can quote rows.
     fn from(error: sqlx::Error) -> Self {
+        /// A prepared statement exists already, or does not exist, as it belongs to another session.
+        const STATEMENT_OF_OTHER_SESSION: [&str; 2] = ["42P05", "26000"];
+
         match error {
+            sqlx::Error::Database(error)
+                if error
+                    .code()
+                    .is_some_and(|code| STATEMENT_OF_OTHER_SESSION.contains(&&*code)) =>
+            {
+                Self::SharedSessions
+            }
             sqlx::Error::Database(error) => Self::Database {
                 code: error.code().unwrap_or_default().into_owned(),
                 message: error.message().to_owned(),

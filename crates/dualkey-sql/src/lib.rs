@@ -66,6 +66,7 @@
 //! | Rows that were changed by hand cause errors, never panics. | `corrupted.rs` |
 //! | Several processes can start at once on a new database or on one of an older version. A newer version is refused. | `migrations.rs` |
 //! | No statement scans a whole table, except the two that return one. | `src/plans.rs` |
+//! | A store works through Debian's pgbouncer in session mode, and is refused in the other modes. | `pooler.rs` |
 //! | The plain text of a token is never written. | `secrecy.rs` |
 //! | No error and no event quotes a password of an address. | `secrecy.rs`, `src/address.rs` |
 //!
@@ -74,8 +75,10 @@
 //! - Usage and last uses are counted in memory and written later, by [`Verifier::run_write_behind`]. The
 //!   program must spawn it.
 //! - PostgreSQL loses acknowledged changes in a crash if `synchronous_commit` is off.
-//! - `LISTEN` does not work through a connection pooler in transaction mode. The feed then
-//!   finds changes by polling once a second: see [`SqlOptions::with_poll_interval`].
+//! - A connection pooler has to be in session mode, since prepared statements and `LISTEN` belong to a session.
+//!   One that shares sessions between clients, such as pgbouncer in transaction mode, is refused with
+//!   [`SqlError::SharedSessions`] when a store is opened.
+//! - A migration can create tables anew. A role that only uses the tables needs its rights on them again.
 //! - A restored backup contains tokens that were revoked after it was made. Restart all processes after
 //!   a restore, and revoke these tokens again.
 //!
@@ -100,6 +103,8 @@ mod options;
 mod partners;
 #[cfg(test)]
 mod plans;
+#[cfg(feature = "postgres")]
+mod pooler;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod row;

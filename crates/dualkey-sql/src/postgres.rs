@@ -25,6 +25,8 @@ pub(crate) fn open(address: &str, acquire_timeout: Duration) -> Result<PgPool, S
         Some(_) => options,
         None => options.application_name("dualkey"),
     };
+    // The columns have no floats, and a pooler may not know this parameter.
+    let options = options.extra_float_digits(None);
     Ok(PgPoolOptions::new().acquire_timeout(acquire_timeout).connect_lazy_with(options))
 }
 

@@ -89,6 +89,20 @@ impl Shared {
         }
     }
 
+    /// Refuses a pooler that shares sessions of PostgreSQL between clients.
+    pub(crate) async fn check_pooler(&self) -> Result<(), SqlError> {
+        match &self.pool {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(pool) => {
+                drop(self.acquire().await?); // if there is no connection, its error names the cause
+                let check = timeout(self.timeout, crate::pooler::refuse_shared_sessions(pool));
+                check.await.unwrap_or(Err(SqlError::Timeout(self.timeout)))
+            }
+        }
+    }
+
     /// Finds out why there is no connection. Concurrent callers share one diagnosis.
     async fn diagnose(&self) -> SqlError {
         let mut last = self.diagnosis.lock().await;

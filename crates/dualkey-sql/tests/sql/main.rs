@@ -11,6 +11,7 @@ mod feed;
 mod full;
 mod migrations;
 mod outage;
+mod pooler;
 mod restart;
 mod runtime;
 mod schemas;
