@@ -67,6 +67,7 @@
 //! | Several processes can start at once on a new database or on one of an older version. A newer version is refused. | `migrations.rs` |
 //! | No statement scans a whole table, except the two that return one. | `src/plans.rs` |
 //! | A store works through Debian's pgbouncer in session mode, and is refused in the other modes. | `pooler.rs` |
+//! | `sslmode=verify-full` refuses another name or root, and a connection in clear is logged. | `tls.rs` |
 //! | The plain text of a token is never written. | `secrecy.rs` |
 //! | No error and no event quotes a password of an address. | `secrecy.rs`, `src/address.rs` |
 //!
@@ -75,6 +76,9 @@
 //! - Usage and last uses are counted in memory and written later, by [`Verifier::run_write_behind`]. The
 //!   program must spawn it.
 //! - PostgreSQL loses acknowledged changes in a crash if `synchronous_commit` is off.
+//! - With the feature `tls`, a connection to PostgreSQL is encrypted where the server offers it. Only
+//!   `sslmode=verify-full` in the address checks the server's name and certificate (`sslrootcert`, or the
+//!   roots of the system). A TCP connection in clear is logged as a warning, unless `sslmode=disable` is set.
 //! - A connection pooler has to be in session mode, since prepared statements and `LISTEN` belong to a session.
 //!   One that shares sessions between clients, such as pgbouncer in transaction mode, is refused with
 //!   [`SqlError::SharedSessions`] when a store is opened.
@@ -93,6 +97,8 @@ mod address;
 mod audit;
 mod connect;
 mod dialect;
+#[cfg(feature = "postgres")]
+mod encryption;
 mod error;
 mod feed;
 #[cfg(feature = "postgres")]

@@ -89,16 +89,20 @@ impl Shared {
         }
     }
 
-    /// Refuses a pooler that shares sessions of PostgreSQL between clients.
-    pub(crate) async fn check_pooler(&self) -> Result<(), SqlError> {
+    /// Refuses a pooler that shares sessions of PostgreSQL between clients, and logs a connection in clear.
+    pub(crate) async fn check_connection(&self) -> Result<(), SqlError> {
         match &self.pool {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => Ok(()),
             #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => {
                 drop(self.acquire().await?); // if there is no connection, its error names the cause
-                let check = timeout(self.timeout, crate::pooler::refuse_shared_sessions(pool));
-                check.await.unwrap_or(Err(SqlError::Timeout(self.timeout)))
+                let check = async {
+                    crate::pooler::refuse_shared_sessions(pool).await?;
+                    crate::encryption::warn_if_in_clear(pool).await
+                };
+                let checked = timeout(self.timeout, check).await;
+                checked.unwrap_or(Err(SqlError::Timeout(self.timeout)))
             }
         }
     }

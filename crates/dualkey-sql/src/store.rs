@@ -47,7 +47,7 @@ impl SqlStore {
     /// Migrates the tables, then starts the change feed.
     pub(crate) async fn open(shared: Shared) -> Result<Self, SqlError> {
         let shared = Arc::new(shared);
-        shared.check_pooler().await?;
+        shared.check_connection().await?;
         let began = Instant::now();
         while let Err(error) = migrate(&shared).await {
             if !error.is_busy() || began.elapsed() > OPEN_RETRY_LIMIT {

@@ -17,5 +17,7 @@ mod runtime;
 mod schemas;
 mod secrecy;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod usage;
 mod verifiers;

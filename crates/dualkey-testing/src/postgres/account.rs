@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -19,6 +19,16 @@ impl Account {
                 .expect("root may change owners");
         }
         account
+    }
+
+    /// Writes a file that only this account can read.
+    pub(crate) fn write_private(self, file: &Path, text: &str) {
+        fs::write(file, text).expect("the file is written");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("its owner may do so");
+        if let Some((user, group)) = self.0 {
+            std::os::unix::fs::chown(file, Some(user), Some(group))
+                .expect("root may change owners");
+        }
     }
 
     pub(crate) fn command(self, program: &Path, folder: &Path) -> Command {

@@ -1,5 +1,5 @@
 //! A real PostgreSQL server that a test starts in a temporary folder. It listens on a socket in that
-//! folder and on no network. It ends with the process that started it, even if that process is killed.
+//! folder and on no network, except for one with TLS. It ends with the process that started it, even if that process is killed.
 //!
 //! ```
 //! use dualkey_testing::postgres::Server;

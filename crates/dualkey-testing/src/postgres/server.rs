@@ -1,3 +1,4 @@
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -23,6 +24,8 @@ pub struct Server {
     folder: PathBuf,
     programs: PathBuf,
     account: Account,
+    /// It is part of the name of the socket. Only a server with TLS also listens on the network.
+    port: u16,
     databases: AtomicU32,
     /// A shell that stops the server when its standard input is closed. This happens when the process
     /// ends or the server is dropped.
@@ -31,7 +34,6 @@ pub struct Server {
 
 /// `fsync` is off. Without it, data survives a killed process, but not a power failure.
 const SETTINGS: &str = "
-listen_addresses = ''
 max_connections = 300
 shared_buffers = 32MB
 fsync = off
@@ -60,13 +62,37 @@ impl Server {
     /// If PostgreSQL is not installed, or does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_configured(5432, "listen_addresses = ''\n", &[])
+    }
+
+    /// Starts a server that also listens on a free port of `127.0.0.1`, and offers TLS there with this
+    /// certificate and private key, both in PEM.
+    ///
+    /// # Panics
+    ///
+    /// If [`start`](Self::start) panics.
+    #[must_use]
+    pub fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("a port is free").port();
+        let settings = format!("listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n");
+        let files = [("data/server.crt", certificate), ("data/server.key", key)];
+        Self::start_configured(port, &settings, &files)
+    }
+
+    fn start_configured(port: u16, settings: &str, files: &[(&str, &str)]) -> Self {
         let programs = programs();
         let folder = new_folder();
         let account = Account::owning(&folder);
         let watchdog = watchdog(account, &programs, &folder);
-        let server = Self { folder, programs, account, databases: AtomicU32::new(0), watchdog };
+        let server =
+            Self { folder, programs, account, port, databases: AtomicU32::new(0), watchdog };
         server.run("initdb", "-D data -U dualkey -A trust -E UTF8 --locale=C.UTF-8 -N");
-        let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", server.socket());
+        for (name, text) in files {
+            server.account.write_private(&server.folder.join(name), text);
+        }
+        let settings =
+            format!("{SETTINGS}{settings}unix_socket_directories = '{}'\n", server.socket());
         fs::write(server.folder.join("data/postgresql.auto.conf"), settings)
             .expect("the server's settings are written");
         server.start_again();
@@ -80,9 +106,26 @@ impl Server {
     /// If the server is not running.
     #[must_use]
     pub fn new_database(&self) -> String {
+        let name = self.create_database();
+        format!("postgres:///{name}?host={}&port={}&user=dualkey", self.socket(), self.port)
+    }
+
+    /// Creates an empty database of a server [with TLS](Self::start_with_tls), and returns its URL. The host is
+    /// a name or an address of `127.0.0.1`.
+    ///
+    /// # Panics
+    ///
+    /// If the server is not running.
+    #[must_use]
+    pub fn new_tls_database(&self, host: &str) -> String {
+        format!("postgres://dualkey@{host}:{}/{}", self.port, self.create_database())
+    }
+
+    fn create_database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
-        self.run("createdb", &format!("-h {} -U dualkey {name}", self.socket()));
-        format!("postgres:///{name}?host={}&user=dualkey", self.socket())
+        let (socket, port) = (self.socket(), self.port);
+        self.run("createdb", &format!("-h {socket} -p {port} -U dualkey {name}"));
+        name
     }
 
     /// Kills the server and all its processes with `kill -9`. [`start_again`](Self::start_again) starts it

@@ -1,3 +1,4 @@
+pub(crate) mod events;
 pub(crate) mod pgbouncer;
 pub(crate) mod recorder;
 
