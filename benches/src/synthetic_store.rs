@@ -89,6 +89,10 @@ impl Store for SyntheticStore {
     fn changes(&self) -> &ChangeNotifier {
         &self.changes
     }
+
+    fn catch_up(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
 }
 
 impl PartnerStore for SyntheticStore {
@@ -198,6 +202,14 @@ impl TokenStore for SyntheticStore {
     }
 
     fn prune_tokens(&self, _: Timestamp, _: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
+        unsupported()
+    }
+
+    fn tokens_after(
+        &self,
+        _: Option<TokenId>,
+        _: usize,
+    ) -> StoreFuture<'_, Vec<StoredToken>> {
         unsupported()
     }
 

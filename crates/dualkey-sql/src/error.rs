@@ -12,7 +12,7 @@ use std::time::Duration;
 /// let source = error.source().expect("the cause, for operators");
 /// assert_eq!(source.to_string(), "all connections to the database are in use");
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqlError {
     /// The address of the database is malformed or not supported.

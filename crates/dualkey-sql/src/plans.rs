@@ -144,6 +144,7 @@ fn arguments(statement: Statement, ids: &str) -> String {
         Statement::SelectTokensPage | Statement::SelectOrganizationAudit => {
             format!("'organization 7', '{id}', 4294967295")
         }
+        Statement::SelectTokensAfter => format!("'{id}', 10000"),
         Statement::ReplaceToken => format!("'{id}', now(), '{id}'"),
         Statement::UpdateLastUsed => {
             let times = Vec::from_iter(ids.split(',').map(|_| "2026-02-02")).join(",");

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::dialect::Dialect;
 use crate::error::SqlError;
+use crate::feed::Feed;
 use crate::row::Row;
 use crate::session::{Pool, Session};
 use crate::statement::{Statement, Statements};
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) schema: Option<String>,
     pub(crate) changes: ChangeNotifier,
+    pub(crate) feed: Feed,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
     pub(crate) poll_interval: Duration,
@@ -64,6 +66,7 @@ impl Shared {
             pool,
             schema,
             changes: ChangeNotifier::default(),
+            feed: Feed::default(),
             clock,
             timeout,
             poll_interval,

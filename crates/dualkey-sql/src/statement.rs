@@ -90,6 +90,9 @@ statements! {
         select {token} from {schema}dualkey_tokens where organization = $1 and expires_at <= $2
         order by expires_at, id limit $3
     "),
+    SelectTokensAfter: Same("
+        select {token} from {schema}dualkey_tokens where id > $1 order by id limit $2
+    "),
     ReplaceToken: Same("
         update {schema}dualkey_tokens set expires_at = $2, replaced_by = $3 where id = $1
     "),

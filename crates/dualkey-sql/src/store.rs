@@ -5,7 +5,7 @@ use dualkey_store::{ChangeNotifier, Store, StoreFuture};
 use tokio::time::{Instant, sleep};
 
 use crate::error::SqlError;
-use crate::feed;
+use crate::feed::Feed;
 use crate::migrate::migrate;
 use crate::shared::Shared;
 use crate::task::{AbortOnDrop, join_result, spawn};
@@ -55,7 +55,7 @@ impl SqlStore {
             }
             sleep(Duration::from_millis(10)).await;
         }
-        Ok(Self { _feed: feed::start(&shared).await?, shared })
+        Ok(Self { _feed: Feed::start(&shared).await?, shared })
     }
 
     /// Runs an operation that is cancelled when its future is dropped.
@@ -74,7 +74,7 @@ impl SqlStore {
     }
 
     /// Runs an operation that continues after its future is dropped, so that each committed change is
-    /// published.
+    /// published, and callers that give up do not add reads of the change log.
     pub(crate) fn execute<T, F, O>(&self, operation: O) -> StoreFuture<'static, T>
     where
         T: Send + 'static,
@@ -89,5 +89,10 @@ impl SqlStore {
 impl Store for SqlStore {
     fn changes(&self) -> &ChangeNotifier {
         &self.shared.changes
+    }
+
+    fn catch_up(&self) -> StoreFuture<'_, ()> {
+        let called = Instant::now();
+        self.execute(async move |shared| shared.feed.catch_up(&shared, called).await)
     }
 }

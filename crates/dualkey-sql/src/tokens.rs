@@ -16,6 +16,8 @@ use crate::statement::Statement;
 use crate::store::SqlStore;
 use crate::value::values;
 
+/// Less than every generated id. The first batch begins after it, with the oldest token.
+const MIN_ID: TokenId = TokenId::from_bytes([0; 16]);
 /// Greater than every generated id. The first page begins below it, with the newest token.
 const MAX_ID: TokenId = TokenId::from_bytes([0xff; 16]);
 
@@ -104,6 +106,18 @@ impl TokenStore for SqlStore {
 
     fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
         self.execute(async move |shared| prune(&shared, at, &entries).await)
+    }
+
+    fn tokens_after(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<StoredToken>> {
+        self.query(async move |shared| {
+            let values = values![after.unwrap_or(MIN_ID), limit];
+            let rows = shared.query(Statement::SelectTokensAfter, values).await?;
+            rows.iter().map(Row::token).collect()
+        })
     }
 
     fn rotate_token(

@@ -51,6 +51,7 @@ from! {
     Timestamp => |time| Self::Time(Some(Time(time)));
     Option<Timestamp> => |time: Option<Timestamp>| Self::Time(time.map(Time));
     i64 => |number| Self::Int(Some(number));
+    usize => |number| Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)));
     u32 => |number: u32| Self::Int(Some(number.into()));
     Option<u32> => |number: Option<u32>| Self::Int(number.map(Into::into));
     bool => Self::Bool;

@@ -51,6 +51,14 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait Store: PartnerStore + TokenStore + UsageStore + AuditStore {
     /// Where the store publishes each change, before it acknowledges the change.
     fn changes(&self) -> &ChangeNotifier;
+
+    /// Completes when every change that was committed before the call, by any process, was published to
+    /// the listeners of [`changes`](Self::changes).
+    ///
+    /// Concurrent calls share one read of the change log. A store that other processes can change reads at
+    /// once if its last read began 200 ms ago or longer, and waits for the rest of this time otherwise. So
+    /// these calls cause at most 5 reads a second, whatever their rate.
+    fn catch_up(&self) -> StoreFuture<'_, ()>;
 }
 
 /// The methods of a [`Store`] for partners.
@@ -149,6 +157,15 @@ pub trait TokenStore: Debug + Send + Sync {
     /// Deletes those of the tokens that the entries are about which have expired at this time, and stores the
     /// entries of these. Returns their number.
     fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64>;
+
+    /// Up to `limit` tokens of all organizations in ascending order of their ids, expired ones included.
+    /// Begins after the id `after`, or with the first token. A cache that reads all tokens passes the last
+    /// id of each batch to the next call.
+    fn tokens_after(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<StoredToken>>;
 
     /// Adds the successor of a token. In the same transaction, the old token gets the expiry of the
     /// request unless it expires earlier.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dualkey_store::TokenId;
+use dualkey_sql::SqlStore;
+use dualkey_store::{Store as _, TokenId};
 use dualkey_token::TokenDigest;
 
 use crate::support::recorder::Recorder;
@@ -17,6 +18,8 @@ on_both!(
     a_changed_partner_reaches_another_process,
     a_gap_in_the_log_is_published_as_any_change,
     the_log_retains_ten_thousand_changes,
+    catching_up_publishes_what_another_store_committed,
+    callers_of_catch_up_share_few_reads,
 );
 
 async fn a_revocation_reaches_another_process_in_time(database: Database) {
@@ -75,8 +78,7 @@ async fn a_gap_in_the_log_is_published_as_any_change(database: Database) {
 }
 
 async fn the_log_retains_ten_thousand_changes(database: Database) {
-    let store = tolerant_options().with_poll_interval(Duration::from_secs(3_600));
-    let registry = registry(Arc::new(store.connect(&database.address).await.unwrap()));
+    let registry = registry(open_without_polling(&database).await);
     let key = if database.is_sqlite() { "x''" } else { "''" };
     database.run(&log_of(9_900..20_000, key)).await;
     for _ in 0..40 {
@@ -84,6 +86,38 @@ async fn the_log_retains_ten_thousand_changes(database: Database) {
     }
     let oldest = "select cast(min(revision) as text) from dualkey_changes";
     assert_eq!(database.texts(oldest).await, ["10033"], "pruned at revision 20,032");
+}
+
+async fn catching_up_publishes_what_another_store_committed(database: Database) {
+    let here = database.registry().await;
+    let there = open_without_polling(&database).await;
+    let recorder = Recorder::subscribed_to(&*there);
+    for _ in 0..3 {
+        let token = issue(&here, "acme").await.unwrap();
+        there.catch_up().await.unwrap();
+        assert!(recorder.contains_token(&token.secret.digest()));
+    }
+}
+
+async fn callers_of_catch_up_share_few_reads(database: Database) {
+    let store = open_without_polling(&database).await;
+    let began = Instant::now();
+    for _ in 0..6 {
+        store.catch_up().await.unwrap();
+    }
+    assert!(began.elapsed() >= Duration::from_secs(1), "5 reads a second");
+    let callers = (0..1_000).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.catch_up().await })
+    });
+    for caller in Vec::from_iter(callers) {
+        caller.await.unwrap().unwrap(); // 1,000 separate reads would exceed the timeout
+    }
+}
+
+async fn open_without_polling(database: &Database) -> Arc<SqlStore> {
+    let options = tolerant_options().with_poll_interval(Duration::from_secs(3_600));
+    Arc::new(options.connect(&database.address).await.unwrap())
 }
 
 fn log_of(revisions: std::ops::Range<i64>, key: &str) -> String {

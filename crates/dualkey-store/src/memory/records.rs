@@ -1,5 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Bound;
 
 use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
@@ -22,7 +23,7 @@ pub(super) struct Records {
     partners: Vec<Partner>,
     partner_index_by_key: HashMap<ApiKey, usize>,
     partner_index_by_id: HashMap<PartnerId, usize>,
-    tokens: HashMap<TokenId, StoredToken>,
+    tokens: BTreeMap<TokenId, StoredToken>,
     token_id_by_digest: HashMap<[u8; 32], TokenId>,
     tokens_by_organization: HashMap<OrganizationId, OrganizationTokens>,
     /// The permits that each partner used, by day.
@@ -165,6 +166,15 @@ impl Records {
         let records =
             expired.iter().filter_map(|(_, id)| Some(self.tokens.get(id)?.record.clone()));
         records.take(limit).collect()
+    }
+
+    /// The tokens of all organizations whose ids are greater, in ascending order.
+    pub(super) fn tokens_after(
+        &self,
+        after: Option<TokenId>,
+    ) -> impl Iterator<Item = &StoredToken> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.tokens.range((start, Bound::Unbounded)).map(|(_, token)| token)
     }
 
     pub(super) fn insert_token(

@@ -77,6 +77,14 @@ impl TokenStore for MemoryStore {
         ready_ok(u64::try_from(digests.len()).unwrap_or(u64::MAX))
     }
 
+    fn tokens_after(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<StoredToken>> {
+        ready_ok(self.records().tokens_after(after).take(limit).cloned().collect())
+    }
+
     fn rotate_token(
         &self,
         token: TokenId,

@@ -49,3 +49,9 @@ pub(super) async fn changes_are_published_before_acknowledgement(setup: Setup) {
     registry.revoke_token(&acme, &new.record.id).await.expect("revoked");
     expect(&[about(&new)]);
 }
+
+pub(super) async fn catching_up_succeeds_with_and_without_changes(setup: Setup) {
+    setup.store.catch_up().await.expect("no change to publish");
+    setup.issue("acme", "token").await;
+    setup.store.catch_up().await.expect("one change to publish");
+}

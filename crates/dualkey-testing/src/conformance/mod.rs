@@ -47,6 +47,7 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     expired::an_organization_keeps_100_expired_tokens_for_30_days(setup().await).await;
     expired::pruning_deletes_what_expired_before_a_time(setup().await).await;
     tokens::pages_follow_one_another(setup().await).await;
+    tokens::batches_by_id_cover_every_token_once(setup().await).await;
     tokens::tokens_without_a_pepper_are_listed(setup().await).await;
     rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
     rotation::rotation_never_prolongs_a_token(setup().await).await;
@@ -56,4 +57,5 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     usage::the_newest_32_days_of_usage_are_kept(setup().await).await;
     audit::the_audit_trail_records_actor_and_action(setup().await).await;
     changes::changes_are_published_before_acknowledgement(setup().await).await;
+    changes::catching_up_succeeds_with_and_without_changes(setup().await).await;
 }

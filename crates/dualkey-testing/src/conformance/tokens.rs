@@ -119,3 +119,33 @@ pub(super) async fn tokens_without_a_pepper_are_listed(setup: Setup) {
     peppered.revoke_token(&acme, &first.id).await.expect("revoked");
     assert_eq!(page(None, 9).await, [second.id]);
 }
+
+pub(super) async fn batches_by_id_cover_every_token_once(setup: Setup) {
+    let mut expected = Vec::new();
+    for organization in ["b", "a", "b", "c", "a"] {
+        let expiry = START.saturating_add(DAY);
+        let token = setup.issue_until(organization, "token", Some(expiry)).await;
+        let stored = setup.stored(&token).await.expect("the token is found");
+        expected.push((stored.record, *stored.digest.as_bytes()));
+    }
+    setup.clock.advance(DAY * 2); // all tokens have expired
+    let batch = |after, limit| {
+        let tokens = setup.store.tokens_after(after, limit);
+        async {
+            let tokens = tokens.await.expect("a batch").into_iter();
+            Vec::from_iter(tokens.map(|token| (token.record, *token.digest.as_bytes())))
+        }
+    };
+    assert_eq!(batch(None, 100).await, expected);
+    assert_eq!(batch(None, 2).await, expected[..2]);
+    let second = expected[1].0.id;
+    let revoked = setup.registry.revoke_token(&"a".into(), &second).await;
+    revoked.expect("revoked");
+    assert_eq!(
+        batch(Some(second), 2).await,
+        expected[2..4],
+        "although the last token of the batch before is revoked"
+    );
+    assert_eq!(batch(Some(expected[3].0.id), 2).await, expected[4..]);
+    assert_eq!(batch(Some(expected[4].0.id), 2).await, []);
+}

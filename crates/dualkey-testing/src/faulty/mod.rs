@@ -2,14 +2,18 @@ mod ports;
 
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use dualkey_store::{ChangeNotifier, MemoryStore, Store, StoreError, StoreFuture};
+use dualkey_store::{
+    Change, ChangeListener, ChangeNotifier, MemoryStore, Store, StoreError, StoreFuture,
+};
 
 /// A [`MemoryStore`] with faults that a test switches on and off, and counters of its calls.
 ///
-/// It does not publish its changes, as if another process had made them. A test
-/// [publishes](ChangeNotifier::publish) the changes that a cache should receive.
+/// It does not publish its changes, as if another process had made them.
+/// [`catch_up`](Store::catch_up) publishes all changes so far, and a test can
+/// [publish](ChangeNotifier::publish) the changes that a cache should receive.
 ///
 /// ```
 /// use dualkey_store::PartnerStore;
@@ -22,11 +26,13 @@ use dualkey_store::{ChangeNotifier, MemoryStore, Store, StoreError, StoreFuture}
 /// assert!(store.partners().await.is_err());
 /// # });
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FaultyStore {
     inner: MemoryStore,
     changes: ChangeNotifier,
+    unpublished: Arc<Unpublished>,
     fault: AtomicU8,
+    catch_ups: AtomicUsize,
     partner_lookups: AtomicUsize,
     token_lookups: AtomicUsize,
     writes: AtomicUsize,
@@ -50,13 +56,25 @@ impl FaultyStore {
     /// An empty store without a fault.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_fault(Fault::None)
     }
 
     /// An empty store with this fault.
     #[must_use]
     pub fn with_fault(fault: Fault) -> Self {
-        Self { fault: AtomicU8::new(fault as u8), ..Self::default() }
+        let (inner, unpublished) = (MemoryStore::new(), Arc::default());
+        inner.changes().subscribe(&unpublished);
+        Self {
+            inner,
+            changes: ChangeNotifier::default(),
+            unpublished,
+            fault: AtomicU8::new(fault as u8),
+            catch_ups: AtomicUsize::new(0),
+            partner_lookups: AtomicUsize::new(0),
+            token_lookups: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
+            rows_written: AtomicUsize::new(0),
+        }
     }
 
     /// Sets the fault for all calls from now on.
@@ -83,6 +101,24 @@ impl FaultyStore {
     /// The number of lookups of a token by digest.
     pub fn token_lookups(&self) -> usize {
         self.token_lookups.load(Ordering::SeqCst)
+    }
+
+    /// The number of calls of [`catch_up`](Store::catch_up).
+    ///
+    /// ```
+    /// use dualkey_store::Store;
+    /// use dualkey_testing::{Fault, FaultyStore};
+    ///
+    /// # pollster::block_on(async {
+    /// let store = FaultyStore::new();
+    /// assert!(store.catch_up().await.is_ok());
+    /// store.set_fault(Fault::Error);
+    /// assert!(store.catch_up().await.is_err());
+    /// assert_eq!(store.catch_ups(), 2);
+    /// # });
+    /// ```
+    pub fn catch_ups(&self) -> usize {
+        self.catch_ups.load(Ordering::SeqCst)
     }
 
     /// The number of batches of uses and of usage that were written.
@@ -123,6 +159,38 @@ impl FaultyStore {
 impl Store for FaultyStore {
     fn changes(&self) -> &ChangeNotifier {
         &self.changes
+    }
+
+    fn catch_up(&self) -> StoreFuture<'_, ()> {
+        count(&self.catch_ups);
+        self.call(|_| {
+            Box::pin(async {
+                self.unpublished.take().iter().for_each(|change| self.changes.publish(change));
+                Ok(())
+            })
+        })
+    }
+}
+
+impl Default for FaultyStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The changes that the store did not publish yet.
+#[derive(Debug, Default)]
+struct Unpublished(Mutex<Vec<Change>>);
+
+impl Unpublished {
+    fn take(&self) -> Vec<Change> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ChangeListener for Unpublished {
+    fn on_change(&self, change: &Change) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
     }
 }
 

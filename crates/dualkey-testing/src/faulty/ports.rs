@@ -99,6 +99,14 @@ impl TokenStore for FaultyStore {
         self.call(move |inner| inner.prune_tokens(at, entries))
     }
 
+    fn tokens_after(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<StoredToken>> {
+        self.call(move |inner| inner.tokens_after(after, limit))
+    }
+
     fn rotate_token(
         &self,
         token: TokenId,

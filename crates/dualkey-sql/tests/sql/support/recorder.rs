@@ -35,6 +35,10 @@ impl Recorder {
         self.time_of(name).is_some()
     }
 
+    pub(crate) fn contains_token(&self, digest: &TokenDigest) -> bool {
+        self.contains(&token_name(digest))
+    }
+
     pub(crate) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
