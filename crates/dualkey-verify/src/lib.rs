@@ -39,6 +39,7 @@ mod decision;
 #[cfg(feature = "axum")]
 mod extract;
 mod lookup;
+mod maintenance;
 mod recheck;
 mod resolve;
 mod verifier;

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
@@ -7,7 +7,7 @@ use dualkey_store::{ApiKey, OrganizationId, Registry};
 use dualkey_token::{PlainToken, TokenDigest};
 
 use crate::cache::{
-    CacheLookup, CachedPartner, CredentialCache, FetchedPartner, HashedKey, InFlight,
+    CacheLookup, CachedPartner, CatchUp, CredentialCache, FetchedPartner, HashedKey, InFlight,
     PartnerAnswer, RequestTime, StoreUnavailable, Token, TokenAnswer, TokenLookup,
 };
 use crate::credentials::CredentialError;
@@ -24,6 +24,8 @@ pub(crate) struct Bearer<'a> {
 enum PendingLookup {
     Partner(InFlight<PartnerAnswer>),
     Token(InFlight<TokenAnswer>),
+    /// All changes before this time are to be published.
+    CatchUp(Timestamp, CatchUp),
 }
 
 /// What one request asks the store, and what the store answered: see
@@ -34,6 +36,8 @@ pub struct StoreLookup {
     partner: Option<Option<FetchedPartner>>,
     /// Boxed, since most decisions are made without it.
     token: Option<Box<TokenLookup>>,
+    /// All changes before this time were published, or the store did not answer.
+    caught_up: Option<Result<Timestamp, StoreUnavailable>>,
 }
 
 const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
@@ -44,9 +48,25 @@ impl StoreLookup {
         match self.pending.take() {
             Some(PendingLookup::Partner(answer)) => self.partner = Some(answer.await?),
             Some(PendingLookup::Token(answer)) => self.token = Some(Box::new(answer.await?)),
+            Some(PendingLookup::CatchUp(at, caught_up)) => {
+                self.caught_up = Some(caught_up.await.map(|()| at));
+            }
             None => {}
         }
         Ok(())
+    }
+
+    /// Where the cache is complete, it lacks what the store lacked at this time, which is after the request
+    /// began. `None`: the store does not catch up, so it has to be asked for each entry. Pending: it has
+    /// begun to catch up.
+    fn absent_since(&mut self, cache: &CredentialCache, now: Timestamp) -> Poll<Option<Timestamp>> {
+        match self.caught_up {
+            Some(caught_up) => Poll::Ready(caught_up.ok()),
+            None => {
+                self.pending = Some(PendingLookup::CatchUp(now, cache.catch_up()));
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -79,9 +99,36 @@ pub(crate) fn resolve_partner<'a>(
         warn_of_misplaced(registry, cache, &misplaced, time);
         return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
     }
-    let key = ApiKey::parse(key.key).map_err(|_| INVALID_KEY)?;
-    store.pending = Some(PendingLookup::Partner(cache.look_up_partner(&key, time.now())));
+    let (key, now) = (ApiKey::parse(key.key).map_err(|_| INVALID_KEY)?, time.now());
+    let is_unknown = matches!(lookup, CacheLookup::Miss);
+    if is_unknown
+        && cache.lacks_key(&key)
+        && let Some(at) = ready!(store.absent_since(cache, now))
+    {
+        cache.insert_absent_key(&key, at);
+        return Poll::Ready(Err(INVALID_KEY));
+    }
+    let answer = look_up_partner(cache, &key, is_unknown, now)?;
+    store.pending = Some(PendingLookup::Partner(answer));
     Poll::Pending
+}
+
+/// A partner that is not cached needs the allowance for unknown keys, unless a change announced its key.
+fn look_up_partner(
+    cache: &CredentialCache,
+    key: &ApiKey,
+    is_unknown: bool,
+    now: Timestamp,
+) -> Result<InFlight<PartnerAnswer>, Denial> {
+    if let Some(answer) = cache.join_partner_lookup(key, now) {
+        return Ok(answer);
+    }
+    if is_unknown && !cache.is_announced_key(key) {
+        cache
+            .charge_unknown_key(now)
+            .map_err(|retry_after| Denial::AttemptsExceeded { retry_after })?;
+    }
+    Ok(cache.look_up_partner(key, now))
 }
 
 /// A token and its organization, where the organization's name is long, the cache does not serve the token,
@@ -102,21 +149,29 @@ pub(crate) fn resolve_token<'a>(
         let token = token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now));
         return Poll::Ready(token);
     }
-    let (mut unknown, mut is_cached) = (Vec::new(), false);
+    let (mut unknown, mut is_known) = (Vec::new(), false);
     let text = parse_token(registry, bearer, partner, now)?;
     for digest in registry.digester().candidates(text) {
         match cache.token(&digest, time) {
             CacheLookup::Fresh(token) => match cache.organization(&token) {
                 Some(organization) => return Poll::Ready(Ok((token, organization))),
-                None => is_cached = true,
+                None => is_known = true,
             },
             CacheLookup::NegativeHit => continue,
-            CacheLookup::Stale => is_cached = true,
-            CacheLookup::Miss => {}
+            CacheLookup::Stale => is_known = true,
+            CacheLookup::Miss => is_known |= cache.is_announced_token(&digest),
         }
         unknown.push(digest);
     }
-    let answer = look_up_token(cache, partner, unknown, is_cached, now)?;
+    if !is_known
+        && !unknown.is_empty()
+        && cache.lacks_tokens(&unknown)
+        && let Some(at) = ready!(store.absent_since(cache, now))
+    {
+        cache.insert_absent_tokens(&unknown, at);
+        unknown.clear();
+    }
+    let answer = look_up_token(cache, partner, &unknown, is_known, now)?;
     store.pending = Some(PendingLookup::Token(answer));
     Poll::Pending
 }
@@ -144,20 +199,20 @@ fn parse_token<'a>(
 }
 
 /// A token that is not cached needs the failure allowance, whether the store is asked or is known not to
-/// have it. A stale entry is confirmed without: its token was valid before.
+/// have it. One that is stale, or that a change announced, is looked up without: the store had it.
 fn look_up_token(
     cache: &CredentialCache,
     partner: CachedPartner<'_>,
-    unknown: Vec<TokenDigest>,
-    is_cached: bool,
+    unknown: &[TokenDigest],
+    is_known: bool,
     now: Timestamp,
 ) -> Result<InFlight<TokenAnswer>, Denial> {
-    if let Some(answer) = cache.join_token_lookup(&unknown, now) {
+    if let Some(answer) = cache.join_token_lookup(unknown, now) {
         return Ok(answer);
     }
     let reservation = match cache.reserve_failure(partner, now) {
         Ok(reservation) => Some(reservation),
-        Err(_) if is_cached => None,
+        Err(_) if is_known => None,
         Err(retry_after) => return Err(Denial::AttemptsExceeded { retry_after }),
     };
     if unknown.is_empty() {

@@ -1,17 +1,16 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use dualkey_limit::Timestamp;
+use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{Registry, StoreError};
+use dualkey_store::Registry;
 use http::HeaderMap;
 
-use crate::cache::{CredentialCache, log_store_error};
+use crate::cache::{CacheLimits, CredentialCache};
 use crate::credentials::HeaderNames;
 use crate::decide::{Decider, Request};
 use crate::decision::{Denial, Grant};
@@ -62,8 +61,7 @@ pub struct Verifier {
 pub struct VerifierBuilder {
     registry: Registry,
     header_names: HeaderNames,
-    max_staleness: Duration,
-    max_tokens: usize,
+    limits: CacheLimits,
 }
 
 impl VerifierBuilder {
@@ -80,7 +78,7 @@ impl VerifierBuilder {
     /// how long known tokens pass while the store is unavailable.
     #[must_use]
     pub fn max_staleness(self, max_staleness: Duration) -> Self {
-        Self { max_staleness, ..self }
+        Self { limits: CacheLimits { max_staleness, ..self.limits }, ..self }
     }
 
     /// How many tokens are held in memory. Default: 1,000,000; at most 134,217,728.
@@ -93,16 +91,23 @@ impl VerifierBuilder {
     /// each, and beside that where they have more than 39 bytes.
     #[must_use]
     pub fn max_tokens(self, max_tokens: usize) -> Self {
-        Self { max_tokens, ..self }
+        Self { limits: CacheLimits { max_tokens, ..self.limits }, ..self }
+    }
+
+    /// How often partner keys that are not cached are looked up, for all callers together. Beyond it they are
+    /// denied with [`Denial::AttemptsExceeded`]. Default: 100 a second, burst 200.
+    #[must_use]
+    pub fn unknown_keys(self, unknown_keys: LimitPolicy) -> Self {
+        Self { limits: CacheLimits { unknown_keys, ..self.limits }, ..self }
     }
 
     /// A verifier with an empty cache and full buckets.
     #[must_use]
     pub fn build(self) -> Verifier {
-        let Self { registry, header_names, max_staleness, max_tokens } = self;
+        let Self { registry, header_names, limits } = self;
         let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
         let now = registry.clock().now();
-        let cache = CredentialCache::new(store, catalogue, max_tokens, max_staleness, now);
+        let cache = CredentialCache::new(store, catalogue, limits, now);
         Verifier { decider: Decider { registry, cache: Arc::new(cache), header_names } }
     }
 }
@@ -137,8 +142,7 @@ impl Verifier {
         VerifierBuilder {
             registry,
             header_names: HeaderNames::default(),
-            max_staleness: Duration::from_secs(5),
-            max_tokens: 1_000_000,
+            limits: CacheLimits::default(),
         }
     }
 
@@ -254,70 +258,7 @@ impl Verifier {
         self.decider.resolve(request, lookup).await
     }
 
-    /// Writes to the store when tokens were last used, each at most once a minute, and what partners used of
-    /// their quotas. Requests never wait for it. If it fails, or its future is dropped, what is not written
-    /// is written the next time; if the store kept a dropped write after all, that usage counts twice.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
-    pub async fn write_behind(&self) -> Result<(), StoreError> {
-        self.decider.cache.write_behind(self.now(), false).await
-    }
-
-    /// Calls [`write_behind`](Self::write_behind) after each tick, and [`flush`](Self::flush) at the end.
-    /// A program whose store outlives the process spawns it with a tick of about a second, and awaits it
-    /// once it serves no more requests.
-    ///
-    /// ```
-    /// # async fn run(verifier: dualkey_verify::Verifier) {
-    /// # mod tokio { pub(crate) mod time { pub(crate) async fn sleep(_: std::time::Duration) {} } }
-    /// # let shutdown = async {};
-    /// use std::time::Duration;
-    ///
-    /// let tick = || tokio::time::sleep(Duration::from_secs(1));
-    /// verifier.run_write_behind(tick, shutdown).await;
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The last write failed. Failures before are logged, and what they did not write is written later.
-    pub async fn run_write_behind(
-        &self,
-        mut tick: impl AsyncFnMut(),
-        until: impl Future,
-    ) -> Result<(), StoreError> {
-        let mut until = pin!(until);
-        loop {
-            let is_over = {
-                let mut tick = pin!(tick());
-                let mut next = |cx: &mut Context<'_>| match until.as_mut().poll(cx) {
-                    Poll::Ready(_) => Poll::Ready(true),
-                    Poll::Pending => tick.as_mut().poll(cx).map(|()| false),
-                };
-                poll_fn(&mut next).await
-            };
-            if is_over {
-                return self.flush().await;
-            }
-            if let Err(error) = self.write_behind().await {
-                log_store_error(&error);
-            }
-        }
-    }
-
-    /// Writes everything that is not written yet. Call it once before the process ends, when no more
-    /// requests are served.
-    ///
-    /// # Errors
-    ///
-    /// The store failed; what is not written is kept.
-    pub async fn flush(&self) -> Result<(), StoreError> {
-        self.decider.cache.write_behind(self.now(), true).await
-    }
-
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.decider.registry.clock().now()
     }
 }

@@ -50,6 +50,8 @@ pub enum Fault {
     Delay = 2,
     /// Every future is pending forever.
     Hang = 3,
+    /// Only [`catch_up`](Store::catch_up) fails.
+    CatchUp = 4,
 }
 
 impl FaultyStore {
@@ -165,6 +167,9 @@ impl Store for FaultyStore {
         count(&self.catch_ups);
         self.call(|_| {
             Box::pin(async {
+                if self.fault.load(Ordering::SeqCst) == Fault::CatchUp as u8 {
+                    return Err(StoreError::new("the change feed does not read"));
+                }
                 self.unpublished.take().iter().for_each(|change| self.changes.publish(change));
                 Ok(())
             })

@@ -48,7 +48,8 @@ impl Fetcher {
         let state = &self.state;
         let Some(partner) = self.store.partner_by_key(key).await? else {
             state.partners.invalidate(key);
-            state.insert_negative(&state.negative_keys, key.as_str().as_bytes(), start);
+            let key = key.as_str().as_bytes();
+            state.insert_negative(&state.negative_keys, key, start.at, || start.is_current());
             return Ok(None);
         };
         let used = self.used_today(&partner, start.at).await?;
@@ -84,7 +85,8 @@ impl Fetcher {
         let stored = self.store.token_by_digest(digest).await?;
         let Some(stored) = stored.filter(|stored| stored.digest.ct_eq(digest).into()) else {
             state.tokens.remove(digest);
-            state.insert_negative(&state.negative_tokens, digest.as_bytes(), start);
+            let digest = digest.as_bytes();
+            state.insert_negative(&state.negative_tokens, digest, start.at, || start.is_current());
             return Ok(None);
         };
         let is_current = || start.is_current();

@@ -2,6 +2,7 @@
 
 mod answer;
 mod changes;
+mod coverage;
 mod fetch;
 mod freshness;
 mod negative;
@@ -11,13 +12,17 @@ mod singleflight;
 mod state;
 mod table;
 mod tokens;
+mod warm_up;
 mod write_behind;
 
 use std::cell::OnceCell;
+use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use dualkey_limit::{Clock, Timestamp};
+use dualkey_limit::{Clock, LimitPolicy, Meter, Rate, Timestamp};
 use dualkey_scope::{Catalogue, ScopeSet};
 use dualkey_store::{ApiKey, OrganizationId, Store, StoreError};
 use dualkey_token::TokenDigest;
@@ -29,6 +34,9 @@ use freshness::{LookupStart, is_within};
 use singleflight::Singleflight;
 use state::CacheState;
 use write_behind::WriteBehind;
+
+/// Pending until every change before it began was published.
+pub(crate) type CatchUp = Pin<Box<dyn Future<Output = Result<(), StoreUnavailable>> + Send>>;
 
 pub(crate) use answer::{PartnerAnswer, TokenAnswer, TokenLookup};
 pub(crate) use fetch::{FetchedPartner, StoreUnavailable, log_store_error};
@@ -47,18 +55,39 @@ pub(crate) struct CredentialCache {
     fetcher: Fetcher,
     changes: Arc<ChangeSubscriber>,
     max_staleness: Duration,
+    unknown_keys: Meter,
+    unknown_key_limit: LimitPolicy,
+    is_warm: AtomicBool,
+    /// In nanoseconds since the epoch.
+    warm_up_began_at: AtomicU64,
     write_behind: WriteBehind,
+}
+
+/// What a cache is bounded by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheLimits {
+    pub(crate) max_tokens: usize,
+    pub(crate) max_staleness: Duration,
+    /// How often partner keys that are not cached are looked up, for all callers together.
+    pub(crate) unknown_keys: LimitPolicy,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        let rate = Rate::per_second(const { NonZeroU32::new(100).unwrap() });
+        let unknown_keys = LimitPolicy::new(rate, const { NonZeroU32::new(200).unwrap() });
+        Self { max_tokens: 1_000_000, max_staleness: Duration::from_secs(5), unknown_keys }
+    }
 }
 
 impl CredentialCache {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         catalogue: Catalogue,
-        max_tokens: usize,
-        max_staleness: Duration,
+        limits: CacheLimits,
         now: Timestamp,
     ) -> Self {
-        let state = Arc::new(CacheState::new(catalogue, max_tokens, now));
+        let state = Arc::new(CacheState::new(catalogue, limits.max_tokens, now));
         let changes = Arc::new(ChangeSubscriber {
             state: Arc::clone(&state),
             partner_lookups: Singleflight::new(),
@@ -68,7 +97,11 @@ impl CredentialCache {
         Self {
             fetcher: Fetcher { store, state },
             changes,
-            max_staleness,
+            max_staleness: limits.max_staleness,
+            unknown_keys: Meter::new(),
+            unknown_key_limit: limits.unknown_keys,
+            is_warm: AtomicBool::new(false),
+            warm_up_began_at: AtomicU64::new(0),
             write_behind: WriteBehind::default(),
         }
     }
@@ -206,15 +239,113 @@ impl CredentialCache {
         Ok(FailureReservation { state: Arc::clone(&self.fetcher.state), partner: partner.number })
     }
 
+    /// Whether the store has no partner with this key that is not cached, once it has
+    /// [caught up](Self::catch_up).
+    pub(crate) fn lacks_key(&self, key: &ApiKey) -> bool {
+        self.fetcher.state.lacks_key(key.as_str().as_bytes())
+    }
+
+    /// Whether the store has none of these tokens that are not cached, once it has
+    /// [caught up](Self::catch_up).
+    pub(crate) fn lacks_tokens(&self, digests: &[TokenDigest]) -> bool {
+        digests.iter().all(|digest| self.fetcher.state.lacks_token(digest.as_bytes()))
+    }
+
+    /// Whether a change named this key, and no lookup of it has ended since.
+    pub(crate) fn is_announced_key(&self, key: &ApiKey) -> bool {
+        self.fetcher.state.announced_keys.contains(key.as_str().as_bytes())
+    }
+
+    /// Whether a change named this token, and no lookup of it has ended since.
+    pub(crate) fn is_announced_token(&self, digest: &TokenDigest) -> bool {
+        self.fetcher.state.announced_tokens.contains(digest.as_bytes())
+    }
+
+    /// Waits until every change before now was published.
+    pub(crate) fn catch_up(&self) -> CatchUp {
+        let store = Arc::clone(&self.fetcher.store);
+        Box::pin(async move { Ok(store.catch_up().await?) })
+    }
+
+    /// Caches that the store had no such partner at this time.
+    pub(crate) fn insert_absent_key(&self, key: &ApiKey, at: Timestamp) {
+        let (state, key) = (&self.fetcher.state, key.as_str().as_bytes());
+        state.insert_negative(&state.negative_keys, key, at, || state.lacks_key(key));
+    }
+
+    /// Caches that the store had none of these tokens at this time.
+    pub(crate) fn insert_absent_tokens(&self, digests: &[TokenDigest], at: Timestamp) {
+        let state = &self.fetcher.state;
+        for digest in digests.iter().map(TokenDigest::as_bytes) {
+            state.insert_negative(&state.negative_tokens, digest, at, || state.lacks_token(digest));
+        }
+    }
+
+    /// Reads all partners and tokens, as long as there is room.
+    pub(crate) async fn warm_up(&self, clock: &dyn Clock) -> Result<(), StoreError> {
+        self.warm_up_began_at.store(clock.now().as_nanos(), Ordering::Relaxed);
+        self.fetcher.warm_up(clock).await?;
+        self.is_warm.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether a warm-up has ended.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.is_warm.load(Ordering::Relaxed)
+    }
+
+    /// Whether the cache was complete and changes may have been missed since, so that everything is to be
+    /// read again; at most every half minute.
+    pub(crate) fn is_reload_due(&self, now: Timestamp) -> bool {
+        const RELOAD_EVERY: Duration = Duration::from_secs(30);
+
+        let began_at = Timestamp::from_nanos(self.warm_up_began_at.load(Ordering::Relaxed));
+        self.is_warm()
+            && self.fetcher.state.coverage.is_partial()
+            && !is_within(began_at, now, RELOAD_EVERY)
+    }
+
+    /// Whether the store's change feed has read within `max_staleness`. True for a store without a feed.
+    pub(crate) fn is_store_up(&self, now: Timestamp) -> bool {
+        let watermark = self.fetcher.store.changes().watermark();
+        matches!(watermark, Timestamp::EPOCH | Timestamp::MAX)
+            || is_within(watermark, now, self.max_staleness)
+    }
+
+    /// Charges the allowance of all callers for a partner key that is not cached.
+    ///
+    /// # Errors
+    ///
+    /// The allowance is used up; the time to wait.
+    pub(crate) fn charge_unknown_key(&self, now: Timestamp) -> Result<(), Duration> {
+        let outcome = self.unknown_keys.take(&self.unknown_key_limit, now, 1);
+        outcome.retry_after().map_or(Ok(()), Err)
+    }
+
+    /// The lookup of this partner, if it is in flight.
+    pub(crate) fn join_partner_lookup(
+        &self,
+        key: &ApiKey,
+        now: Timestamp,
+    ) -> Option<InFlight<PartnerAnswer>> {
+        let key = key.as_str().as_bytes();
+        self.changes.partner_lookups.join(key, |other| self.accepts(other, now))
+    }
+
     /// Looks a partner up in the store, together with the requests that wait for the same key.
     pub(crate) fn look_up_partner(&self, key: &ApiKey, now: Timestamp) -> InFlight<PartnerAnswer> {
         let start = LookupStart::new(now);
         let (fetcher, owned, begun) = (self.fetcher.clone(), key.clone(), start.clone());
-        let fetch = async move { Ok(fetcher.fetch_partner(&owned, &begun).await?) };
+        let fetch = async move {
+            let partner = fetcher.fetch_partner(&owned, &begun).await?;
+            let announced = &fetcher.state.announced_keys;
+            announced.remove(owned.as_str().as_bytes(), || begun.is_current());
+            Ok(partner)
+        };
         let accepts = |other: &LookupStart| self.accepts(other, now);
         self.changes.partner_lookups.join_or_start(
             &[key.as_str().as_bytes()],
-            start,
+            &start,
             accepts,
             fetch,
         )
@@ -233,16 +364,18 @@ impl CredentialCache {
     /// Looks a token up in the store, together with the requests that wait for the same one.
     pub(crate) fn look_up_token(
         &self,
-        digests: Vec<TokenDigest>,
+        digests: &[TokenDigest],
         reservation: Option<FailureReservation>,
         now: Timestamp,
     ) -> InFlight<TokenAnswer> {
         let start = LookupStart::new(now);
-        let (fetcher, owned, begun) = (self.fetcher.clone(), digests.clone(), start.clone());
+        let (fetcher, owned, begun) = (self.fetcher.clone(), digests.to_vec(), start.clone());
         let fetch = async move {
             let mut lookup = TokenLookup { token: None, _reservation: reservation.map(Arc::new) };
             for digest in &owned {
                 lookup.token = fetcher.fetch_token(digest, &begun).await?;
+                let announced = &fetcher.state.announced_tokens;
+                announced.remove(digest.as_bytes(), || begun.is_current());
                 if lookup.token.is_some() {
                     break;
                 }
@@ -251,7 +384,7 @@ impl CredentialCache {
         };
         let keys: Vec<_> = digests.iter().map(|digest| &digest.as_bytes()[..]).collect();
         let accepts = |other: &LookupStart| self.accepts(other, now);
-        self.changes.token_lookups.join_or_start(&keys, start, accepts, fetch)
+        self.changes.token_lookups.join_or_start(&keys, &start, accepts, fetch)
     }
 
     /// Whether the answer to a lookup may serve a request that begins now: it began after the last change,

@@ -131,12 +131,11 @@ impl Partners {
         Some((number, state))
     }
 
-    /// Invalidates the partner with this key.
-    pub(crate) fn invalidate(&self, key: &ApiKey) {
+    /// The partner with this key is looked up before it is served again. False if it is not held.
+    pub(crate) fn invalidate(&self, key: &ApiKey) -> bool {
         let _count = self.write_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, entry)) = self.find(&self.hash_key(key.as_str().as_bytes())) {
-            entry.invalidate();
-        }
+        let partner = self.find(&self.hash_key(key.as_str().as_bytes()));
+        partner.inspect(|(_, entry)| entry.invalidate()).is_some()
     }
 
     pub(crate) fn invalidate_all(&self) {

@@ -57,7 +57,7 @@ impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
     pub(crate) fn join_or_start(
         self: &Arc<Self>,
         keys: &[&[u8]],
-        start: LookupStart,
+        start: &LookupStart,
         accepts: impl Fn(&LookupStart) -> bool,
         lookup: impl Future<Output = T> + Send + 'static,
     ) -> InFlight<T> {

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use dualkey_limit::Timestamp;
 use dualkey_scope::Catalogue;
 
-use super::freshness::LookupStart;
+use super::coverage::{Announced, Coverage};
 use super::negative::NegativeCache;
 use super::partners::Partners;
 use super::tokens::Tokens;
@@ -12,23 +14,46 @@ pub(crate) struct CacheState {
     pub(crate) tokens: Tokens,
     pub(crate) negative_keys: NegativeCache,
     pub(crate) negative_tokens: NegativeCache,
+    pub(crate) coverage: Arc<Coverage>,
+    pub(crate) announced_keys: Announced,
+    pub(crate) announced_tokens: Announced,
 }
 
 impl CacheState {
     pub(crate) fn new(catalogue: Catalogue, max_tokens: usize, now: Timestamp) -> Self {
+        let coverage = Arc::default();
         Self {
             partners: Partners::new(),
-            tokens: Tokens::new(catalogue, max_tokens, now),
+            tokens: Tokens::new(catalogue, max_tokens, Arc::clone(&coverage), now),
             negative_keys: NegativeCache::new(),
             negative_tokens: NegativeCache::new(),
+            announced_keys: Announced::new(&coverage),
+            announced_tokens: Announced::new(&coverage),
+            coverage,
         }
     }
 
-    /// Caches an absence, unless the answer is outdated. A change marks lookups and then invalidates, so one
-    /// of the two removes an entry that is not current.
-    pub(crate) fn insert_negative(&self, cache: &NegativeCache, key: &[u8], start: &LookupStart) {
-        cache.insert(key, start.at);
-        if !start.is_current() {
+    /// Whether the store has no partner with this key, if every change before now was published.
+    pub(crate) fn lacks_key(&self, key: &[u8]) -> bool {
+        self.coverage.is_complete() && !self.announced_keys.contains(key)
+    }
+
+    /// Whether the store has no token with this digest, if every change before now was published.
+    pub(crate) fn lacks_token(&self, digest: &[u8]) -> bool {
+        self.coverage.is_complete() && !self.announced_tokens.contains(digest)
+    }
+
+    /// Caches an absence, unless the answer is outdated. A change marks lookups or announces its key and then
+    /// invalidates, so one of the two removes an entry that is not current.
+    pub(crate) fn insert_negative(
+        &self,
+        cache: &NegativeCache,
+        key: &[u8],
+        at: Timestamp,
+        is_current: impl FnOnce() -> bool,
+    ) {
+        cache.insert(key, at);
+        if !is_current() {
             cache.invalidate(key);
         }
     }

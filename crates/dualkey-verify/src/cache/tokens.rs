@@ -1,4 +1,5 @@
 use std::cmp::Ordering::{Equal, Greater, Less};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use dualkey_scope::{Catalogue, ResolvedScopes, ScopeSet};
 use dualkey_store::{OrganizationId, StoredToken, TokenId};
 use dualkey_token::TokenDigest;
 
+use super::coverage::Coverage;
 use super::freshness::{CacheLookup, RequestTime, is_within};
 use super::table::{Access, Contents, EncodedAccess, Key, LAST_SECOND, Slot, TokenTable, Writer};
 
@@ -19,6 +21,7 @@ pub(crate) struct Tokens {
     table: TokenTable,
     /// When idle tokens were last evicted, in seconds.
     evicted_at: AtomicU64,
+    coverage: Arc<Coverage>,
 }
 
 /// The bound on tokens: 10 GB, whose segments are addressed from the start.
@@ -86,7 +89,12 @@ pub(crate) struct UsedToken {
 }
 
 impl Tokens {
-    pub(crate) fn new(catalogue: Catalogue, max_tokens: usize, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        catalogue: Catalogue,
+        max_tokens: usize,
+        coverage: Arc<Coverage>,
+        now: Timestamp,
+    ) -> Self {
         let capacity = max_tokens.min(MAX_TOKENS);
         Self {
             catalogue,
@@ -94,6 +102,7 @@ impl Tokens {
             epoch: Timestamp::from_secs(now.as_secs().saturating_sub(1)),
             table: TokenTable::with_capacity(capacity),
             evicted_at: AtomicU64::new(0),
+            coverage,
         }
     }
 
@@ -168,16 +177,21 @@ impl Tokens {
         self.table.organization(&token.access)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// The scopes of a token.
     #[inline]
     pub(crate) fn scopes(&self, token: &Token<'_>) -> ScopeSet {
         self.catalogue.scope_set_from_bits(token.access.scopes())
     }
 
-    pub(crate) fn invalidate(&self, digest: &TokenDigest) {
-        if let Some(slot) = self.table.write_lock().find(Key::of(digest)) {
-            slot.invalidate();
-        }
+    /// The token is looked up before it is served again. False if it is not held.
+    pub(crate) fn invalidate(&self, digest: &TokenDigest) -> bool {
+        let writer = self.table.write_lock();
+        let slot = writer.find(Key::of(digest));
+        slot.inspect(|slot| slot.invalidate()).is_some()
     }
 
     pub(crate) fn invalidate_all(&self) {
@@ -223,10 +237,15 @@ impl Tokens {
         let evicted_at = Timestamp::from_secs(self.evicted_at.load(Ordering::Relaxed));
         if self.table.len() >= self.capacity && !is_within(evicted_at, now, IDLE) {
             self.evicted_at.store(now.as_secs(), Ordering::Relaxed);
+            self.coverage.overflow();
             let idle = self.seconds(now.saturating_sub(IDLE));
             writer.retain(|token| token.last_use() >= idle);
         }
-        self.table.len() < self.capacity
+        let has_room = self.table.len() < self.capacity;
+        if !has_room {
+            self.coverage.overflow();
+        }
+        has_room
     }
 
     fn seconds(&self, time: Timestamp) -> u32 {
