@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dualkey::{Registry, RegistryError, Verifier};
-use guestway::router;
+use guestway::{ConnectionLimits, router};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -56,7 +56,8 @@ impl Serve {
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
         demonstrate(&registry, bound).await?;
         tracing::info!(%bound, database = %global.database()?, "serving");
-        let serving = tokio::spawn(guestway::serve(listener, api, stop));
+        let limits = ConnectionLimits::default();
+        let serving = tokio::spawn(guestway::serve(listener, api, limits, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;
