@@ -205,11 +205,7 @@ impl TokenStore for SyntheticStore {
         unsupported()
     }
 
-    fn tokens_after(
-        &self,
-        _: Option<TokenId>,
-        _: usize,
-    ) -> StoreFuture<'_, Vec<StoredToken>> {
+    fn tokens_after(&self, _: Option<TokenId>, _: usize) -> StoreFuture<'_, Vec<StoredToken>> {
         unsupported()
     }
 
