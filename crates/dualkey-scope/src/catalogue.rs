@@ -28,12 +28,15 @@ struct Inner {
     closures: Vec<u128>,
 }
 
+/// The number of unknown names that are listed.
+const MAX_UNKNOWN: usize = 128;
+
 /// The result of [`Catalogue::resolve`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedScopes {
     /// The scopes that the known names grant.
     pub scopes: ScopeSet,
-    /// The names that the catalogue does not declare. They grant nothing.
+    /// The names that the catalogue does not declare, each once, the first 128. They grant nothing.
     pub unknown: Vec<String>,
 }
 
@@ -202,6 +205,32 @@ impl Catalogue {
         ScopeNames { scopes: &self.0.scopes, bits: set.bits_in(self.0.id) }
     }
 
+    /// These names, each once, in the order of their declaration, to store with a new token. Scopes that they
+    /// imply are not added.
+    ///
+    /// # Errors
+    ///
+    /// The catalogue does not declare some of the names.
+    ///
+    /// ```
+    /// # use dualkey_scope::Catalogue;
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// assert_eq!(catalogue.canonical_names(["b", "a", "b"])?, ["a", "b"]);
+    /// assert!(catalogue.canonical_names(["c"]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn canonical_names<I>(&self, names: I) -> Result<Vec<&str>, UnknownScopes>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let (mut known, unknown) = self.partition_names(names);
+        if !unknown.is_empty() {
+            return Err(UnknownScopes { names: unknown });
+        }
+        known.sort_unstable();
+        Ok(known.into_iter().map(|index| self.0.scopes[usize::from(index)].name()).collect())
+    }
+
     /// The bits of the scopes with these names, without those that they imply, and the names.
     fn resolve_required<I>(&self, names: I) -> Result<(u128, Names), UnknownScopes>
     where
@@ -216,16 +245,26 @@ impl Catalogue {
         Ok((bits, names.collect()))
     }
 
-    /// The indexes of the known names, and the unknown names.
+    /// The indexes of the known names, and the unknown names: each once, in the order of the arguments. Memory
+    /// and comparisons per name are bounded, however many names there are.
     fn partition_names<I>(&self, names: I) -> (Vec<u8>, Vec<String>)
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        let (mut known, mut unknown) = (Vec::new(), Vec::<String>::new());
+        let mut seen = 0_u128;
         for name in names {
-            match self.0.by_name.get(name.as_ref()) {
-                Some(index) => known.push(*index),
-                None => unknown.push(name.as_ref().to_owned()),
+            let name = name.as_ref();
+            match self.0.by_name.get(name) {
+                Some(index) if seen & 1 << index == 0 => {
+                    seen |= 1 << index;
+                    known.push(*index);
+                }
+                Some(_) => {}
+                None if unknown.len() < MAX_UNKNOWN && !unknown.iter().any(|it| it == name) => {
+                    unknown.push(name.to_owned());
+                }
+                None => {}
             }
         }
         (known, unknown)

@@ -51,7 +51,7 @@ pub struct UnknownScopes {
 }
 
 impl UnknownScopes {
-    /// The names, in the order of the arguments.
+    /// The names, each once, in the order of the arguments. Of more than 128, the first 128.
     ///
     /// ```
     /// # use dualkey_scope::Catalogue;

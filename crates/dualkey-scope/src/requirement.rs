@@ -82,7 +82,7 @@ impl Requirement {
         }
     }
 
-    /// The names of the required scopes, in the order of the arguments.
+    /// The names of the required scopes, each once, in the order of the arguments.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names = match &self.0 {
             Rule::None | Rule::DenyAll => &[][..],

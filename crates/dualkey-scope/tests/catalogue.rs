@@ -141,3 +141,24 @@ fn a_catalogue_holds_at_most_128_scopes() {
     assert_eq!(catalogue.names(&last).collect::<Vec<_>>(), ["s127"]);
     assert_eq!(build(129).unwrap_err(), CatalogueError::TooMany { count: 129 });
 }
+
+#[test]
+fn a_repeated_name_counts_once_in_the_catalogues_order() {
+    let catalogue = catalogue();
+    let million = ["messages:send", "guests:read"].into_iter().cycle().take(1_000_000);
+    let names = catalogue.canonical_names(million.clone()).unwrap();
+    assert_eq!(names, ["guests:read", "messages:send"]);
+    let required = catalogue.require_all(million.clone()).unwrap();
+    assert_eq!(required.to_string(), "messages:send guests:read");
+    assert_eq!(catalogue.grant(million).unwrap().len(), 2);
+}
+
+#[test]
+fn unknown_names_are_listed_once_and_at_most_128() {
+    let catalogue = catalogue();
+    let repeated = ["x", "guests:read"].into_iter().cycle().take(1_000_000);
+    let error = catalogue.grant(repeated).unwrap_err();
+    assert_eq!(error.names().collect::<Vec<_>>(), ["x"]);
+    let many = catalogue.resolve((0..10_000).map(|number| number.to_string()));
+    assert_eq!((many.unknown.len(), &*many.unknown[127]), (128, "127"));
+}

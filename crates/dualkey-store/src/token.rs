@@ -18,7 +18,7 @@ pub struct TokenRecord {
     pub name: String,
     /// Its last 3 characters, which identify it to its owner.
     pub hint: TokenHint,
-    /// The names of its scopes, as given when it was issued.
+    /// The names of its scopes, each once, in the order of the catalogue that it was issued with.
     pub scopes: Vec<String>,
     /// When it was issued.
     pub created_at: Timestamp,
@@ -178,7 +178,7 @@ pub struct NewToken {
     pub organization: OrganizationId,
     /// Its display name: 1 to 100 characters, no control characters.
     pub name: String,
-    /// The names of its scopes, at least one.
+    /// The names of its scopes, at least one. The registry stores each once, in the catalogue's order.
     pub scopes: Vec<String>,
     /// It is refused from this time on. Default: it does not expire.
     pub expires_at: Option<Timestamp>,

@@ -13,7 +13,7 @@ use dualkey_token::{Digester, Pepper, PlainToken, Prefix};
 use pollster::block_on;
 
 fn registry() -> Registry {
-    let catalogue = Catalogue::builder().scope("a:read", "A").build().unwrap();
+    let catalogue = Catalogue::builder().scope("a:read", "A").scope("c:read", "C").build().unwrap();
     Registry::in_memory(catalogue, Prefix::new("gw"))
 }
 
@@ -55,6 +55,16 @@ fn scopes_organization_and_expiry_of_a_token_are_checked() {
     }
     let past = refusal(token().with_expiry(Timestamp::from_secs(1)));
     assert!(matches!(past, RegistryError::ExpiryInThePast));
+}
+
+#[test]
+fn a_token_has_each_scope_once_in_the_catalogues_order() {
+    let names =
+        registry().catalogue().scopes().iter().map(|it| it.name().to_owned()).collect::<Vec<_>>();
+    let repeated = names.iter().rev().cycle().take(1_000_000);
+    let token = NewToken { scopes: repeated.cloned().collect(), ..token() };
+    let issued = block_on(registry().issue_token(token)).unwrap();
+    assert_eq!(issued.record.scopes, names);
 }
 
 #[test]

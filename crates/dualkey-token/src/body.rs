@@ -3,11 +3,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::Zeroize as _;
 
 use crate::error::ParseTokenErrorKind as Kind;
 use crate::format::{BODY_LEN, PAYLOAD_LEN, SECRET_LEN};
 use crate::prefix::Prefix;
+use crate::wipe::WipeStack;
 
 /// The random bytes of a token, as words. `Zeroizing` wipes an array element by element, and an array of
 /// words has an eighth of the elements.
@@ -15,27 +15,17 @@ pub(crate) type Secret = [u64; SECRET_LEN / 8];
 /// The encoded secret and checksum, as words for the same reason.
 pub(crate) type Body = [u64; BODY_LEN / 8];
 
-/// The bytes of secret and checksum, encoded and decoded in place. They are wiped on drop as one block.
-/// `Zeroizing`, which wipes an array element by element, would make parsing 20 ns slower.
-struct Payload([u8; PAYLOAD_LEN]);
-
-impl Drop for Payload {
-    fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
-    }
-}
-
 /// Encodes the secret and its checksum into `body`. Returns whether the result is a valid body, which
-/// holds letters and digits only.
+/// holds letters and digits only. The caller wipes the stack.
 #[must_use]
 pub(crate) fn encode(prefix: &Prefix, secret: &Secret, body: &mut Body) -> bool {
     let secret = bytemuck::must_cast_slice(secret);
-    let mut payload = Payload([0; PAYLOAD_LEN]);
-    payload.0[..SECRET_LEN].copy_from_slice(secret);
-    payload.0[SECRET_LEN..].copy_from_slice(&checksum(prefix, secret).to_be_bytes());
+    let mut payload = [0; PAYLOAD_LEN];
+    payload[..SECRET_LEN].copy_from_slice(secret);
+    payload[SECRET_LEN..].copy_from_slice(&checksum(prefix, secret).to_be_bytes());
 
     let body: &mut [u8; BODY_LEN] = bytemuck::must_cast_mut(body);
-    let encoded = URL_SAFE_NO_PAD.encode_slice(&payload.0[..], body);
+    let encoded = URL_SAFE_NO_PAD.encode_slice(&payload[..], body);
     encoded == Ok(BODY_LEN) && is_alphanumeric(body)
 }
 
@@ -52,9 +42,16 @@ fn check(prefix: &Prefix, body: &[u8; BODY_LEN]) -> Result<(), Kind> {
     if !is_alphanumeric(body) {
         return Err(Kind::Character);
     }
-    let mut payload = Payload([0; PAYLOAD_LEN]);
-    URL_SAFE_NO_PAD.decode_slice(body, &mut payload.0).map_err(|_| Kind::Character)?;
-    let (secret, expected) = payload.0.split_at(SECRET_LEN);
+    let _wipe = WipeStack::<256>;
+    check_payload(prefix, body)
+}
+
+/// Decodes the body and checks the checksum. Not inlined, see `WipeStack`.
+#[inline(never)]
+fn check_payload(prefix: &Prefix, body: &[u8; BODY_LEN]) -> Result<(), Kind> {
+    let mut payload = [0; PAYLOAD_LEN];
+    URL_SAFE_NO_PAD.decode_slice(body, &mut payload).map_err(|_| Kind::Character)?;
+    let (secret, expected) = payload.split_at(SECRET_LEN);
     if checksum(prefix, secret).to_be_bytes() == *expected { Ok(()) } else { Err(Kind::Checksum) }
 }
 

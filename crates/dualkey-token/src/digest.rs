@@ -5,6 +5,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
+use crate::wipe::WipeStack;
+
 /// The value that a store keeps of a token: the SHA-256 digest of its text, or the HMAC under a
 /// [`Pepper`].
 ///
@@ -98,11 +100,18 @@ fn digest_of_one_block(head: &[u8; 48], tail: &[u8]) -> [u8; 32] {
     bytemuck::must_cast(state.map(u32::to_be))
 }
 
-/// SHA-256 of any number of bytes. Not inlined, so that the one-block case does not reserve the stack of
-/// this function.
+/// SHA-256 of any number of bytes. `sha2` copies the text to a buffer, which it moves. Not inlined, so that
+/// the one-block case does not reserve the stack of this function.
 #[inline(never)]
 fn digest_of_any_length(text: &[u8]) -> [u8; 32] {
-    Sha256::digest(text).into()
+    /// Not inlined, see `WipeStack`.
+    #[inline(never)]
+    fn digest(text: &[u8]) -> [u8; 32] {
+        Sha256::digest(text).into()
+    }
+
+    let _wipe = WipeStack::<1024>;
+    digest(text)
 }
 
 impl fmt::Debug for TokenDigest {

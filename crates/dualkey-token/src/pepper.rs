@@ -5,6 +5,7 @@ use core::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::wipe::WipeStack;
 use crate::{PepperId, TokenDigest};
 
 /// A secret key of the application that the database does not hold.
@@ -19,7 +20,10 @@ use crate::{PepperId, TokenDigest};
 /// assert!(Pepper::new([7; 32]).is_ok());
 /// assert_eq!(Pepper::new("too short").unwrap_err(), InvalidPepper);
 /// ```
-pub struct Pepper(Hmac<Sha256>);
+pub struct Pepper(
+    /// Behind a pointer, so that a move copies no key.
+    Arc<Hmac<Sha256>>,
+);
 
 /// The key of a [`Pepper`] is shorter than 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,11 +37,18 @@ impl Pepper {
     ///
     /// The key is shorter than 32 bytes, the output length of SHA-256 (RFC 2104 §3).
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, InvalidPepper> {
-        let key = key.as_ref();
+        let _wipe = WipeStack::<1536>;
+        Self::from_key(key.as_ref())
+    }
+
+    /// Not inlined, see `WipeStack`.
+    #[inline(never)]
+    fn from_key(key: &[u8]) -> Result<Self, InvalidPepper> {
         if key.len() < 32 {
             return Err(InvalidPepper);
         }
-        Hmac::new_from_slice(key).map(Self).map_err(|_| InvalidPepper)
+        let hmac = Hmac::new_from_slice(key).map_err(|_| InvalidPepper)?;
+        Ok(Self(Arc::new(hmac)))
     }
 
     /// The first 8 bytes of the HMAC of a text that is no token. The key cannot be derived from them.
@@ -48,7 +59,14 @@ impl Pepper {
     }
 
     fn digest(&self, text: &[u8]) -> TokenDigest {
-        let mut hmac = self.0.clone();
+        let _wipe = WipeStack::<1536>;
+        self.hmac(text)
+    }
+
+    /// `hmac` copies the text to a buffer, which it moves. Not inlined, see `WipeStack`.
+    #[inline(never)]
+    fn hmac(&self, text: &[u8]) -> TokenDigest {
+        let mut hmac = Hmac::clone(&self.0);
         hmac.update(text);
         TokenDigest::from_bytes(hmac.finalize().into_bytes().into())
     }

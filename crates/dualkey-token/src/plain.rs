@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::body::{self, Body, Secret};
 use crate::format::BODY_LEN;
 use crate::prefix::HEAD_LEN;
+use crate::wipe::WipeStack;
 use crate::{ParseTokenError, Prefix, TokenDigest, TokenHint};
 
 /// The length of the padded text, in bytes.
@@ -18,7 +19,7 @@ const TEXT_LEN: usize = HEAD_LEN + BODY_LEN;
 /// A program holds one while it shows a new token, and while it verifies a request that presents the
 /// token. [`expose_secret`](Self::expose_secret) is the only way to read the text: there is no
 /// `Display`, `Clone`, `PartialEq` or `Serialize`. `Debug` shows prefix and hint. The memory is wiped on
-/// drop.
+/// drop; the [crate's documentation](crate#what-is-wiped-from-memory) lists what else is, and what is not.
 ///
 /// The text is the prefix, `_`, and 48 letters and digits: base64url without padding (RFC 4648 §5) of
 /// 32 random bytes and the CRC-32 of prefix, `_` and those bytes, big endian.
@@ -68,6 +69,13 @@ impl PlainToken {
     }
 
     fn mint_in_batches<const BATCH: usize>(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
+        let _wipe = WipeStack::<1024>;
+        Self::draw::<BATCH>(prefix, rng)
+    }
+
+    /// Not inlined, see `WipeStack`.
+    #[inline(never)]
+    fn draw<const BATCH: usize>(prefix: &Prefix, rng: &mut impl CryptoRng) -> Self {
         let mut secrets = Zeroizing::new([Secret::default(); BATCH]);
         let mut body = Zeroizing::new(Body::default());
         loop {

@@ -14,6 +14,7 @@
 //! `endpoints.rs` is the table of endpoints with the scope that each requires; `catalogue.rs` declares
 //! the scopes.
 
+mod activity;
 mod body;
 mod catalogue;
 mod endpoints;
@@ -29,7 +30,7 @@ mod server;
 
 pub use catalogue::{PREFIX, catalogue};
 pub use endpoints::router;
-pub use server::serve;
+pub use server::{ConnectionLimits, serve};
 
 /// The program of the workspace's README compiles.
 #[cfg(doctest)]

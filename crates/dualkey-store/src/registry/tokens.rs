@@ -262,7 +262,8 @@ impl Registry {
         if scopes.is_empty() {
             return Err(RegistryError::NoScopes);
         }
-        self.catalogue.grant(&scopes)?;
+        let scopes = self.catalogue.canonical_names(&scopes)?;
+        let scopes = scopes.into_iter().map(str::to_owned).collect();
         let now = self.now();
         let expires_at = expires_at.map(whole_micros);
         if expires_at.is_some_and(|expiry| expiry <= now) {

@@ -20,7 +20,7 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        let catalogue = Catalogue::builder().scope("a:read", "A").scope("b:read", "B").build();
+        let catalogue = Catalogue::builder().scope("b:read", "B").scope("a:read", "A").build();
         let catalogue = catalogue.expect("two scopes make a catalogue");
         let clock = FakeClock::new(START);
         let prefix = Prefix::new("gw");

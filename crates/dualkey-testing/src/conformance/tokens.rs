@@ -13,7 +13,7 @@ pub(super) async fn tokens_are_listed_newest_first_and_found_by_digest(setup: Se
     let third = setup.issue("acme", "third").await;
     let listed = setup.registry.tokens(&"acme".into()).await.expect("a list");
     assert_eq!(listed, [third.record, second.record, first.record.clone()]);
-    assert_eq!(listed[2].scopes, ["b:read", "a:read"], "as written");
+    assert_eq!(listed[2].scopes, ["b:read", "a:read"], "in the order of the catalogue");
     assert_eq!(listed[2].expires_at, Some(expiry));
 
     let stored = setup.stored(&first).await.expect("the token is found");

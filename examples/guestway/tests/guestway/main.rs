@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 mod commands;
+mod connections;
 mod edits;
 mod organizations;
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! The server process, from start to stop.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support::client::{Call, Client};
@@ -28,6 +30,18 @@ async fn printed_requests_work_over_http_1_and_http_2() {
         assert_eq!(answer.status, StatusCode::OK);
         assert!(!answer.body["data"].as_array().unwrap().is_empty());
     }
+}
+
+#[test]
+fn without_demo_a_server_creates_and_prints_no_token() {
+    let sandbox = Sandbox::new();
+    let mut serve = sandbox.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("serving")));
+    child.kill().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"");
+    assert!(sandbox.list(&["partner", "list"]).is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
+use std::future::pending;
 use std::num::NonZeroU32;
 
 use dualkey::{LimitPolicy, NewPartner, NewToken, Rate, Registry, Verifier};
-use guestway::{PREFIX, catalogue, router};
+use guestway::{ConnectionLimits, PREFIX, catalogue, router};
 use hyper::Method;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -28,7 +29,7 @@ impl Api {
         let api = router(Verifier::new(registry.clone()), registry.catalogue()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(guestway::serve(listener, api, std::future::pending()));
+        tokio::spawn(guestway::serve(listener, api, ConnectionLimits::default(), pending()));
 
         let number = |n| NonZeroU32::new(n).unwrap();
         let policy = LimitPolicy::new(Rate::per_second(number(1_000_000)), number(1_000_000));

@@ -1,6 +1,7 @@
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,9 +91,9 @@ impl Sandbox {
         self.json(&[&create[..], &scope].concat())
     }
 
-    /// Starts the server on a free port.
+    /// Starts the server with its demonstration, on a free port.
     pub(crate) fn serve(&self, rust_log: &str) -> Program {
-        Program::start(self.command(&["serve", "--listen", "127.0.0.1:0"]), rust_log)
+        Program::start(self.command(&["serve", "--demo", "--listen", "127.0.0.1:0"]), rust_log)
     }
 
     /// The URL of the database, valid in every working directory.
@@ -124,12 +125,22 @@ pub(crate) async fn registry(database: &str) -> Registry {
 }
 
 pub(crate) fn output_of(command: &mut Command) -> CommandOutput {
-    let output = command.output().unwrap();
-    CommandOutput {
-        status: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    output_from(&command.output().unwrap())
+}
+
+/// The output of a command with this text on standard input.
+pub(crate) fn output_with_input(command: &mut Command, input: &str) -> CommandOutput {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that ends without reading closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    output_from(&child.wait_with_output().unwrap())
+}
+
+fn output_from(output: &Output) -> CommandOutput {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    CommandOutput { status: output.status.code(), stdout, stderr }
 }
 
 impl CommandOutput {

@@ -17,7 +17,8 @@ use crate::token::Token;
 /// Serve the Guestway Open API, and administer its partners and tokens
 ///
 /// A request to the API carries a partner's key, which identifies the integration and has limits, and
-/// an organization's token, which grants access to its data. Without a command, the API is served.
+/// an organization's token, which grants access to its data. Without a command, the API is served; without a
+/// database too, it is served with --demo.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLE)]
 pub(crate) struct Cli {
@@ -57,13 +58,12 @@ Example:
     Completions(Completions),
 }
 
-impl Default for Command {
-    fn default() -> Self {
-        Self::Serve(Serve::default())
-    }
-}
-
 impl Command {
+    /// The command if none is given: to serve, with a demonstration unless a database is given.
+    pub(crate) fn without_arguments(global: &GlobalOptions) -> Self {
+        Self::Serve(Serve { demo: global.database.is_none(), ..Serve::default() })
+    }
+
     /// The log level if `RUST_LOG` is not set.
     pub(crate) const fn log_level(&self) -> LevelFilter {
         match self {
@@ -78,26 +78,29 @@ impl Command {
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct GlobalOptions {
     /// The database of partners and tokens: sqlite://FILE, postgres://USER@HOST/NAME or memory:
+    /// [default: sqlite://guestway.db]
     #[arg(
         long,
         global = true,
         value_name = "URL",
         env = "GUESTWAY_DATABASE",
-        hide_env_values = true, // it may contain a password
-        default_value = "sqlite://guestway.db"
+        hide_env_values = true // it may contain a password
     )]
-    database: String,
+    database: Option<String>,
     /// The actor to record in the audit trail [default: cli: and your user name]
     #[arg(long, global = true, value_name = "NAME")]
     actor: Option<String>,
 }
+
+/// The database if none is given.
+const DATABASE: &str = "sqlite://guestway.db";
 
 /// The database timeout of commands: longer than the server's, since a user can wait.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl GlobalOptions {
     pub(crate) fn database(&self) -> Result<Database, Failure> {
-        Database::parse(&self.database)
+        Database::parse(self.database.as_deref().unwrap_or(DATABASE))
     }
 
     /// The registry of a command.
@@ -124,19 +127,23 @@ mod tests {
 
     use super::{Cli, Command};
 
-    fn listen(arguments: &[&str]) -> String {
-        let cli = Cli::parse_from([&["guestway"], arguments].concat());
-        let Command::Serve(serve) = cli.command.unwrap_or_default() else {
+    fn serve(arguments: &[&str]) -> (String, bool) {
+        let Cli { global, command } = Cli::parse_from([&["guestway"], arguments].concat());
+        let command = command.unwrap_or_else(|| Command::without_arguments(&global));
+        let Command::Serve(serve) = command else {
             panic!("{arguments:?} is another command");
         };
-        serve.listen.to_string()
+        (serve.listen.to_string(), serve.demo)
     }
 
     #[test]
-    fn the_default_command_is_serve_without_options() {
-        assert_eq!(listen(&[]), "127.0.0.1:8080");
-        assert_eq!(listen(&["serve"]), "127.0.0.1:8080");
-        assert_eq!(listen(&["serve", "--listen", "[::1]:0"]), "[::1]:0");
+    fn a_demonstration_needs_demo_or_neither_command_nor_database() {
+        let usual = "127.0.0.1:8080".to_owned();
+        assert_eq!(serve(&[]), (usual.clone(), true));
+        assert_eq!(serve(&["--database", "memory:"]), (usual.clone(), false));
+        assert_eq!(serve(&["serve"]), (usual.clone(), false));
+        assert_eq!(serve(&["serve", "--demo", "--database", "memory:"]), (usual, true));
+        assert_eq!(serve(&["serve", "--listen", "[::1]:0"]), ("[::1]:0".to_owned(), false));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use dualkey::{
@@ -38,11 +38,10 @@ impl Demonstration {
     /// Prints two curl commands to paste into a shell.
     pub(crate) fn print(&self, out: &mut impl Write, bound: SocketAddr) -> io::Result<()> {
         let (key, token) = (&self.partner.api_key, self.token.secret.expose_secret());
-        let server = reachable(bound);
         for path in ["/v1/organization", "/v1/reservations"] {
             writeln!(
                 out,
-                "curl -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}' 'http://{server}{path}'"
+                "curl -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}' 'http://{bound}{path}'"
             )?;
         }
         out.flush()
@@ -78,30 +77,4 @@ fn is_earlier(token: &TokenRecord) -> bool {
     token.name == NAME
         && token.scopes == SCOPES
         && lifetime.is_some_and(|lifetime| lifetime <= LIFETIME)
-}
-
-/// The address at which a client on this machine reaches a server that is bound to this one.
-fn reachable(bound: SocketAddr) -> SocketAddr {
-    let ip = match bound.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, bound.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::reachable;
-
-    #[test]
-    fn a_server_on_all_addresses_is_reached_at_loopback() {
-        for (bound, reached) in [
-            ("0.0.0.0:80", "127.0.0.1:80"),
-            ("[::]:80", "[::1]:80"),
-            ("192.0.2.1:80", "192.0.2.1:80"),
-        ] {
-            assert_eq!(reachable(bound.parse().unwrap()).to_string(), reached);
-        }
-    }
 }

@@ -1,5 +1,3 @@
-use std::io::{BufRead as _, IsTerminal as _, Read as _, stdin};
-
 use clap::Args;
 use dualkey::{PlainToken, RegistryError};
 use guestway::PREFIX;
@@ -7,6 +5,7 @@ use serde::Serialize;
 
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
+use crate::input::token_line;
 use crate::output::{Output, Show};
 use crate::token::TokenView;
 
@@ -26,12 +25,9 @@ const EXAMPLE: &str = "\
 Example:
   guestway inspect < token.txt";
 
-/// The maximum length of the line in bytes; longer than any token.
-const MAX_LINE: u64 = 4_096;
-
 impl Inspect {
     pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let line = read_line()?;
+        let line = token_line("guestway inspect")?;
         let secret = match PlainToken::parse(&PREFIX, line.trim_ascii()) {
             Ok(secret) => secret,
             Err(error) => {
@@ -58,21 +54,6 @@ impl Inspect {
         let message = format!("the token is not known in {}", global.database()?);
         Err(Failure::new(message).and("it was revoked, or issued elsewhere"))
     }
-}
-
-fn read_line() -> Result<Vec<u8>, Failure> {
-    let input = stdin();
-    if input.is_terminal() {
-        eprintln!("Paste the token, and press Enter:");
-    }
-    let mut line = Vec::new();
-    let read = input.lock().take(MAX_LINE).read_until(b'\n', &mut line);
-    read.map_err(|error| Failure::new(format!("cannot read standard input: {error}")))?;
-    if line.trim_ascii().is_empty() {
-        let message = "standard input has no token: try `guestway inspect < token.txt`";
-        return Err(Failure::usage(message));
-    }
-    Ok(line)
 }
 
 #[derive(Default, Serialize)]

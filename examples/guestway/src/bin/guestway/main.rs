@@ -8,6 +8,7 @@ mod completions;
 mod database;
 mod demonstration;
 mod failure;
+mod input;
 mod inspect;
 mod logs;
 mod misplaced;
@@ -42,7 +43,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     misplaced::refuse_tokens(args_os())?;
     let Cli { global, command } = Cli::parse();
-    let command = command.unwrap_or_default();
+    let command = command.unwrap_or_else(|| Command::without_arguments(&global));
     logs::start(command.log_level())?;
     match command {
         Command::Serve(command) => command.run(&global).await,

@@ -10,7 +10,7 @@ pub(crate) fn refuse_tokens(arguments: impl IntoIterator<Item = OsString>) -> Re
     if arguments.into_iter().any(|argument| holds_token(&argument.to_string_lossy())) {
         return Err(Failure::usage(
             "the command line contains an access token, which other users can see: revoke it; \
-             `guestway inspect` reads a token from standard input",
+             `guestway token revoke` and `guestway inspect` read it from standard input",
         ));
     }
     Ok(())

@@ -55,6 +55,34 @@ fn sheet<T: Show>(thing: &T) -> String {
     aligned(&Vec::from_iter(lines))
 }
 
+/// Refuses a standard output that would discard a secret: the null device, which the runtime also opens in
+/// place of a closed descriptor, and a descriptor that is not open for writing, whose error the standard
+/// library ignores.
+#[cfg(unix)]
+pub(crate) fn require_output() -> Result<(), Failure> {
+    use std::fs::{File, metadata};
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::MetadataExt as _;
+
+    let is_kept = || {
+        let mut output = File::from(stdout().as_fd().try_clone_to_owned()?);
+        let _ = output.write(&[])?;
+        let (output, null) = (output.metadata()?, metadata("/dev/null")?);
+        io::Result::Ok(output.rdev() != null.rdev())
+    };
+    if is_kept().unwrap_or(false) {
+        return Ok(());
+    }
+    let message = "standard output is closed or discarded, and the new token is shown only once";
+    Err(Failure::new(message)
+        .and("nothing was changed; send the output to a terminal, pipe or file"))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn require_output() -> Result<(), Failure> {
+    Ok(())
+}
+
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;

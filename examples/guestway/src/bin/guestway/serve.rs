@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dualkey::{Registry, RegistryError, Verifier};
-use guestway::router;
+use guestway::{ConnectionLimits, router};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -13,21 +13,25 @@ use crate::demonstration::Demonstration;
 use crate::failure::{Failure, with_causes};
 use crate::signals;
 
-/// Serve the API with sample data, and print two requests to try
+/// Serve the API with sample data
 ///
-/// This is the default command. The token in the requests expires after a day, and is revoked at the
-/// next start. Logs go to standard error; RUST_LOG filters them.
+/// This is the default command. Logs go to standard error; RUST_LOG filters them.
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 chooses a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = LISTEN)]
     pub(crate) listen: SocketAddr,
+    /// Register a partner, issue a token, and print two requests to try; on a loopback address only
+    ///
+    /// The token expires after a day, and is revoked at the next start with this option.
+    #[arg(long)]
+    pub(crate) demo: bool,
 }
 
 const EXAMPLE: &str = "\
-Example, on a free port and with everything in memory:
-  guestway serve --listen 127.0.0.1:0 --database memory:";
+Example, to try it on a free port and with everything in memory:
+  guestway serve --demo --listen 127.0.0.1:0 --database memory:";
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -36,14 +40,19 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Default for Serve {
     fn default() -> Self {
-        Self { listen: LISTEN }
+        Self { listen: LISTEN, demo: false }
     }
 }
 
 impl Serve {
     /// Serves the API until a signal stops the program.
     pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { listen } = self;
+        let Self { listen, demo } = self;
+        if demo && !listen.ip().to_canonical().is_loopback() {
+            return Err(Failure::usage(format!(
+                "--demo prints a working token, so it listens on a loopback address only: {listen} is none"
+            )));
+        }
         let stop = signals::stop()
             .map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
         let cannot_listen = |error| Failure::new(format!("cannot listen on {listen}: {error}"));
@@ -54,9 +63,12 @@ impl Serve {
         let verifier = Verifier::new(registry.clone());
         let api = router(verifier.clone(), registry.catalogue());
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
-        demonstrate(&registry, bound).await?;
+        if demo {
+            demonstrate(&registry, bound).await?;
+        }
         tracing::info!(%bound, database = %global.database()?, "serving");
-        let serving = tokio::spawn(guestway::serve(listener, api, stop));
+        let limits = ConnectionLimits::default();
+        let serving = tokio::spawn(guestway::serve(listener, api, limits, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;

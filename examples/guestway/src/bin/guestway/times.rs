@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
+use crate::failure::Failure;
+
 /// A time that serializes as RFC 3339 in UTC.
 pub(crate) fn to_jiff(time: dualkey::Timestamp) -> Timestamp {
     Timestamp::from_nanosecond(time.as_nanos().into()).unwrap_or(Timestamp::MAX)
@@ -18,6 +20,20 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
     let duration = duration.and_then(|duration| duration.try_into().ok());
     duration.ok_or_else(|| "such as 90d, 1h, 30m or 15s".to_owned())
+}
+
+/// The time this long after another, if it can be represented.
+pub(crate) fn after(
+    time: dualkey::Timestamp,
+    duration: Duration,
+) -> Result<dualkey::Timestamp, Failure> {
+    let later = time.saturating_add(duration);
+    if later.saturating_duration_since(time) == duration {
+        return Ok(later);
+    }
+    let longest = dualkey::Timestamp::from_nanos(u64::MAX).saturating_duration_since(time);
+    let days = longest.as_secs() / 86_400;
+    Err(Failure::usage(format!("{} is too long: give at most {days}d", formatted(duration))))
 }
 
 /// Formats a duration as [`duration`] parses it.

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand};
-use dualkey::{NewToken, OrganizationId, Page, RegistryError, TokenId};
-use guestway::catalogue;
+use dualkey::{NewToken, OrganizationId, Page, PlainToken, Registry, RegistryError, TokenId};
+use guestway::{PREFIX, catalogue};
 
 pub(crate) use self::view::TokenView;
 use self::view::{IssuedView, Pruned, Revoked, UnpepperedView, views};
-use crate::arguments::OrganizationOption;
+use crate::arguments::{OrganizationOption, organization};
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
-use crate::output::Output;
-use crate::times::{duration, formatted};
+use crate::input::{confirm, token_line};
+use crate::output::{Output, require_output};
+use crate::times::{after, duration, formatted};
 
 /// The commands for tokens.
 #[derive(Subcommand)]
@@ -39,10 +40,12 @@ Example, with an hour in which both work:
     Rotate(Rotate),
     /// Revoke a token permanently
     ///
-    /// Running servers refuse it within a fraction of a second.
+    /// Without an id, the token itself is read from standard input. Running servers refuse it within a
+    /// fraction of a second.
     #[command(after_help = "\
-Example:
-  guestway token revoke --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b")]
+Example, and for a token that was found in a file:
+  guestway token revoke --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b
+  guestway token revoke < token.txt")]
     Revoke(Revoke),
     /// List an organization's tokens that have not been used for some time
     ///
@@ -82,7 +85,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     expires_in: Option<Duration>,
     #[command(flatten)]
-    output: Output,
+    output: SecretOutput,
 }
 
 #[derive(Args)]
@@ -103,15 +106,30 @@ pub(crate) struct Rotate {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     overlap: Duration,
     #[command(flatten)]
-    output: Output,
+    output: SecretOutput,
+}
+
+/// The output format of a command that prints a new token.
+#[derive(Args)]
+pub(crate) struct SecretOutput {
+    #[command(flatten)]
+    format: Output,
+    /// Print only the token
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Revoke {
-    #[command(flatten)]
-    owner: OrganizationOption,
-    /// The token's id, from the list
-    id: TokenId,
+    /// The organization of the token
+    #[arg(long, value_name = "ORG", value_parser = organization)]
+    organization: Option<OrganizationId>,
+    /// The token's id, from the list [default: of the token on standard input]
+    #[arg(requires = "organization")]
+    id: Option<TokenId>,
+    /// Do not ask, also on a terminal
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -164,17 +182,24 @@ impl Token {
     }
 }
 
+impl SecretOutput {
+    fn print(&self, issued: &IssuedView, remark: &str) -> Result<(), Failure> {
+        if self.quiet { issued.print_token() } else { issued.print(&self.format, remark) }
+    }
+}
+
 impl Create {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { owner: OrganizationOption { organization }, name, scopes, expires_in, output } =
             self;
+        require_output()?;
         let registry = global.registry().await?;
         let mut token = NewToken::new(organization, name, scopes);
         if let Some(lifetime) = expires_in {
-            token = token.with_expiry(registry.clock().now().saturating_add(lifetime));
+            token = token.with_expiry(after(registry.clock().now(), lifetime)?);
         }
         let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
-        issued.print(&output, "")
+        output.print(&issued, "")
     }
 }
 
@@ -189,23 +214,64 @@ impl List {
 impl Rotate {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let Self { owner: OrganizationOption { organization }, id, overlap, output } = self;
+        require_output()?;
         let registry = global.registry().await?;
+        after(registry.clock().now(), overlap)?;
         let issued = registry.rotate_token(&organization, &id, overlap).await;
         let issued = issued.map_err(|error| explain(error, &organization, &id))?;
         let remark = match overlap {
             Duration::ZERO => "The old token is refused from now on.".to_owned(),
             overlap => format!("The old token works for at most {} more.", formatted(overlap)),
         };
-        IssuedView::new(issued, registry.catalogue()).print(&output, &remark)
+        output.print(&IssuedView::new(issued, registry.catalogue()), &remark)
     }
 }
 
 impl Revoke {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { owner: OrganizationOption { organization }, id, output } = self;
-        let revoked = global.registry().await?.revoke_token(&organization, &id).await;
+        let Self { organization, id, yes, output } = self;
+        let (registry, organization, id) = match (organization, id) {
+            (Some(organization), Some(id)) => (global.registry().await?, organization, id),
+            (organization, _) => {
+                let secret = entered_token()?;
+                let registry = global.registry().await?;
+                let (owner, id) = owner_of(&registry, &secret, organization.as_ref()).await?;
+                (registry, owner, id)
+            }
+        };
+        if !yes {
+            confirm(&format!("Revoke the token {id} of {organization} permanently?"))?;
+        }
+        let revoked = registry.revoke_token(&organization, &id).await;
         revoked.map_err(|error| explain(error, &organization, &id))?;
         output.one(&Revoked { id, organization, status: "revoked" })
+    }
+}
+
+fn entered_token() -> Result<PlainToken, Failure> {
+    let line = token_line("guestway token revoke")?;
+    PlainToken::parse(&PREFIX, line.trim_ascii()).map_err(|error| {
+        let failure = Failure::new(format!("this is not a token: {}", error.kind()));
+        failure.and("copy the whole token again")
+    })
+}
+
+/// The organization and the id of a token, which has to belong to the expected organization.
+async fn owner_of(
+    registry: &Registry,
+    secret: &PlainToken,
+    expected: Option<&OrganizationId>,
+) -> Result<(OrganizationId, TokenId), Failure> {
+    let unknown = || Failure::new("the token is not known; it was revoked, or issued elsewhere");
+    let record = registry.token(secret).await.map_err(|error| match error {
+        RegistryError::NotFound => unknown(),
+        error => error.into(),
+    })?;
+    match expected {
+        Some(expected) if *expected != record.organization => {
+            Err(Failure::new(format!("the token does not belong to {expected}")))
+        }
+        _ => Ok((record.organization, record.id)),
     }
 }
 

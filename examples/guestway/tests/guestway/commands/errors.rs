@@ -34,9 +34,16 @@ fn invalid_arguments_end_with_status_2_and_change_nothing() {
         create(&["--name", "X\n", "--scope", "guests:read"]),
         create(&["--name", "X", "--scope", "guests:read", "--expires-in", "soon"]),
         create(&["--name", "X", "--scope", "guests:read", "--expires-in", "0s"]),
+        create(&["--name", "X", "--scope", "guests:read", "--expires-in", "300000d"]),
+        create(&["--name", "X", "--scope", "guests:read", "--json", "--quiet"]),
+        of_acme("rotate", &[NO_ID, "--overlap", "300000d"]),
+        vec!["token", "revoke", NO_ID],
+        vec!["token", "revoke"],
         of_acme("idle", &[]),
         vec!["completions", "cmd"],
         vec!["serve", "--listen", "8080"],
+        vec!["serve", "--demo", "--listen", "0.0.0.0:0"],
+        vec!["serve", "--demo", "--listen", "[::]:0"],
     ] {
         let output = sandbox.run(&arguments);
         assert_eq!((output.status, &*output.stdout), (Some(2), ""), "{arguments:?}: {output:?}");

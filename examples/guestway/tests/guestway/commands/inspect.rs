@@ -1,25 +1,13 @@
 //! `guestway inspect`, and tokens on the command line.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
 use super::of_acme;
-use crate::support::sandbox::{CommandOutput, Sandbox, text};
+use crate::support::sandbox::{CommandOutput, Sandbox, output_with_input, text};
 use crate::support::secret::assert_absent;
 
 fn inspect(sandbox: &Sandbox, input: &str, arguments: &[&str]) -> CommandOutput {
-    let mut command = sandbox.command(&[&["inspect"], arguments].concat());
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    CommandOutput {
-        status: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    output_with_input(&mut sandbox.command(&[&["inspect"], arguments].concat()), input)
 }
 
 #[test]

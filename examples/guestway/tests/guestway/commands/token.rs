@@ -1,12 +1,15 @@
 //! `guestway token`.
 
-use std::fs;
+use std::process::Command;
 
+use dualkey::PlainToken;
+use guestway::PREFIX;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::of_acme;
-use crate::support::sandbox::{Sandbox, text};
+use crate::support::sandbox::{Sandbox, output_of, output_with_input, text};
+use crate::support::secret::assert_absent;
 
 #[test]
 fn a_token_is_printed_at_creation_and_masked_in_the_list() {
@@ -23,8 +26,8 @@ fn a_token_is_printed_at_creation_and_masked_in_the_list() {
     assert_eq!(listed, [expected]);
     assert_eq!(listed[0]["masked"], format!("*********{}", &secret[secret.len() - 3..]));
     let permissions = [
-        json!({ "name": "guests:read", "label": "Guests - Read" }),
         json!({ "name": "conversations:edit", "label": "Conversations - Edit" }),
+        json!({ "name": "guests:read", "label": "Guests - Read" }),
     ];
     assert_eq!(listed[0]["permissions"], json!(permissions));
     assert_eq!((&listed[0]["status"], &listed[0]["name"]), (&json!("active"), &json!("Zapier")));
@@ -106,15 +109,109 @@ fn tokens_that_are_not_peppered_are_listed() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn if_a_new_token_cannot_be_printed_the_error_has_its_id() {
     let sandbox = Sandbox::new();
     let mut create =
         sandbox.command(&of_acme("create", &["--name", "X", "--scope", "guests:read"]));
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = create.stdout(full).output().unwrap();
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = create.stdout(closed).output().unwrap();
     let line = String::from_utf8(output.stderr).unwrap();
     let id = sandbox.list(&of_acme("list", &[]))[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(output.status.code(), Some(1));
     assert!(line.contains(&format!("guestway token revoke --organization 'acme' {id}")), "{line}");
+}
+
+/// Without a descriptor, on the null device, on a full one, and on a file that is open for reading only.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_token_is_issued_where_its_only_copy_would_be_lost() {
+    let sandbox = Sandbox::new();
+    let created = sandbox.create_token("acme");
+    let create = of_acme("create", &["--name", "X", "--scope", "guests:read"]);
+    let rotate = of_acme("rotate", &[text(&created, "id")]);
+    for redirection in [">&-", ">/dev/null", ">/dev/full", "1</etc/passwd"] {
+        for arguments in [&create, &rotate] {
+            let command = sandbox.command(arguments);
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!(r#"exec "$@" {redirection}"#), "sh"]);
+            shell.arg(command.get_program()).args(command.get_args()).current_dir(sandbox.folder());
+            let output = output_of(&mut shell);
+            assert_eq!(output.status, Some(1), "{redirection}: {output:?}");
+            assert!(output.error_line().contains("nothing was changed"), "{output:?}");
+        }
+    }
+    let listed = sandbox.list(&of_acme("list", &[]));
+    assert_eq!((listed.len(), &listed[0]["status"]), (1, &json!("active")));
+}
+
+#[test]
+fn quiet_prints_only_the_token() {
+    let sandbox = Sandbox::new();
+    let create = of_acme("create", &["--name", "X", "--scope", "guests:read", "--quiet"]);
+    let created = sandbox.run(&create);
+    let id = text(&sandbox.list(&of_acme("list", &[]))[0], "id").to_owned();
+    let rotated = sandbox.run(&of_acme("rotate", &[&id, "--quiet"]));
+    for output in [&created, &rotated] {
+        let token = output.stdout.strip_suffix('\n').unwrap();
+        assert!(PlainToken::parse(&PREFIX, token).is_ok(), "{output:?}");
+    }
+}
+
+#[test]
+fn each_scope_is_listed_once_in_the_catalogues_order() {
+    let sandbox = Sandbox::new();
+    let scopes = ["guests:read", "full:read", "guests:read"].map(|scope| ["--scope", scope]);
+    let created =
+        sandbox.json(&of_acme("create", &[&["--name", "X"], scopes.as_flattened()].concat()));
+    let permissions = created["permissions"].as_array().unwrap();
+    let names = Vec::from_iter(permissions.iter().map(|permission| text(permission, "name")));
+    assert_eq!(names, ["full:read", "guests:read"]);
+}
+
+#[test]
+fn a_token_on_standard_input_is_revoked() {
+    let sandbox = Sandbox::new();
+    let created = sandbox.create_token("acme");
+    let (token, id) = (text(&created, "token"), text(&created, "id"));
+    let revoke = |rest: &[&str]| {
+        let arguments = [&["token", "revoke", "--json"], rest].concat();
+        output_with_input(&mut sandbox.command(&arguments), &format!(" {token}\r\n"))
+    };
+    let foreign = revoke(&["--organization", "other"]);
+    assert!(foreign.error_line().contains("does not belong to other"), "{foreign:?}");
+    let revoked = revoke(&[]);
+    assert_eq!((revoked.status, &*revoked.stderr), (Some(0), ""), "{revoked:?}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&revoked.stdout).unwrap(),
+        json!({ "id": id, "organization": "acme", "status": "revoked" })
+    );
+    let again = revoke(&[]);
+    assert!(again.status == Some(1) && again.error_line().contains("not known"), "{again:?}");
+    assert_absent(token, format!("{foreign:?}{revoked:?}{again:?}").as_bytes(), "an answer");
+}
+
+/// `script` of Debian's package bsdutils, which is essential, runs a command on a terminal.
+#[test]
+#[cfg(target_os = "linux")]
+fn on_a_terminal_revoke_asks_unless_yes_is_given() {
+    let sandbox = Sandbox::new();
+    let id = text(&sandbox.create_token("acme"), "id").to_owned();
+    let on_terminal = |rest: &[&str], answer: &str| {
+        let command = sandbox.command(&of_acme("revoke", &[&[&*id], rest].concat()));
+        let line = [command.get_program()].into_iter().chain(command.get_args());
+        let line = Vec::from_iter(line.map(|word| format!("'{}'", word.to_str().unwrap())));
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+        output_with_input(script.current_dir(sandbox.folder()), answer)
+    };
+    for answer in ["n\n", "\n", "\u{4}"] {
+        let kept = on_terminal(&[], answer);
+        assert!(kept.status == Some(1) && kept.stdout.contains("permanently? [y/N]"), "{kept:?}");
+        assert_eq!(sandbox.list(&of_acme("list", &[])).len(), 1);
+    }
+    assert_eq!(on_terminal(&[], "y\n").status, Some(0));
+    assert!(sandbox.list(&of_acme("list", &[])).is_empty());
+    let asked = on_terminal(&["--yes"], "");
+    assert!(asked.stdout.contains("has no token") && !asked.stdout.contains("[y/N]"), "{asked:?}");
 }

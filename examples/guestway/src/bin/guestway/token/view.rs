@@ -1,3 +1,5 @@
+use std::io;
+
 use dualkey::{
     Catalogue, DigestMethod, IssuedToken, OrganizationId, PlainToken, Registry, TokenId,
     TokenRecord,
@@ -6,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::output::{Output, Show};
+use crate::output::{Output, Show, print};
 use crate::times::{brief, to_jiff};
 
 /// A token as lists show it.
@@ -107,9 +109,18 @@ impl IssuedView {
     /// Prints the token. If that fails, its text is lost, and the message names the command that
     /// revokes it.
     pub(crate) fn print(&self, output: &Output, remark: &str) -> Result<(), Failure> {
-        let TokenView { id, organization, .. } = &self.record;
         let remark = format!("Copy the token now: it cannot be shown again. {remark}");
-        output.one_with_remark(self, remark.trim_end()).map_err(|error| {
+        self.shown(output.one_with_remark(self, remark.trim_end()))
+    }
+
+    /// Prints only the token.
+    pub(crate) fn print_token(&self) -> Result<(), Failure> {
+        self.shown(print(&format!("{}\n", self.token.expose_secret())))
+    }
+
+    fn shown(&self, printed: io::Result<()>) -> Result<(), Failure> {
+        let TokenView { id, organization, .. } = &self.record;
+        printed.map_err(|error| {
             Failure::new(format!("the token {id} was issued and cannot be shown: {error}")).and(
                 &format!("`guestway token revoke --organization '{organization}' {id}` revokes it"),
             )
