@@ -8,7 +8,7 @@ use dualkey::{Catalogue, Gate, GuardedRouter, Requirement, UnknownScopes, Verifi
 use crate::body::MAX_BODY;
 use crate::handlers::{
     accesses, conversation, edit_conversation, edit_custom_field, health, list, messages,
-    organization, reservation, send_message,
+    organization, readiness, reservation, send_message,
 };
 use crate::log::log;
 use crate::organizations::Organizations;
@@ -20,8 +20,10 @@ use crate::problem::Problem;
 ///
 /// If the catalogue lacks a scope that an endpoint requires.
 pub fn router(verifier: Verifier, catalogue: &Catalogue) -> Result<Router, UnknownScopes> {
+    let readiness = readiness(verifier.clone());
     let gate = Gate::new(verifier).with_realm("guestway").with_credentials_stripped();
     Ok(endpoints(gate, catalogue)?
+        .public(Method::GET, "/readyz", readiness)
         .into_router()
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(async || Problem::not_found())

@@ -3,7 +3,7 @@ use std::future::{Ready, ready};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use dualkey::Grant;
+use dualkey::{Grant, Verifier};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -32,6 +32,16 @@ impl<T> From<Vec<T>> for List<T> {
 
 pub(crate) async fn health() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// Whether a load balancer may send requests: the program answers before it has read all credentials.
+pub(crate) fn readiness(
+    verifier: Verifier,
+) -> impl Fn() -> Ready<Result<Json<serde_json::Value>, Problem>> + Clone + Send + Sync + 'static {
+    move || {
+        let answer = || Json(serde_json::json!({ "status": "ready" }));
+        ready(verifier.is_ready().then(answer).ok_or_else(Problem::not_ready))
+    }
 }
 
 /// A handler that lists all records of one kind.

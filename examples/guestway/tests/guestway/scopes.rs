@@ -1,7 +1,14 @@
 //! The scope that each endpoint requires.
 
-use crate::support::api::Api;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dualkey::{Clock as _, FakeClock, Registry, Store};
+use dualkey_testing::{FaultyStore, NOON};
+use guestway::PREFIX;
 use hyper::Method;
+
+use crate::support::api::Api;
 
 const GET: Method = Method::GET;
 const PATCH: Method = Method::PATCH;
@@ -62,9 +69,30 @@ async fn each_endpoint_accepts_exactly_the_sufficient_scopes() {
 }
 
 #[tokio::test]
-async fn without_credentials_only_the_health_check_answers() {
+async fn the_api_is_ready_once_warm_and_while_the_store_is_up() {
+    let (store, clock) = (Arc::new(FaultyStore::new()), FakeClock::new(NOON));
+    let shared: Arc<dyn Store> = Arc::<FaultyStore>::clone(&store);
+    let registry = Registry::new(guestway::catalogue(), PREFIX, shared, Arc::new(clock.clone()));
+    let api = Api::start_on(registry).await;
+    let readiness = async || api.send_anonymously(GET, "/readyz").await;
+    readiness().await.assert_problem(503, "not_ready", "before the warm-up");
+    api.verifier.warm_up().await.unwrap();
+    store.changes().advance_watermark(clock.now());
+    assert_eq!(readiness().await.status, 200);
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(readiness().await.status, 200, "the feed has read within `max_staleness`");
+    clock.advance(Duration::from_nanos(1));
+    readiness().await.assert_problem(503, "not_ready", "the feed does not read");
+    store.changes().advance_watermark(clock.now());
+    assert_eq!(readiness().await.status, 200);
+}
+
+#[tokio::test]
+async fn without_credentials_only_the_health_checks_answer() {
     let api = Api::start().await;
+    api.verifier.warm_up().await.unwrap();
     assert_eq!(api.send_anonymously(GET, "/healthz").await.status, 200);
+    assert_eq!(api.send_anonymously(GET, "/readyz").await.status, 200);
     for (method, path, ..) in &SCOPED {
         let answer = api.send_anonymously(method.clone(), path).await;
         answer.assert_problem(401, "api_key_missing", path);

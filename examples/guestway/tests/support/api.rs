@@ -13,6 +13,7 @@ use super::client::{Answer, Call, Client};
 pub(crate) struct Api {
     server: String,
     registry: Registry,
+    pub(crate) verifier: Verifier,
     api_key: String,
     client: Client,
 }
@@ -25,8 +26,12 @@ pub(crate) struct Caller<'a> {
 
 impl Api {
     pub(crate) async fn start() -> Self {
-        let registry = Registry::in_memory(catalogue(), PREFIX);
-        let api = router(Verifier::new(registry.clone()), registry.catalogue()).unwrap();
+        Self::start_on(Registry::in_memory(catalogue(), PREFIX)).await
+    }
+
+    pub(crate) async fn start_on(registry: Registry) -> Self {
+        let verifier = Verifier::new(registry.clone());
+        let api = router(verifier.clone(), registry.catalogue()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(guestway::serve(listener, api, ConnectionLimits::default(), pending()));
@@ -35,7 +40,7 @@ impl Api {
         let policy = LimitPolicy::new(Rate::per_second(number(1_000_000)), number(1_000_000));
         let partner = NewPartner::new("Tests").with_policy(policy);
         let api_key = registry.register_partner(partner).await.unwrap().api_key.to_string();
-        Self { server, registry, api_key, client: Client::http1() }
+        Self { server, registry, verifier, api_key, client: Client::http1() }
     }
 
     /// Issues a token of this organization with these scopes, and returns a client that uses it.

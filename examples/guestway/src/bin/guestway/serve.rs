@@ -66,6 +66,7 @@ impl Serve {
         if demo {
             demonstrate(&registry, bound).await?;
         }
+        let _warming_up = tokio::spawn(warm_up(verifier.clone()));
         tracing::info!(%bound, database = %global.database()?, "serving");
         let limits = ConnectionLimits::default();
         let serving = tokio::spawn(guestway::serve(listener, api, limits, stop));
@@ -78,6 +79,14 @@ impl Serve {
         })?;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Until it has succeeded, requests are answered, and `/readyz` says 503.
+async fn warm_up(verifier: Verifier) {
+    while let Err(error) = verifier.warm_up().await {
+        tracing::warn!(error = with_causes(&error), "cannot read partners and tokens");
+        sleep(Duration::from_secs(1)).await;
     }
 }
 
