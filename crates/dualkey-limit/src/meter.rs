@@ -72,6 +72,27 @@ impl Meter {
         });
     }
 
+    /// Replaces the policy `from` by `to`: [`LimitState::change_policy`], atomically. Call it once, when the
+    /// limits of a caller are changed; a take under `from` may still come after it.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use dualkey_limit::{LimitPolicy, Meter, Rate, Timestamp};
+    ///
+    /// let slow = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
+    /// let (meter, now) = (Meter::new(), Timestamp::from_secs(1_700_000_000));
+    /// assert!(meter.take(&slow, now, 1).is_allowed());
+    ///
+    /// let fast = LimitPolicy::default(); // 5 a second
+    /// meter.change_policy(&slow, &fast, now);
+    /// assert!(!meter.take(&fast, now, 1).is_allowed());
+    /// assert!(meter.take(&fast, now.saturating_add(Duration::from_millis(200)), 1).is_allowed());
+    /// ```
+    pub fn change_policy(&self, from: &LimitPolicy, to: &LimitPolicy, now: Timestamp) {
+        update(self, |state| *state = state.change_policy(from, to, now));
+    }
+
     /// The current state, for example to save it.
     ///
     /// ```
@@ -278,6 +299,26 @@ mod tests {
     #[test]
     fn no_interleaving_refuses_what_both_limits_allow() {
         every_interleaving_admits(policy(3, 3), 3);
+    }
+
+    #[test]
+    fn no_interleaving_loses_a_grant_beside_a_changed_policy() {
+        let now = Timestamp::from_secs(1);
+        let (from, to) = (policy(10, 100), policy(4, 50));
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(LimitState::default()));
+            let takes = [from, to].map(|policy| {
+                let meter = Arc::clone(&meter);
+                thread::spawn(move || update(&*meter, |state| state.spend(&policy, now, 1)))
+            });
+            update(&*meter, |state| *state = state.change_policy(&from, &to, now));
+            for take in takes {
+                assert!(take.join().unwrap().is_allowed());
+            }
+            let after = read(&*meter).peek(&to, now, 0);
+            assert_eq!(after.daily_remaining(), Some(48));
+            assert!(after.burst_remaining() >= 2 && after.burst_remaining() <= 4);
+        });
     }
 
     /// Under a policy without a quota, whose burst leaves 7 bits for the count, and one with a quota of 129.
