@@ -99,6 +99,16 @@ impl PartnerEntry {
         self.state.store(state.0, Ordering::Release);
     }
 
+    /// Replaces the policy of both meters. The caller holds the write lock, and updates the state afterwards.
+    pub(crate) fn change_policy(&self, from: &LimitPolicy, to: &LimitPolicy, now: Timestamp) {
+        let mut written = self.cold.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.0 == day_number(from.day(now)) {
+            written.0 = day_number(to.day(now));
+        }
+        self.limits.change_policy(from, to, now);
+        self.cold.failures.change_policy(&from.without_daily(), &to.without_daily(), now);
+    }
+
     /// The partner is no longer served until it is confirmed again. The caller holds the write lock.
     pub(crate) fn invalidate(&self) {
         self.state.store(self.state().invalidated().0, Ordering::Release);
