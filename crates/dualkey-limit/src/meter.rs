@@ -347,4 +347,20 @@ mod tests {
             }
         });
     }
+
+    /// The take moves a part of the count out of the word.
+    #[test]
+    fn a_read_beside_a_take_sees_a_whole_count() {
+        let now = Timestamp::from_secs(1);
+        let (narrow, wide) = (policy(10, 129), policy(u32::MAX, 1).without_daily());
+        let used = LimitState::default().with_used_today(&narrow, now, 128);
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(used));
+            let taker = Arc::clone(&meter);
+            let take = move || update(&*taker, |state| state.spend(&wide, now, 1)).is_allowed();
+            let take = thread::spawn(take);
+            assert!((128..=129).contains(&read(&*meter).used_today(&wide, now)));
+            assert!(take.join().unwrap());
+        });
+    }
 }

@@ -208,6 +208,15 @@ impl LimitState {
         Bucket::read(self.0, policy, now).until_fresh(policy)
     }
 
+    /// Rewrites a state more than 100 ms ahead of the clock as of now, as a refusal does.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn settle(&mut self, policy: &LimitPolicy, now: Timestamp) {
+        let bucket = Bucket::read(self.0, policy, now);
+        if bucket.must_write {
+            self.0 = bucket.write(policy);
+        }
+    }
+
     /// The state as a word, for example to save it. A day's count that exceeds its bits is cut: they are 39,
     /// less those of the burst. To restore such a count too, save [`used_today`](Self::used_today).
     #[must_use]
