@@ -51,7 +51,7 @@ impl Meter {
     /// ```
     #[inline]
     pub fn peek(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        self.state().peek(policy, now, permits)
+        read(self).peek(policy, now, permits)
     }
 
     /// Adds permits that were spent elsewhere or before a restart to today's count. The bucket keeps its
@@ -93,7 +93,8 @@ impl Meter {
         update(self, |state| *state = state.change_policy(from, to, now));
     }
 
-    /// The current state, for example to save it.
+    /// The current state, for example to save it. It is in one order with all takes that were granted: each is
+    /// in the state, or sees what this thread wrote to memory before the call.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
@@ -105,7 +106,7 @@ impl Meter {
     /// ```
     #[must_use]
     pub fn state(&self) -> LimitState {
-        read(self)
+        update_in_order(self, |state| *state)
     }
 }
 
@@ -122,9 +123,14 @@ impl fmt::Debug for Meter {
     }
 }
 
+/// The ordering of each change of the word. Loads may be relaxed: what they see is changed by a
+/// compare-and-swap, or not acted on.
+const CHANGE: Ordering = Ordering::AcqRel;
+
 /// The shared memory of a meter. The tests implement it on types of loom, to check every interleaving.
-/// The word guards no other memory, so relaxed ordering is enough: the excess has a lock, and is
-/// written by the thread that changes the word while its count is full.
+///
+/// A take and [`Meter::state`] are compare-and-swaps: the later one of two sees what the other's thread wrote
+/// before. The excess has a lock, and is written by the thread that changes the word while its count is full.
 trait Storage {
     fn load(&self) -> u128;
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128>;
@@ -139,7 +145,7 @@ impl Storage for Meter {
 
     #[inline]
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
-        self.word.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed)
+        self.word.compare_exchange_weak(current, new, CHANGE, Ordering::Relaxed)
     }
 
     fn with_excess<T>(&self, use_it: impl FnOnce(&mut u64) -> T) -> T {
@@ -163,11 +169,11 @@ fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     loop {
         let mut next = LimitState::from_bits(current);
         if next.is_count_full() {
-            return update_with_excess(meter, decide);
+            return update_in_order(meter, decide);
         }
         let answer = decide(&mut next);
         if next.is_count_full() {
-            return update_with_excess(meter, decide);
+            return update_in_order(meter, decide);
         }
         if next.to_bits() == current {
             return answer;
@@ -179,10 +185,10 @@ fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     }
 }
 
-/// [`update`] from or to a word with a full count. No word becomes full, or changes while it is full,
-/// without the lock.
+/// [`update`] with the excess, and with a compare-and-swap even if nothing changes. No word becomes full, or
+/// changes while it is full, without the lock.
 #[inline(never)]
-fn update_with_excess<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
+fn update_in_order<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     meter.with_excess(|excess| {
         let mut current = meter.load();
         loop {
@@ -204,7 +210,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use loom::sync::Arc;
-    use loom::sync::atomic::AtomicUsize;
+    use loom::sync::atomic::{AtomicBool, AtomicUsize};
     use loom::thread;
 
     use super::*;
@@ -247,7 +253,7 @@ mod tests {
         fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
             let (current, new) = (self.index_of(current), self.index_of(new));
             self.index
-                .compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(current, new, CHANGE, Ordering::Relaxed)
                 .map(|index| self.state_at(index))
                 .map_err(|index| self.state_at(index))
         }
@@ -361,6 +367,26 @@ mod tests {
             let take = thread::spawn(take);
             assert!((128..=129).contains(&read(&*meter).used_today(&wide, now)));
             assert!(take.join().unwrap());
+        });
+    }
+
+    /// A take that is not in the state sees the flag cleared, and would count itself: none is lost.
+    #[test]
+    fn a_state_has_each_take_that_does_not_see_what_came_before() {
+        let (now, policy) = (Timestamp::from_secs(1), policy(10, 100));
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(LimitState::default()));
+            let is_dirty = Arc::new(AtomicBool::new(true));
+            let taker = (Arc::clone(&meter), Arc::clone(&is_dirty));
+            let take = thread::spawn(move || {
+                let (meter, is_dirty) = taker;
+                assert!(update(&*meter, |state| state.spend(&policy, now, 1)).is_allowed());
+                is_dirty.load(Ordering::Relaxed)
+            });
+            is_dirty.store(false, Ordering::Relaxed);
+            let state = update_in_order(&*meter, |state| *state);
+            let is_skipped = take.join().unwrap();
+            assert!(!is_skipped || state.used_today(&policy, now) == 1);
         });
     }
 }
