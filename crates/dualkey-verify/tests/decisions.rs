@@ -318,10 +318,9 @@ fn limits_change_live_and_keep_what_was_spent() {
 fn replaced_limits_fill_at_their_own_rate_from_then_on() {
     let hourly = LimitPolicy::new(Rate::per_hour(number(1)), number(2));
     let fast = LimitPolicy::new(Rate::per_second(number(5)), number(2));
-    for (from, to, wait) in [
-        (hourly, fast, Duration::from_millis(200)),
-        (fast, hourly, Duration::from_secs(3_600)),
-    ] {
+    for (from, to, wait) in
+        [(hourly, fast, Duration::from_millis(200)), (fast, hourly, Duration::from_secs(3_600))]
+    {
         let setting = Setting::with_policy(from);
         let assert_denied = || {
             let denial = setting.present(setting.secret()).unwrap_err();

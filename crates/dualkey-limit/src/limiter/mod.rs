@@ -246,12 +246,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     /// Changes the state of a key in the map. The caller holds the lock of the key's word.
     #[inline]
-    fn update<T>(
-        &self,
-        key: &K,
-        word: &mut Word,
-        change: impl FnOnce(&mut LimitState) -> T,
-    ) -> T {
+    fn update<T>(&self, key: &K, word: &mut Word, change: impl FnOnce(&mut LimitState) -> T) -> T {
         let mut state = self.state(key, *word);
         let was_full = word.is_count_full();
         let answer = change(&mut state);

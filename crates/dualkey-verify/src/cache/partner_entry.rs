@@ -157,15 +157,19 @@ impl PartnerEntry {
         self.cold.reserved_failures.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Marks the usage as not written. True if it was written until now: the caller then enqueues it.
+    /// Marks the usage as not written, after a charge. True if it was written until now: the caller then
+    /// enqueues it.
+    ///
+    /// The meter orders this: a charge that [`take_usage`](Self::take_usage) does not find in the meter's state
+    /// comes after it, and finds the mark cleared.
     #[inline]
     pub(crate) fn mark_dirty(&self) -> bool {
-        !self.is_dirty.load(Ordering::Relaxed) && !self.is_dirty.swap(true, Ordering::SeqCst)
+        !self.is_dirty.load(Ordering::Relaxed) && !self.is_dirty.swap(true, Ordering::Relaxed)
     }
 
     /// What was used today and is not written, which from here on counts as written.
     pub(crate) fn take_usage(&self, policy: &LimitPolicy, now: Timestamp) -> Option<DailyUsage> {
-        self.is_dirty.store(false, Ordering::SeqCst);
+        self.is_dirty.store(false, Ordering::Relaxed);
         let day = policy.day(now);
         let used = self.limits.state().used_today(policy, now);
         let mut written = self.cold.written.lock().unwrap_or_else(PoisonError::into_inner);
