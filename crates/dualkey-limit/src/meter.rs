@@ -284,7 +284,7 @@ mod tests {
             });
             let own = take(&meter);
             let [second, third] = others.map(|other| other.join().unwrap());
-            assert_eq!(own + second + third, admitted);
+            assert_eq!([own, second, third].iter().sum::<u32>(), admitted);
 
             let after = read(&*meter).peek(&policy, now, 0);
             assert_eq!(after.burst_remaining(), policy.burst().get().saturating_sub(admitted));

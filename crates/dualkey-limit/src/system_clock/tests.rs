@@ -1,4 +1,5 @@
 //! The clock between readings, on clocks that the tests move.
+#![allow(clippy::arithmetic_side_effects, reason = "tests may panic")]
 
 use std::cell::Cell;
 
