@@ -9,6 +9,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::policy::LimitPolicy;
+use crate::rate::Rate;
 use crate::timestamp::Timestamp;
 use crate::word::{Fields, PolicyLayout, Record, TICK_BITS, TICKS_PER_NANO, Word, nanos, ticks};
 
@@ -73,9 +74,7 @@ impl Bucket {
         }
         let Fields { since, next_day, layout, level, used } = Fields::unpack(record.word);
         let used = used.saturating_add(record.excess);
-        let written_day = day_of(nanos(since), policy) + u64::from(next_day);
-        let day_start = u64::try_from(start_of(written_day, policy)).unwrap_or(u64::MAX);
-        let written = cmp::max(since, ticks(day_start));
+        let (written, written_day) = written_at(since, next_day, policy);
         let now_ticks = ticks(now.as_nanos());
         if written > now_ticks + SKEW_TOLERANCE {
             let level = cmp::min(level, policy.burst().get());
@@ -95,6 +94,15 @@ impl Bucket {
         let today = day_of(now, policy);
         let (day, used) = if today > written_day { (today, 0) } else { (written_day, used) };
         Self { now, since, level, available_since, available, day, used, must_write: false }
+    }
+
+    /// [`read`](Self::read), at the time of the state if that is later: a state ahead of the clock is not set
+    /// back.
+    pub(crate) fn read_no_earlier(record: Record, policy: &LimitPolicy, now: Timestamp) -> Self {
+        let Fields { since, next_day, .. } = Fields::unpack(record.word);
+        let written = written_at(since, next_day, policy).0.div_ceil(TICKS_PER_NANO);
+        let written = Timestamp::from_nanos(u64::try_from(written).unwrap_or(u64::MAX));
+        Self::read(record, policy, cmp::max(now, written))
     }
 
     /// A bucket that holds `level` permits since now.
@@ -135,6 +143,21 @@ impl Bucket {
         let next_day = u128::from(nanos(since)) < start_of(self.day, policy);
         let layout = policy.layout();
         Fields { since, next_day, layout, level: self.available, used: self.used }.pack()
+    }
+
+    /// The state under another policy: the same permits, up to the new burst, the same part of the permit
+    /// under way, rounded down, and the same count.
+    pub(crate) fn write_under(&self, from: &LimitPolicy, to: &LimitPolicy) -> Record {
+        let now = ticks(self.now);
+        let (available, accrued) = if self.available < to.burst().get() {
+            let passed = now.saturating_sub(self.available_since);
+            (self.available, time_for_same_part(passed, from.rate(), to.rate()))
+        } else {
+            (to.burst().get(), 0)
+        };
+        let available_since = now.saturating_sub(accrued);
+        let day = day_of(self.now, to);
+        Self { available_since, available, day, ..*self }.write(to)
     }
 
     /// The wait for permits that [`allows`](Self::allows) does not admit.
@@ -199,6 +222,14 @@ fn age(since: u128, now: u64) -> Option<u64> {
     (nanos < 1 << 53).then(|| (nanos << TICK_BITS).saturating_sub(fraction))
 }
 
+/// The earliest time at which a state may have been written, in ticks: its own, or the start of the day of
+/// its count. And that day.
+fn written_at(since: u128, next_day: bool, policy: &LimitPolicy) -> (u128, u64) {
+    let day = day_of(nanos(since), policy) + u64::from(next_day);
+    let day_start = u64::try_from(start_of(day, policy)).unwrap_or(u64::MAX);
+    (cmp::max(since, ticks(day_start)), day)
+}
+
 /// The time since which a bucket fills at the rate of this policy, and its permits then. The time in a
 /// state is that of the last whole permit before the last grant. So under a faster rate, the permit that
 /// was under way completes at the old pace.
@@ -213,6 +244,15 @@ fn permit_under_way(
     } else {
         (since, level)
     }
+}
+
+/// The ticks in which the rate `to` brings the part of a permit that comes in `passed` ticks at the rate
+/// `from`, rounded down. That part is less than a permit, so `passed` permits have fewer than 57 bits.
+fn time_for_same_part(passed: u128, from: Rate, to: Rate) -> u128 {
+    let scale = |rate: Rate, other: Rate| {
+        u128::from(rate.permits().get()) * u128::from(other.period_ticks().get())
+    };
+    passed * scale(from, to) / scale(to, from)
 }
 
 /// The ticks in which the policy's rate brings the part of a permit that has come at the old pace, rounded

@@ -51,7 +51,7 @@ impl Meter {
     /// ```
     #[inline]
     pub fn peek(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        self.state().peek(policy, now, permits)
+        read(self).peek(policy, now, permits)
     }
 
     /// Adds permits that were spent elsewhere or before a restart to today's count. The bucket keeps its
@@ -72,7 +72,29 @@ impl Meter {
         });
     }
 
-    /// The current state, for example to save it.
+    /// Replaces the policy `from` by `to`: [`LimitState::change_policy`], atomically. Call it once, when the
+    /// limits of a caller are changed; a take under `from` may still come after it.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use dualkey_limit::{LimitPolicy, Meter, Rate, Timestamp};
+    ///
+    /// let slow = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
+    /// let (meter, now) = (Meter::new(), Timestamp::from_secs(1_700_000_000));
+    /// assert!(meter.take(&slow, now, 1).is_allowed());
+    ///
+    /// let fast = LimitPolicy::default(); // 5 a second
+    /// meter.change_policy(&slow, &fast, now);
+    /// assert!(!meter.take(&fast, now, 1).is_allowed());
+    /// assert!(meter.take(&fast, now.saturating_add(Duration::from_millis(200)), 1).is_allowed());
+    /// ```
+    pub fn change_policy(&self, from: &LimitPolicy, to: &LimitPolicy, now: Timestamp) {
+        update(self, |state| *state = state.change_policy(from, to, now));
+    }
+
+    /// The current state, for example to save it. It is in one order with all takes that were granted: each is
+    /// in the state, or sees what this thread wrote to memory before the call.
     ///
     /// ```
     /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
@@ -84,7 +106,7 @@ impl Meter {
     /// ```
     #[must_use]
     pub fn state(&self) -> LimitState {
-        read(self)
+        update_in_order(self, |state| *state)
     }
 }
 
@@ -101,9 +123,14 @@ impl fmt::Debug for Meter {
     }
 }
 
+/// The ordering of each change of the word. Loads may be relaxed: what they see is changed by a
+/// compare-and-swap, or not acted on.
+const CHANGE: Ordering = Ordering::AcqRel;
+
 /// The shared memory of a meter. The tests implement it on types of loom, to check every interleaving.
-/// The word guards no other memory, so relaxed ordering is enough: the excess has a lock, and is
-/// written by the thread that changes the word while its count is full.
+///
+/// A take and [`Meter::state`] are compare-and-swaps: the later one of two sees what the other's thread wrote
+/// before. The excess has a lock, and is written by the thread that changes the word while its count is full.
 trait Storage {
     fn load(&self) -> u128;
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128>;
@@ -118,7 +145,7 @@ impl Storage for Meter {
 
     #[inline]
     fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
-        self.word.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed)
+        self.word.compare_exchange_weak(current, new, CHANGE, Ordering::Relaxed)
     }
 
     fn with_excess<T>(&self, use_it: impl FnOnce(&mut u64) -> T) -> T {
@@ -142,11 +169,11 @@ fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     loop {
         let mut next = LimitState::from_bits(current);
         if next.is_count_full() {
-            return update_with_excess(meter, decide);
+            return update_in_order(meter, decide);
         }
         let answer = decide(&mut next);
         if next.is_count_full() {
-            return update_with_excess(meter, decide);
+            return update_in_order(meter, decide);
         }
         if next.to_bits() == current {
             return answer;
@@ -158,10 +185,10 @@ fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     }
 }
 
-/// [`update`] from or to a word with a full count. No word becomes full, or changes while it is full,
-/// without the lock.
+/// [`update`] with the excess, and with a compare-and-swap even if nothing changes. No word becomes full, or
+/// changes while it is full, without the lock.
 #[inline(never)]
-fn update_with_excess<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
+fn update_in_order<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     meter.with_excess(|excess| {
         let mut current = meter.load();
         loop {
@@ -183,7 +210,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use loom::sync::Arc;
-    use loom::sync::atomic::AtomicUsize;
+    use loom::sync::atomic::{AtomicBool, AtomicUsize};
     use loom::thread;
 
     use super::*;
@@ -226,7 +253,7 @@ mod tests {
         fn compare_exchange(&self, current: u128, new: u128) -> Result<u128, u128> {
             let (current, new) = (self.index_of(current), self.index_of(new));
             self.index
-                .compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(current, new, CHANGE, Ordering::Relaxed)
                 .map(|index| self.state_at(index))
                 .map_err(|index| self.state_at(index))
         }
@@ -242,21 +269,22 @@ mod tests {
         LimitPolicy::new(rate, number(burst)).with_daily(number(daily)).unwrap()
     }
 
-    /// In every interleaving of three threads, the smaller limit determines how many takes are admitted,
-    /// and both limits are charged for exactly these.
+    /// In every interleaving of three threads, this one among them, the smaller limit determines how many takes
+    /// are admitted, and both limits are charged for exactly these.
     fn every_interleaving_admits(policy: LimitPolicy, admitted: u32) {
         let now = Timestamp::from_secs(1);
         loom::model(move || {
             let meter = Arc::new(LoomMeter::new(LimitState::default()));
-            let threads: Vec<_> = (0..3)
-                .map(|_| {
-                    let meter = Arc::clone(&meter);
-                    thread::spawn(move || update(&*meter, |state| state.spend(&policy, now, 1)))
-                })
-                .collect();
-            let outcomes: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
-            let allowed = outcomes.iter().filter(|outcome| outcome.is_allowed()).count();
-            assert_eq!(u32::try_from(allowed).unwrap(), admitted);
+            let take = move |meter: &LoomMeter| {
+                u32::from(update(meter, |state| state.spend(&policy, now, 1)).is_allowed())
+            };
+            let others = [(); 2].map(|()| {
+                let meter = Arc::clone(&meter);
+                thread::spawn(move || take(&meter))
+            });
+            let own = take(&meter);
+            let [second, third] = others.map(|other| other.join().unwrap());
+            assert_eq!([own, second, third].iter().sum::<u32>(), admitted);
 
             let after = read(&*meter).peek(&policy, now, 0);
             assert_eq!(after.burst_remaining(), policy.burst().get().saturating_sub(admitted));
@@ -278,6 +306,26 @@ mod tests {
     #[test]
     fn no_interleaving_refuses_what_both_limits_allow() {
         every_interleaving_admits(policy(3, 3), 3);
+    }
+
+    #[test]
+    fn no_interleaving_loses_a_grant_beside_a_changed_policy() {
+        let now = Timestamp::from_secs(1);
+        let (from, to) = (policy(10, 100), policy(4, 50));
+        let used = LimitState::default().take(&from, now, 7).0;
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(used));
+            let takes = [from, to].map(|policy| {
+                let meter = Arc::clone(&meter);
+                thread::spawn(move || update(&*meter, |state| state.spend(&policy, now, 1)))
+            });
+            update(&*meter, |state| *state = state.change_policy(&from, &to, now));
+            for take in takes {
+                assert!(take.join().unwrap().is_allowed());
+            }
+            let after = read(&*meter).peek(&to, now, 0);
+            assert_eq!((after.burst_remaining(), after.daily_remaining()), (1, Some(41)));
+        });
     }
 
     /// Under a policy without a quota, whose burst leaves 7 bits for the count, and one with a quota of 129.
@@ -303,6 +351,42 @@ mod tests {
                 let used = read(&*meter).used_today(&policy, now);
                 assert_eq!(used, 126 + u64::try_from(granted).unwrap());
             }
+        });
+    }
+
+    /// The take moves a part of the count out of the word.
+    #[test]
+    fn a_read_beside_a_take_sees_a_whole_count() {
+        let now = Timestamp::from_secs(1);
+        let (narrow, wide) = (policy(10, 129), policy(u32::MAX, 1).without_daily());
+        let used = LimitState::default().with_used_today(&narrow, now, 128);
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(used));
+            let taker = Arc::clone(&meter);
+            let take = move || update(&*taker, |state| state.spend(&wide, now, 1)).is_allowed();
+            let take = thread::spawn(take);
+            assert!((128..=129).contains(&read(&*meter).used_today(&wide, now)));
+            assert!(take.join().unwrap());
+        });
+    }
+
+    /// A take that is not in the state sees the flag cleared, and would count itself: none is lost.
+    #[test]
+    fn a_state_has_each_take_that_does_not_see_what_came_before() {
+        let (now, policy) = (Timestamp::from_secs(1), policy(10, 100));
+        loom::model(move || {
+            let meter = Arc::new(LoomMeter::new(LimitState::default()));
+            let is_dirty = Arc::new(AtomicBool::new(true));
+            let taker = (Arc::clone(&meter), Arc::clone(&is_dirty));
+            let take = thread::spawn(move || {
+                let (meter, is_dirty) = taker;
+                assert!(update(&*meter, |state| state.spend(&policy, now, 1)).is_allowed());
+                is_dirty.load(Ordering::Relaxed)
+            });
+            is_dirty.store(false, Ordering::Relaxed);
+            let state = update_in_order(&*meter, |state| *state);
+            let is_skipped = take.join().unwrap();
+            assert!(!is_skipped || state.used_today(&policy, now) == 1);
         });
     }
 }

@@ -12,10 +12,17 @@ use crate::word::{Record, Word};
 /// count.
 ///
 /// It is one word of 128 bits, which can be saved and restored, and the part of the day's count that does
-/// not fit the word. The policy of a caller can change at any time. The permits in the bucket are kept,
-/// up to the new burst, and so is today's count. The time since the last whole permit counts at the new
-/// rate, but under a faster rate, the permit that is under way completes at the old pace. A grant before
-/// then carries over the part of it that has come.
+/// not fit the word.
+///
+/// # Another policy
+///
+/// When the policy of a caller is replaced, call [`change_policy`](Self::change_policy), so that an empty
+/// bucket fills at the new rate from then on.
+///
+/// Each call may also name another policy, for example where two of them take turns. The permits in the
+/// bucket are kept, up to the new burst, and so is today's count. The time since the last whole permit
+/// counts at the new rate, but under a faster rate, the permit that is under way completes at the old pace:
+/// after a day, if that was 1 a day. A grant before then carries over the part of it that has come.
 ///
 /// ```
 /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
@@ -152,6 +159,32 @@ impl LimitState {
         Self(Bucket::read(self.0, policy, now).with_used(used).write(policy))
     }
 
+    /// This state under the policy `to`, which replaces `from` now: the permits in the bucket, up to the new
+    /// burst, the part of the permit under way, rounded down, and today's count. An unused state stays full,
+    /// and no state is set back to a time before its last grant.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use dualkey_limit::{LimitPolicy, LimitState, Rate, Timestamp};
+    ///
+    /// let slow = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
+    /// let fast = LimitPolicy::new(Rate::per_second(NonZeroU32::MIN), NonZeroU32::MIN);
+    /// let (state, _) = LimitState::default().take(&slow, Timestamp::EPOCH, 1);
+    ///
+    /// let noon = Timestamp::from_secs(43_200);
+    /// let wait = state.change_policy(&slow, &fast, noon).peek(&fast, noon, 1).retry_after();
+    /// assert_eq!(wait, Some(Duration::from_millis(500)), "half a permit had come");
+    /// assert!(state.peek(&fast, noon, 1).retry_after() >= Some(Duration::from_secs(43_200)));
+    /// ```
+    #[must_use]
+    pub fn change_policy(self, from: &LimitPolicy, to: &LimitPolicy, now: Timestamp) -> Self {
+        if self == Self::default() {
+            return self;
+        }
+        Self(Bucket::read_no_earlier(self.0, from, now).write_under(from, to))
+    }
+
     /// Whether every later answer from this state equals that for a new caller: the bucket is full and
     /// nothing was spent today.
     ///
@@ -173,6 +206,15 @@ impl LimitState {
     #[cfg(feature = "keyed")]
     pub(crate) fn time_to_fresh(self, policy: &LimitPolicy, now: Timestamp) -> Duration {
         Bucket::read(self.0, policy, now).until_fresh(policy)
+    }
+
+    /// Rewrites a state more than 100 ms ahead of the clock as of now, as a refusal does.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn settle(&mut self, policy: &LimitPolicy, now: Timestamp) {
+        let bucket = Bucket::read(self.0, policy, now);
+        if bucket.must_write {
+            self.0 = bucket.write(policy);
+        }
     }
 
     /// The state as a word, for example to save it. A day's count that exceeds its bits is cut: they are 39,

@@ -267,6 +267,63 @@ fn a_grant_carries_the_part_of_a_permit_to_a_faster_rate() {
     assert!(wait >= Duration::from_millis(10) && wait <= Duration::from_millis(28), "{wait:?}");
 }
 
+/// Part of the permit under way, old and new rate, and the wait for the rest of it.
+#[test]
+fn a_replaced_policy_carries_the_part_of_a_permit_over() {
+    let a_day = LimitPolicy::new(Rate::per_day(number(10)), number(10));
+    let an_hour = LimitPolicy::new(Rate::per_hour(number(1)), number(10));
+    let millis = Duration::from_millis;
+    for (from, to, passed, wait) in [
+        (a_day, policy(5, 10), millis(0), millis(200)),
+        // 3,600 of 8,640 seconds are 5 of 12 parts, and 7 parts of 200 ms are missing.
+        (a_day, policy(5, 10), millis(3_600_000), Duration::from_nanos(116_666_667)),
+        (policy(5, 10), an_hour, millis(100), millis(1_800_000)),
+        (an_hour, an_hour, millis(900_000), millis(2_700_000)),
+    ] {
+        let start = Timestamp::from_secs(MIDNIGHT);
+        let (state, _) = LimitState::default().take(&from, start, 10);
+        let now = start.saturating_add(passed);
+        let state = state.change_policy(&from, &to, now);
+        assert_eq!(state.peek(&to, now, 1).retry_after(), Some(wait));
+    }
+}
+
+#[test]
+fn a_replaced_policy_keeps_permits_up_to_its_burst() {
+    let (small, large) = (policy(5, 3), policy(5, 20));
+    let (used, _) = LimitState::default().take(&policy(5, 10), millis(0), 4);
+    for (to, permits) in [(small, 3), (large, 6)] {
+        let state = used.change_policy(&policy(5, 10), &to, millis(0));
+        assert_eq!(state.peek(&to, millis(0), 0).burst_remaining(), permits);
+    }
+    let unused = LimitState::default().change_policy(&small, &large, millis(0));
+    assert_eq!(unused.peek(&large, millis(0), 0).burst_remaining(), 20, "a new caller");
+}
+
+#[test]
+fn a_replaced_policy_keeps_todays_count_and_no_other() {
+    let quota = |offset| policy(5, 10).with_utc_offset_secs(offset).unwrap();
+    let evening = Timestamp::from_secs(MIDNIGHT - 3_600);
+    let (used, _) = LimitState::default().take(&quota(0), evening, 4);
+    // Two hours east of UTC, the next day has begun.
+    let east = used.change_policy(&quota(0), &quota(7_200), evening);
+    assert_eq!(east.used_today(&quota(7_200), evening), 4);
+    let morning = Timestamp::from_secs(MIDNIGHT);
+    let next_day = used.change_policy(&quota(0), &quota(7_200), morning);
+    assert_eq!(next_day.used_today(&quota(7_200), morning), 0);
+}
+
+#[test]
+fn a_meter_fills_at_a_replaced_rate_from_then_on() {
+    let slow = LimitPolicy::new(Rate::per_day(number(1)), number(1));
+    let (fast, meter) = (policy(5, 10), Meter::new());
+    assert!(meter.take(&slow, millis(0), 1).is_allowed());
+    meter.change_policy(&slow, &fast, millis(0));
+    assert!(!meter.take(&fast, millis(199), 1).is_allowed());
+    assert!(meter.take(&fast, millis(200), 1).is_allowed());
+    assert_eq!(meter.state().used_today(&fast, millis(200)), 2);
+}
+
 #[test]
 fn the_days_count_is_exact_under_every_burst() {
     let quota = policy(1_000, 10).with_daily(number(1_000)).unwrap();

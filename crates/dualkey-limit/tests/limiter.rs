@@ -116,6 +116,16 @@ fn at_capacity_only_fresh_keys_make_room() {
 }
 
 #[test]
+fn at_capacity_a_wait_helps_after_a_clock_was_set_back() {
+    let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(1, AtCapacity::Refuse);
+    let ahead = NOW.saturating_add(Duration::from_secs(10 * 86_400));
+    assert!(limiter.take(&1, ahead, 1).is_allowed());
+    let wait = limiter.take(&2, NOW, 1).retry_after().unwrap();
+    assert!(wait <= Duration::from_secs(86_400));
+    assert!(limiter.take(&2, NOW.saturating_add(wait), 1).is_allowed());
+}
+
+#[test]
 fn a_key_is_fresh_under_its_own_policy_not_the_limiters() {
     let fast = LimitPolicy::new(Rate::per_second(number(1_000)), number(10));
     let slow = LimitPolicy::new(Rate::per_day(number(1)), number(10));

@@ -284,6 +284,61 @@ proptest! {
         }
     }
 
+    /// Policies that replace one another grant what exact arithmetic does, less a millionth of a permit per
+    /// step. Each policy counts for the time before the next replaces it.
+    #[test]
+    fn replaced_policies_match_the_model(
+        policies in vec(policies(), 2..5),
+        // No part of a permit began before the epoch.
+        start in starts().prop_map(|start| start + 86_400_000_000_000),
+        requests in vec((steps(), 0..12_u32, any::<bool>()), 1..80),
+    ) {
+        let mut policies = policies.iter().cycle();
+        let mut policy = policies.next().unwrap();
+        let mut now = Timestamp::from_nanos(start);
+        let (mut state, mut naive) = (LimitState::default(), Naive::new(policy, now));
+        for (step, permits, is_replaced) in requests {
+            now = now.saturating_add(Duration::from_nanos(step));
+            naive.advance(policy, now);
+            if is_replaced && state != LimitState::default() {
+                let from = policy;
+                policy = policies.next().unwrap();
+                state = state.change_policy(from, policy, now);
+                naive.change_policy(policy, now);
+            }
+            let (after, outcome) = state.take(policy, now, permits);
+            state = after;
+            if permits > 0 && outcome.is_allowed() {
+                prop_assert!(naive.bucket_holds(permits) && naive.day_allows(policy, permits));
+                naive.spend(permits);
+            }
+            prop_assert!(naive.bucket_holds(outcome.burst_remaining()));
+            if outcome.burst_remaining() < policy.burst().get() {
+                prop_assert!(!naive.bucket_surely_holds(outcome.burst_remaining() + 1));
+            }
+            prop_assert_eq!(state.used_today(policy, now), naive.used);
+        }
+    }
+
+    /// A change of policy that comes late, or on a clock that was set back, grants nothing, panics for no
+    /// state, and keeps the permits and the count.
+    #[test]
+    fn a_policy_replaced_at_any_time_grants_nothing(
+        first in policies(),
+        second in policies(),
+        word: u128,
+        now: u64,
+        changed: u64,
+    ) {
+        let (now, changed) = (Timestamp::from_nanos(now), Timestamp::from_nanos(changed));
+        let _ = LimitState::from_bits(word).change_policy(&first, &second, now);
+        let (state, granted) = LimitState::default().take(&first, now, 1);
+        let after = state.change_policy(&first, &second, changed.min(now)).peek(&second, now, 0);
+        prop_assert!(granted.is_allowed());
+        let kept = granted.burst_remaining().min(second.burst().get());
+        prop_assert_eq!(after.burst_remaining(), kept);
+    }
+
     /// When the policy of a caller changes, whole permits are kept, up to the new burst, and so is the
     /// day's count.
     #[test]

@@ -38,6 +38,7 @@ mod decide;
 mod decision;
 #[cfg(feature = "axum")]
 mod extract;
+mod live;
 mod lookup;
 mod maintenance;
 mod recheck;

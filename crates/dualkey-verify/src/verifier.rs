@@ -14,6 +14,7 @@ use crate::cache::{CacheLimits, CredentialCache};
 use crate::credentials::HeaderNames;
 use crate::decide::{Decider, Request};
 use crate::decision::{Denial, Grant};
+use crate::live;
 use crate::lookup::StoreLookup;
 
 /// Decides on requests by their two headers. Clones share one cache and one set of meters.
@@ -102,18 +103,23 @@ impl VerifierBuilder {
     }
 
     /// A verifier with an empty cache and full buckets.
+    ///
+    /// Limits are counted per verifier: a second one on the same store admits as much again, and is logged
+    /// as a warning. Clones of one verifier share its limits.
     #[must_use]
     pub fn build(self) -> Verifier {
         let Self { registry, header_names, limits } = self;
         let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
         let now = registry.clock().now();
-        let cache = CredentialCache::new(store, catalogue, limits, now);
-        Verifier { decider: Decider { registry, cache: Arc::new(cache), header_names } }
+        let cache = Arc::new(CredentialCache::new(store, catalogue, limits, now));
+        live::register(registry.store(), &cache);
+        Verifier { decider: Decider { registry, cache, header_names } }
     }
 }
 
 impl Verifier {
-    /// A verifier with the default settings, on the clock of this registry.
+    /// A verifier with the default settings, on the clock of this registry. Limits are counted per verifier,
+    /// as [`VerifierBuilder::build`] says.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         Self::builder(registry).build()

@@ -7,9 +7,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey_limit::{LimitPolicy, Rate};
+use dualkey_limit::{Clock as _, LimitPolicy, Rate};
 use dualkey_scope::Requirement;
-use dualkey_store::{MemoryStore, NewPartner, Registry, Store as _};
+use dualkey_store::{Change, MemoryStore, NewPartner, Registry, Store as _, UsageStore as _};
 use dualkey_testing::Fault;
 use dualkey_token::{Digester, Pepper, Prefix};
 use dualkey_verify::{CredentialField, Denial, Verifier};
@@ -20,6 +20,12 @@ use support::{KEY, START, Setting, bearer, catalogue, headers, issue, unknown_to
 
 fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
+}
+
+fn replace_limits(setting: &Setting, policy: LimitPolicy) {
+    let key = &setting.partner.api_key;
+    block_on(setting.registry.set_limits(key, policy)).unwrap();
+    setting.store.changes().publish(&Change::Partner(key.clone()));
 }
 
 fn denial(setting: &Setting, headers: &HeaderMap) -> (&'static str, u16) {
@@ -298,14 +304,59 @@ fn limits_change_live_and_keep_what_was_spent() {
         assert_eq!(setting.code(setting.secret()), "granted");
     }
     let policy = LimitPolicy::new(Rate::per_second(number(100)), number(100));
-    let (policy, key) = (policy.with_daily(number(500)).unwrap(), &setting.partner.api_key);
-    block_on(setting.registry.set_limits(key, policy)).unwrap();
-    setting.store.changes().publish(&dualkey_store::Change::Partner(key.clone()));
+    replace_limits(&setting, policy.with_daily(number(500)).unwrap());
     assert_eq!(setting.code(setting.secret()), "rate_limited", "the bucket stays empty");
     setting.clock.advance(Duration::from_secs(2));
     let grant = setting.present(setting.secret()).unwrap();
     assert_eq!(grant.standing.burst_remaining(), 99);
     assert_eq!(grant.standing.daily_remaining(), Some(489));
+}
+
+/// The limits with an empty bucket, and the failure allowance with an empty one: raised, they fill at the new
+/// rate at once, and lowered, they do not keep the old one.
+#[test]
+fn replaced_limits_fill_at_their_own_rate_from_then_on() {
+    let hourly = LimitPolicy::new(Rate::per_hour(number(1)), number(2));
+    let fast = LimitPolicy::new(Rate::per_second(number(5)), number(2));
+    for (from, to, wait) in
+        [(hourly, fast, Duration::from_millis(200)), (fast, hourly, Duration::from_secs(3_600))]
+    {
+        let setting = Setting::with_policy(from);
+        let assert_denied = || {
+            let denial = setting.present(setting.secret()).unwrap_err();
+            assert_eq!((denial.code(), denial.retry_after()), ("rate_limited", Some(wait)));
+            let denial = setting.present(&unknown_token()).unwrap_err();
+            assert_eq!((denial.code(), denial.retry_after()), ("attempts_exceeded", Some(wait)));
+        };
+        for _ in 0..2 {
+            assert_eq!(setting.code(setting.secret()), "granted");
+            assert_eq!(setting.code(&unknown_token()), "token_invalid");
+        }
+        assert_eq!(setting.code(setting.secret()), "rate_limited");
+        assert_eq!(setting.code(&unknown_token()), "attempts_exceeded");
+
+        replace_limits(&setting, to);
+        assert_denied();
+        setting.clock.advance(wait);
+        assert_eq!(setting.code(setting.secret()), "granted");
+        assert_eq!(setting.code(&unknown_token()), "token_invalid");
+        assert_denied();
+    }
+}
+
+#[test]
+fn usage_is_exact_where_the_day_begins_elsewhere_now() {
+    let setting = Setting::new();
+    let usage = |policy: LimitPolicy| {
+        block_on(setting.verifier.write_behind()).unwrap();
+        block_on(setting.store.usage(setting.partner.id, policy.day(setting.clock.now()))).unwrap()
+    };
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(usage(setting.partner.policy), 1);
+    let east = setting.partner.policy.with_utc_offset_secs(86_399).unwrap();
+    replace_limits(&setting, east);
+    assert_eq!(setting.present(setting.secret()).unwrap().standing.daily_remaining(), Some(9_998));
+    assert_eq!(usage(east), 1, "the first is counted on the day on which it was written");
 }
 
 #[test]

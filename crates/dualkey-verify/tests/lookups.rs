@@ -435,6 +435,41 @@ fn last_uses_are_written_behind_once_a_minute() {
     assert_eq!(record().first_used_at, Some(START));
 }
 
+/// Nothing is written before the flush, or the first use is.
+#[test]
+fn uses_of_evicted_tokens_are_written() {
+    for is_first_written in [false, true] {
+        let setting = Setting::new();
+        let verifier = Verifier::builder(setting.registry.clone()).max_tokens(1).build();
+        let present = |token: &str| {
+            let headers = bearer(KEY, token);
+            assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
+        };
+        let mut last = START;
+        for _ in 0..2 {
+            present(setting.secret());
+            if is_first_written {
+                block_on(verifier.write_behind()).unwrap();
+            }
+            last = setting.clock.now();
+            setting.clock.advance(Duration::from_secs(10));
+        }
+        setting.clock.advance(Duration::from_secs(60));
+        let (other, unheld) = (issue(&setting.registry, None), issue(&setting.registry, None));
+        present(other.secret.expose_secret());
+        present(unheld.secret.expose_secret());
+        block_on(verifier.flush()).unwrap();
+        let now = Some(setting.clock.now());
+        for (token, first, last) in
+            [(&setting.token, Some(START), Some(last)), (&other, now, now), (&unheld, now, now)]
+        {
+            let tokens = block_on(setting.registry.tokens(&"acme".into())).unwrap();
+            let token = tokens.iter().find(|other| other.id == token.record.id).unwrap();
+            assert_eq!((token.first_used_at, token.last_used_at), (first, last));
+        }
+    }
+}
+
 #[test]
 fn a_403_is_a_use_and_a_429_is_none() {
     let setting = Setting::new();

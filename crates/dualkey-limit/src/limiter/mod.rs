@@ -176,7 +176,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match self.states.get_mut(key) {
             Some(mut word) => {
                 self.record_policy(key, policy, is_default);
-                self.spend(key, &mut word, policy, now, permits)
+                self.update(key, &mut word, |state| state.spend(policy, now, permits))
             }
             None => self.take_first(policy, is_default, key, now, permits),
         }
@@ -207,7 +207,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match entry {
             Some(mut word) => {
                 self.record_policy(key, policy, is_default);
-                self.spend(key, &mut word, policy, now, permits)
+                self.update(key, &mut word, |state| state.spend(policy, now, permits))
             }
             None if self.at_capacity == AtCapacity::Share => self.shared.take(policy, now, permits),
             None => self.refuse(policy, now),
@@ -244,24 +244,17 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         Outcome::BurstExceeded(Refusal { standing, retry_after })
     }
 
-    /// Spends permits of a key in the map. The caller holds the lock of the key's word.
+    /// Changes the state of a key in the map. The caller holds the lock of the key's word.
     #[inline]
-    fn spend(
-        &self,
-        key: &K,
-        word: &mut Word,
-        policy: &LimitPolicy,
-        now: Timestamp,
-        permits: u32,
-    ) -> Outcome {
+    fn update<T>(&self, key: &K, word: &mut Word, change: impl FnOnce(&mut LimitState) -> T) -> T {
         let mut state = self.state(key, *word);
         let was_full = word.is_count_full();
-        let outcome = state.spend(policy, now, permits);
+        let answer = change(&mut state);
         *word = state.word();
         if was_full || word.is_count_full() {
             self.record_excess(key, state.excess());
         }
-        outcome
+        answer
     }
 
     /// The state of a key in the map. The caller holds the lock of the key's word.
@@ -319,10 +312,15 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             && self.states.iter().any(|entry| is_fresh(entry.key(), *entry.value()))
     }
 
-    /// Drops the fresh states, one shard at a time.
+    /// Drops the fresh states, one shard at a time. States ahead of the clock are rewritten, so that they
+    /// become fresh in time.
     fn sweep(&self, now: Timestamp) {
         self.states.retain(|key, word| {
-            let is_kept = !self.state(key, *word).is_fresh(&self.policy_of(key), now);
+            let policy = self.policy_of(key);
+            let is_kept = self.update(key, word, |state| {
+                state.settle(&policy, now);
+                !state.is_fresh(&policy, now)
+            });
             if !is_kept {
                 self.policies.remove(key);
                 self.excesses.remove(key);

@@ -1,4 +1,8 @@
-//! Counting from an anchor: a time, and the counter's value at that time.
+//! The wall clock, mostly read from the processor's counter.
+//!
+//! Every 100 ms, a thread reads the wall clock, the monotonic clock and the counter, and sets an anchor: a
+//! time, and the counter's value at that time. In between, the time is that of the anchor and what the
+//! counter has counted since, at a rate that is measured between such readings.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "an anchor counts at most 100 ms, and other sums are of nanoseconds since the epoch"
@@ -18,6 +22,7 @@ pub(super) trait Source {
     fn count(&self) -> u64;
 }
 
+/// How long a thread counts from one anchor.
 const ANCHOR_NANOS: u64 = 100_000_000;
 /// A reading of the counter that takes longer is too inexact for an anchor.
 const MAX_GAP: u64 = 10_000;
@@ -31,7 +36,7 @@ const RATE_BITS: u32 = 32;
 pub(super) struct Shared {
     /// The wall clock's time at the start of the monotonic clock, by the latest comparison. It only grows.
     wall_at_start: AtomicU64,
-    /// Nanoseconds per step of the counter, slowed by a hair, or zero while unknown.
+    /// Nanoseconds per step of the counter, less a 16,384th, or zero while unknown.
     rate: AtomicU64,
 }
 
@@ -147,163 +152,5 @@ impl Reading {
         // The system may slow its monotonic clock by as much at any time.
         let slowed = rate - (rate >> 14);
         Some(u64::try_from(slowed).unwrap_or(0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const MILLI: u64 = 1_000_000;
-    const START: u64 = 1_700_000_000_000_000_000;
-
-    /// Clocks that agree, with a pause before each reading. The counter makes 3 steps in a nanosecond.
-    struct World<'a> {
-        now: Cell<u64>,
-        wall_offset: Cell<i64>,
-        pauses: Cell<&'a [u64]>,
-    }
-
-    impl<'a> World<'a> {
-        fn new(pauses: &'a [u64]) -> Self {
-            Self { now: Cell::new(0), wall_offset: Cell::new(0), pauses: Cell::new(pauses) }
-        }
-
-        fn read(&self) -> u64 {
-            let pause = match self.pauses.get().split_first() {
-                Some((pause, rest)) => {
-                    self.pauses.set(rest);
-                    *pause
-                }
-                None => 20,
-            };
-            self.now.set(self.now.get() + pause);
-            self.now.get()
-        }
-
-        fn advance(&self, nanos: u64) {
-            self.now.set(self.now.get() + nanos);
-        }
-
-        fn wall_now(&self) -> u64 {
-            (START + self.now.get()).saturating_add_signed(self.wall_offset.get())
-        }
-    }
-
-    impl Source for World<'_> {
-        fn wall(&self) -> u64 {
-            self.read();
-            self.wall_now()
-        }
-
-        fn elapsed(&self) -> u64 {
-            self.read()
-        }
-
-        fn count(&self) -> u64 {
-            self.read() * 3 + 12_345
-        }
-    }
-
-    /// A clock that has measured its rate.
-    fn measured<'a>(pauses: &'a [u64]) -> (World<'a>, Shared, Local) {
-        let (world, shared, local) = (World::new(&[]), Shared::new(), Local::new());
-        for _ in 0..3 {
-            shared.now(&world, &local);
-            world.advance(200 * MILLI);
-        }
-        shared.now(&world, &local);
-        assert!(local.anchor.get().rate > 0);
-        world.pauses.set(pauses);
-        (world, shared, local)
-    }
-
-    proptest! {
-        #[test]
-        fn a_pause_between_readings_never_sets_the_clock_ahead(
-            pauses in vec(prop_oneof![3 => 0..200_u64, 1 => 0..400 * MILLI, 1 => 0..1_u64 << 40], 1..300),
-        ) {
-            let (world, shared, local) = (World::new(&pauses), Shared::new(), Local::new());
-            let mut last = 0;
-            while !world.pauses.get().is_empty() {
-                let now = shared.now(&world, &local);
-                prop_assert!(now <= world.wall_now(), "{} ns ahead", now - world.wall_now());
-                prop_assert!(now >= last, "backwards within a thread");
-                last = now;
-            }
-            let (first, second) = (shared.now(&world, &local), shared.now(&world, &Local::new()));
-            prop_assert!(first <= world.wall_now() && second <= world.wall_now());
-        }
-
-        #[test]
-        fn two_threads_differ_by_microseconds(
-            steps in vec((any::<bool>(), 0..300 * MILLI), 1..100),
-        ) {
-            let (world, shared, one) = measured(&[]);
-            let other = Local::new();
-            for (is_one, step) in steps {
-                world.advance(step);
-                let now = shared.now(&world, if is_one { &one } else { &other });
-                let late = world.wall_now() - now;
-                prop_assert!(late < 30_000, "{late} ns late");
-            }
-        }
-
-        #[test]
-        fn no_counter_makes_a_thread_run_backwards(
-            counts in vec(any::<u64>(), 1..100),
-        ) {
-            struct Jumping<'a>(World<'a>, Cell<u64>);
-            impl Source for Jumping<'_> {
-                fn wall(&self) -> u64 { self.0.wall() }
-                fn elapsed(&self) -> u64 { self.0.elapsed() }
-                fn count(&self) -> u64 { self.1.get() }
-            }
-            let (world, shared, local) = measured(&[]);
-            let world = Jumping(world, Cell::new(0));
-            let mut last = shared.now(&world, &local);
-            for count in counts {
-                world.1.set(count);
-                world.0.advance(MILLI);
-                let now = shared.now(&world, &local);
-                prop_assert!(now >= last && now <= world.0.wall_now() + 100 * MILLI);
-                last = now;
-            }
-        }
-    }
-
-    #[test]
-    fn a_wall_clock_that_is_set_back_leaves_the_pace() {
-        let (world, shared, local) = measured(&[]);
-        let before = shared.now(&world, &local);
-        world.wall_offset.set(-3_600_000 * MILLI as i64);
-        for step in 1..=100 {
-            world.advance(37 * MILLI);
-            let passed = shared.now(&world, &local) - before;
-            let expected = step * 37 * MILLI;
-            assert!(passed.abs_diff(expected) < 30_000, "{passed} instead of {expected}");
-        }
-        // A thread that starts now agrees with the others.
-        let (known, new) = (shared.now(&world, &local), shared.now(&world, &Local::new()));
-        assert!(known.abs_diff(new) < 30_000);
-    }
-
-    #[test]
-    fn a_wall_clock_that_is_set_forwards_is_followed_by_all() {
-        let (world, shared, one) = measured(&[]);
-        let other = Local::new();
-        shared.now(&world, &other);
-        world.wall_offset.set(3_600_000 * MILLI as i64);
-        world.advance(101 * MILLI);
-        let late = |local| {
-            let now = shared.now(&world, local);
-            world.wall_now() - now
-        };
-        assert!(late(&one) < 30_000);
-        // The other thread's anchor still holds, but not for this time.
-        assert!(late(&other) < 30_000);
     }
 }

@@ -1,4 +1,6 @@
 mod anchor;
+#[cfg(test)]
+mod tests;
 
 use std::sync::LazyLock;
 use std::time::{Instant, SystemTime};
@@ -10,7 +12,7 @@ use crate::{Clock, Timestamp};
 /// The system's wall clock, which never runs backwards within a thread.
 ///
 /// Between threads it may run backwards by microseconds: each thread compares its clock with the wall clock
-/// every 100 ms, and in between counts with the processor's counter, slowed by a hair. The bucket stands
+/// every 100 ms, and in between counts with the processor's counter, slowed by a 16,384th. The bucket stands
 /// still for inversions of up to 100 ms. Where the counter is not invariant, the clock counts with the
 /// monotonic clock of the system.
 ///

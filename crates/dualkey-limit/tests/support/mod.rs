@@ -46,6 +46,16 @@ impl Naive {
         }
     }
 
+    /// The same part of a bucket's permits under another policy, up to its burst. Rounded up here, and down
+    /// by the state, at most twice.
+    #[allow(dead_code, reason = "not every test changes policies")]
+    pub(crate) fn change_policy(&mut self, to: &LimitPolicy, now: Timestamp) {
+        let Self { rate, period, capacity, .. } = Self::new(to, now);
+        let units = (self.units * period).div_ceil(self.period).min(capacity);
+        let (roundings, day) = (self.roundings + 2, day(to, now));
+        *self = Self { rate, period, capacity, units, roundings, day, ..*self };
+    }
+
     pub(crate) fn bucket_holds(&self, permits: u32) -> bool {
         self.units >= u128::from(permits) * self.period
     }

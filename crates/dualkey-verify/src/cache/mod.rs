@@ -94,6 +94,8 @@ impl CredentialCache {
             token_lookups: Singleflight::new(),
         });
         store.changes().subscribe(&changes);
+        // A store that is always current is in this process.
+        let outlives_process = store.changes().watermark() < Timestamp::MAX;
         Self {
             fetcher: Fetcher { store, state },
             changes,
@@ -102,7 +104,7 @@ impl CredentialCache {
             unknown_key_limit: limits.unknown_keys,
             is_warm: AtomicBool::new(false),
             warm_up_began_at: AtomicU64::new(0),
-            write_behind: WriteBehind::default(),
+            write_behind: WriteBehind::new(outlives_process),
         }
     }
 
@@ -334,6 +336,7 @@ impl CredentialCache {
 
     /// Looks a partner up in the store, together with the requests that wait for the same key.
     pub(crate) fn look_up_partner(&self, key: &ApiKey, now: Timestamp) -> InFlight<PartnerAnswer> {
+        self.write_behind.warn_if_forgotten(now);
         let start = LookupStart::new(now);
         let (fetcher, owned, begun) = (self.fetcher.clone(), key.clone(), start.clone());
         let fetch = async move {

@@ -99,6 +99,16 @@ impl PartnerEntry {
         self.state.store(state.0, Ordering::Release);
     }
 
+    /// Replaces the policy of both meters. The caller holds the write lock, and updates the state afterwards.
+    pub(crate) fn change_policy(&self, from: &LimitPolicy, to: &LimitPolicy, now: Timestamp) {
+        let mut written = self.cold.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.0 == day_number(from.day(now)) {
+            written.0 = day_number(to.day(now));
+        }
+        self.limits.change_policy(from, to, now);
+        self.cold.failures.change_policy(&from.without_daily(), &to.without_daily(), now);
+    }
+
     /// The partner is no longer served until it is confirmed again. The caller holds the write lock.
     pub(crate) fn invalidate(&self) {
         self.state.store(self.state().invalidated().0, Ordering::Release);
@@ -147,15 +157,19 @@ impl PartnerEntry {
         self.cold.reserved_failures.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Marks the usage as not written. True if it was written until now: the caller then enqueues it.
+    /// Marks the usage as not written, after a charge. True if it was written until now: the caller then
+    /// enqueues it.
+    ///
+    /// The meter orders this: a charge that [`take_usage`](Self::take_usage) does not find in the meter's state
+    /// comes after it, and finds the mark cleared.
     #[inline]
     pub(crate) fn mark_dirty(&self) -> bool {
-        !self.is_dirty.load(Ordering::Relaxed) && !self.is_dirty.swap(true, Ordering::SeqCst)
+        !self.is_dirty.load(Ordering::Relaxed) && !self.is_dirty.swap(true, Ordering::Relaxed)
     }
 
     /// What was used today and is not written, which from here on counts as written.
     pub(crate) fn take_usage(&self, policy: &LimitPolicy, now: Timestamp) -> Option<DailyUsage> {
-        self.is_dirty.store(false, Ordering::SeqCst);
+        self.is_dirty.store(false, Ordering::Relaxed);
         let day = policy.day(now);
         let used = self.limits.state().used_today(policy, now);
         let mut written = self.cold.written.lock().unwrap_or_else(PoisonError::into_inner);

@@ -121,6 +121,10 @@ impl Partners {
             .0
             .get_or_init(|| PartnerEntry::new(partner, state.invalidated(), used, read_at));
         if is_current() {
+            let held = entry.state().policy();
+            if let Some(from) = self.policies.get(held).filter(|_| held != policy) {
+                entry.change_policy(from, &partner.policy, read_at);
+            }
             entry.update_state(state);
         }
         if known.is_none() {

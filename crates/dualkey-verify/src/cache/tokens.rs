@@ -1,6 +1,9 @@
+use std::cell::RefCell;
 use std::cmp::Ordering::{Equal, Greater, Less};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
@@ -22,6 +25,8 @@ pub(crate) struct Tokens {
     /// When idle tokens were last evicted, in seconds.
     evicted_at: AtomicU64,
     coverage: Arc<Coverage>,
+    /// The last uses of evicted tokens that are not written.
+    evicted: Mutex<HashMap<TokenId, Timestamp>>,
 }
 
 /// The bound on tokens: 10 GB, whose segments are addressed from the start.
@@ -31,6 +36,8 @@ const TICK: Duration = Duration::from_nanos(1_000_000_000 / 16);
 const NEVER: u32 = u32::MAX;
 /// A token without a use for this long is idle. At the bound, idle tokens are evicted, at most this often.
 const IDLE: Duration = Duration::from_secs(60);
+/// Uses that wait to be written, beside those of the tokens that are held.
+const MIN_PENDING: usize = 1 << 16;
 
 /// A valid token.
 #[derive(Clone, Copy)]
@@ -103,6 +110,7 @@ impl Tokens {
             table: TokenTable::with_capacity(capacity),
             evicted_at: AtomicU64::new(0),
             coverage,
+            evicted: Mutex::default(),
         }
     }
 
@@ -202,11 +210,14 @@ impl Tokens {
         self.table.write_lock().remove(Key::of(digest));
     }
 
-    /// Records a use. If it returns the token, the caller enqueues it to be written.
+    /// Records a use. If it returns the token, the caller enqueues it to be written: each use of a token that
+    /// is not held.
     #[inline]
     pub(crate) fn record_use(&self, token: &Token<'_>, now: Timestamp) -> Option<UsedToken> {
-        let (slot, generation) = token.slot.or_else(|| self.slot_of(token))?;
-        let is_dirty = slot.record_use(generation, self.seconds(now));
+        let is_dirty = match token.slot.or_else(|| self.slot_of(token)) {
+            Some((slot, generation)) => slot.record_use(generation, self.seconds(now)),
+            None => true,
+        };
         is_dirty.then(|| UsedToken { key: token.key, id: token.id() })
     }
 
@@ -219,8 +230,22 @@ impl Tokens {
     /// When the token was last used; none if it is no longer held.
     pub(crate) fn last_use(&self, used: UsedToken) -> Option<Timestamp> {
         let contents = self.table.get(used.key)?.contents;
-        let time = self.epoch.saturating_add(Duration::from_secs(contents.last_use().into()));
+        let time = self.time_of_second(contents.last_use());
         (contents.id == to_word(used.id)).then_some(time)
+    }
+
+    /// Removes the last uses of evicted tokens that are not written.
+    pub(crate) fn take_evicted(&self) -> HashMap<TokenId, Timestamp> {
+        mem::take(&mut self.evicted())
+    }
+
+    /// How many uses wait to be written at most: more than the tokens that are held.
+    pub(crate) const fn max_pending(&self) -> usize {
+        self.capacity.saturating_add(MIN_PENDING)
+    }
+
+    fn evicted(&self) -> MutexGuard<'_, HashMap<TokenId, Timestamp>> {
+        self.evicted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last use is written: the next one is enqueued again. False if there was a later use.
@@ -239,13 +264,27 @@ impl Tokens {
             self.evicted_at.store(now.as_secs(), Ordering::Relaxed);
             self.coverage.overflow();
             let idle = self.seconds(now.saturating_sub(IDLE));
-            writer.retain(|token| token.last_use() >= idle);
+            let evicted = RefCell::new(self.evicted());
+            let capacity = self.max_pending();
+            writer.retain(|token| {
+                let is_kept = token.last_use() >= idle;
+                let mut evicted = evicted.borrow_mut();
+                if !is_kept && token.is_dirty() && evicted.len() < capacity {
+                    let id = TokenId::from_bytes(token.id.to_ne_bytes());
+                    evicted.insert(id, self.time_of_second(token.last_use()));
+                }
+                is_kept
+            });
         }
         let has_room = self.table.len() < self.capacity;
         if !has_room {
             self.coverage.overflow();
         }
         has_room
+    }
+
+    fn time_of_second(&self, second: u32) -> Timestamp {
+        self.epoch.saturating_add(Duration::from_secs(second.into()))
     }
 
     fn seconds(&self, time: Timestamp) -> u32 {

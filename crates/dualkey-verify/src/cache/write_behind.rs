@@ -11,7 +11,6 @@ use super::partners::{CachedPartner, Partners};
 use super::tokens::{Token, Tokens, UsedToken};
 
 /// Usage and last uses that the store does not know of yet: counted in memory, written behind.
-#[derive(Default)]
 pub(crate) struct WriteBehind {
     buffer: Mutex<WriteBehindBuffer>,
 }
@@ -24,10 +23,18 @@ struct WriteBehindBuffer {
     uses: Vec<PendingWrite>,
     /// Tokens whose last use was written within the last minute, by the time of that write.
     written: VecDeque<(Timestamp, Vec<PendingWrite>)>,
+    /// Since when something waits to be written, without an attempt to write it.
+    waiting_since: Option<Timestamp>,
+    /// Whether the warning is logged, or not needed.
+    is_warned: bool,
 }
 
 /// The last use of a token is written at most this often.
 const WRITE_EVERY: Duration = Duration::from_secs(60);
+/// If nothing is written for this long, the program calls no [`Verifier::run_write_behind`].
+///
+/// [`Verifier::run_write_behind`]: crate::Verifier::run_write_behind
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// The rows of one statement, so that each ends well within the timeout of a store.
 const BATCH: usize = 10_000;
 
@@ -39,6 +46,12 @@ struct PendingWrite {
 }
 
 impl WriteBehind {
+    /// `outlives_process` is whether what is not written to the store is lost.
+    pub(crate) fn new(outlives_process: bool) -> Self {
+        let buffer = WriteBehindBuffer { is_warned: !outlives_process, ..Default::default() };
+        Self { buffer: Mutex::new(buffer) }
+    }
+
     /// Records that a partner was charged for a use of this token.
     #[inline]
     pub(crate) fn record_use(
@@ -50,14 +63,22 @@ impl WriteBehind {
     ) {
         if let Some(token) = tokens.record_use(token, now) {
             let pending = PendingWrite { token, first_at: now, last_at: now };
-            self.buffer().uses.push(pending);
+            self.buffer().enqueue_use(pending, tokens.max_pending());
         }
-        self.record_charge(partner);
+        self.record_charge(partner, now);
     }
 
-    fn record_charge(&self, partner: CachedPartner<'_>) {
+    /// Logs a warning, once, if what waits to be written has waited for a minute.
+    #[cold]
+    pub(crate) fn warn_if_forgotten(&self, now: Timestamp) {
+        self.buffer().warn_if_forgotten(now);
+    }
+
+    fn record_charge(&self, partner: CachedPartner<'_>, now: Timestamp) {
         if partner.entry.mark_dirty() {
-            self.buffer().charged.push(partner.number);
+            let mut buffer = self.buffer();
+            buffer.charged.push(partner.number);
+            buffer.waiting_since.get_or_insert(now);
         }
     }
 
@@ -68,7 +89,7 @@ impl WriteBehind {
         partners: &Partners,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let charged = mem::take(&mut self.buffer().charged);
+        let charged = self.buffer().take_charged();
         let usage = |number| {
             let partner = partners.by_number(number)?;
             Some((number, partner.entry.take_usage(partner.policy, now)?))
@@ -76,7 +97,7 @@ impl WriteBehind {
         let usage: Vec<_> = charged.into_iter().filter_map(usage).collect();
         let written = AtomicUsize::new(0);
         let _requeue = OnDrop(|| {
-            self.requeue_usage(partners, &usage[written.load(Ordering::Relaxed)..]);
+            self.requeue_usage(partners, &usage[written.load(Ordering::Relaxed)..], now);
         });
         for batch in usage.chunks(BATCH) {
             let rows: Vec<_> = batch.iter().map(|(_, usage)| *usage).collect();
@@ -86,11 +107,11 @@ impl WriteBehind {
         Ok(())
     }
 
-    fn requeue_usage(&self, partners: &Partners, usage: &[(u32, DailyUsage)]) {
+    fn requeue_usage(&self, partners: &Partners, usage: &[(u32, DailyUsage)], now: Timestamp) {
         for (number, usage) in usage {
             if let Some(partner) = partners.by_number(*number) {
                 partner.entry.return_usage(usage);
-                self.record_charge(partner);
+                self.record_charge(partner, now);
             }
         }
     }
@@ -123,23 +144,53 @@ impl WriteBehind {
 }
 
 impl WriteBehindBuffer {
+    fn take_charged(&mut self) -> Vec<u32> {
+        self.waiting_since = None;
+        mem::take(&mut self.charged)
+    }
+
+    /// At the bound, the use is not written: only where nothing was written for long.
+    fn enqueue_use(&mut self, pending: PendingWrite, max: usize) {
+        if self.uses.len() < max {
+            self.uses.push(pending);
+        }
+        self.waiting_since.get_or_insert(pending.last_at);
+        self.warn_if_forgotten(pending.last_at);
+    }
+
+    fn warn_if_forgotten(&mut self, now: Timestamp) {
+        let is_forgotten = |since| now.saturating_duration_since(since) >= FORGOTTEN_AFTER;
+        if !self.is_warned && self.waiting_since.is_some_and(is_forgotten) {
+            self.is_warned = true;
+            tracing::warn!(
+                "usage and last uses are not written to the store: spawn Verifier::run_write_behind"
+            );
+        }
+    }
+
     /// Removes the uses that may be written again, or all that are not written.
     fn take_due(&mut self, tokens: &Tokens, now: Timestamp, all: bool) -> Vec<PendingWrite> {
         let mut due = mem::take(&mut self.uses);
+        let evicted = tokens.take_evicted();
+        if !evicted.is_empty() {
+            let last_of = |pending: &PendingWrite| {
+                let last_at = *evicted.get(&pending.token.id)?;
+                (last_at > pending.last_at).then_some(PendingWrite { last_at, ..*pending })
+            };
+            due.extend(self.written.iter().flat_map(|(_, batch)| batch).filter_map(last_of));
+        }
         // A time in the future comes from a clock that was wrong.
         let is_due = |at: &Timestamp| *at > now || at.saturating_add(WRITE_EVERY) <= now;
         while let Some((_, written)) = self.written.pop_front_if(|(at, _)| all || is_due(at)) {
             let was_used = |use_: &PendingWrite| !tokens.clear_dirty(use_.token, use_.last_at);
             due.extend(written.into_iter().filter(was_used));
         }
-        due.retain_mut(|pending| match tokens.last_use(pending.token) {
-            Some(last_at) => {
-                pending.last_at = pending.last_at.max(last_at);
-                true
-            }
-            None => false,
-        });
-        due
+        for pending in &mut due {
+            let held = tokens.last_use(pending.token);
+            let evicted = evicted.get(&pending.token.id).copied();
+            pending.last_at = pending.last_at.max(held.max(evicted).unwrap_or_default());
+        }
+        merge_by_token(due)
     }
 }
 
@@ -147,6 +198,19 @@ impl PendingWrite {
     fn token_use(&self) -> TokenUse {
         TokenUse { token: self.token.id, first_at: self.first_at, last_at: self.last_at }
     }
+}
+
+/// One row per token: a token that was evicted or not held may wait more than once.
+fn merge_by_token(mut uses: Vec<PendingWrite>) -> Vec<PendingWrite> {
+    uses.sort_unstable_by_key(|pending| (pending.token.id, pending.first_at));
+    uses.dedup_by(|later, first| {
+        let is_same = later.token.id == first.token.id;
+        if is_same {
+            first.last_at = first.last_at.max(later.last_at);
+        }
+        is_same
+    });
+    uses
 }
 
 /// Runs a closure when it is dropped, whether the end is reached or the future is dropped before.

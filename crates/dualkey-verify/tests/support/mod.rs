@@ -6,6 +6,8 @@
     reason = "not every test uses all, and helpers may panic"
 )]
 
+pub mod log;
+
 use std::sync::Arc;
 
 use dualkey_limit::{FakeClock, LimitPolicy, Timestamp};

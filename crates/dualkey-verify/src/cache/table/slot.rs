@@ -93,6 +93,11 @@ impl Contents {
         (self.usage >> 32) as u32
     }
 
+    /// Whether the last use is not written yet.
+    pub(crate) const fn is_dirty(&self) -> bool {
+        self.usage & DIRTY != 0
+    }
+
     /// The second of the last use.
     pub(crate) const fn last_use(&self) -> u32 {
         (self.usage & SECONDS) as u32
