@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::error::SqlError;
+#[cfg(feature = "sqlite")]
+use crate::file::FilePool;
 use crate::options::SqlOptions;
 use crate::session::Pool;
 use crate::shared::{Shared, acquire_timeout};
@@ -76,7 +78,8 @@ impl SqlOptions {
         }
     }
 
-    /// Opens the SQLite database of this pool. The pool decides how durable writes are:
+    /// Opens the SQLite database of this pool. One more connection with its options, which is not from the
+    /// pool, reads changes. The pool decides how durable writes are:
     /// [`connect`](Self::connect) sets `journal_mode = wal`, `synchronous = full` and a
     /// `busy_timeout`.
     ///
@@ -90,11 +93,11 @@ impl SqlOptions {
     #[cfg(feature = "sqlite")]
     pub async fn from_sqlite_pool(self, pool: sqlx::SqlitePool) -> Result<SqlStore, SqlError> {
         self.refuse_schema()?;
-        self.open(Pool::Sqlite(pool), None, SQLITE_POLL_INTERVAL).await
+        self.open(Pool::Sqlite(FilePool::new(pool)), None, SQLITE_POLL_INTERVAL).await
     }
 
-    /// Opens the PostgreSQL database of this pool. One more connection, which is not from the
-    /// pool, listens for changes.
+    /// Opens the PostgreSQL database of this pool. Two more connections with its options, which are not
+    /// from the pool, listen for changes and read them.
     ///
     /// # Errors
     ///
@@ -121,7 +124,7 @@ impl SqlOptions {
         default_poll_interval: Duration,
     ) -> Result<SqlStore, SqlError> {
         let poll_interval = self.poll_interval.unwrap_or(default_poll_interval);
-        SqlStore::open(Shared::new(pool, schema, self.clock, self.timeout, poll_interval)).await
+        SqlStore::open(Shared::new(pool, schema, self.timeout, poll_interval)).await
     }
 }
 

@@ -8,11 +8,12 @@ pub(crate) enum Dialect {
 }
 
 /// Placeholders and their replacements in one dialect.
-type Replacements = [(&'static str, &'static str); 7];
+type Replacements = [(&'static str, &'static str); 8];
 
 #[cfg(feature = "sqlite")]
 const SQLITE: Replacements = [
     ("{id}", "text"),
+    ("{random_id}", "lower(hex(randomblob(16)))"),
     ("{int}", "integer"),
     ("{bool}", "integer"),
     ("{bytes}", "blob"),
@@ -24,6 +25,7 @@ const SQLITE: Replacements = [
 #[cfg(feature = "postgres")]
 const POSTGRES: Replacements = [
     ("{id}", "uuid"),
+    ("{random_id}", "gen_random_uuid()"),
     ("{int}", "bigint"),
     ("{bool}", "boolean"),
     ("{bytes}", "bytea"),

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey_store::Change;
+use dualkey_store::{Change, ChangeNotifier};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::error::SqlError;
+use crate::position::Position;
+use crate::row::Row;
+use crate::session::Pool;
 use crate::shared::Shared;
 use crate::statement::Statement;
 use crate::task::AbortOnDrop;
@@ -20,8 +23,9 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Reads the change log at an interval, after notifications, and for callers that wait for it.
-#[derive(Default)]
 pub(crate) struct Feed {
+    /// The feed has its own connection, so that it reads while operations use the whole pool of the store.
+    pool: Pool,
     log: Mutex<Log>,
     /// Held by the caller that reads next. The others queue and share its read.
     catch_up_permit: Mutex<()>,
@@ -30,21 +34,25 @@ pub(crate) struct Feed {
 /// How much of the change log was read.
 #[derive(Default)]
 struct Log {
-    revision: i64,
+    /// None before the first read.
+    position: Option<Position>,
     /// When the last read began, and whether it succeeded.
     last_read: Option<(Instant, Result<(), SqlError>)>,
 }
 
 impl Feed {
+    /// A feed with one more connection to the database of this pool.
+    pub(crate) fn new(pool: &Pool) -> Self {
+        Self {
+            pool: pool.of_one_connection(),
+            log: Mutex::default(),
+            catch_up_permit: Mutex::default(),
+        }
+    }
+
     /// Starts the task that publishes all changes after the current revision.
     pub(crate) async fn start(shared: &Arc<Shared>) -> Result<AbortOnDrop, SqlError> {
-        let began = shared.clock.now();
-        let query = shared.query(Statement::SelectRevision, values![]);
-        let rows = timeout(shared.timeout, query).await;
-        let rows = rows.unwrap_or(Err(SqlError::Timeout(shared.timeout)))?;
-        let row = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
-        shared.feed.log.lock().await.revision = row.int("revision")?;
-        shared.changes.advance_watermark(began);
+        shared.feed.log.lock().await.read(shared).await?;
         let task = shared.runtime.spawn(run(Arc::clone(shared)));
         Ok(AbortOnDrop(task.abort_handle()))
     }
@@ -72,9 +80,9 @@ async fn run(shared: Arc<Shared>) {
     let mut was_notified = true;
     loop {
         let mut log = shared.feed.log.lock().await;
-        let before = log.revision;
+        let before = log.position;
         let is_down = log.read(&shared).await.is_err();
-        if log.revision != before && !was_notified {
+        if log.position != before && !was_notified {
             wake.reconnect();
         }
         drop(log);
@@ -98,41 +106,55 @@ impl Log {
         let began = Instant::now();
         let read = timeout(shared.timeout, self.publish_new(shared)).await;
         let read = read.unwrap_or(Err(SqlError::Timeout(shared.timeout)));
-        let was_down = matches!(self.last_read, Some((_, Err(_))));
-        match &read {
-            Ok(()) if was_down => tracing::info!("the change feed reads again"),
-            Err(error) if !was_down => tracing::warn!(%error, "the change feed cannot read"),
+        let last_error = self.last_read.take().and_then(|(_, last)| last.err());
+        match (&read, last_error.map(|error| error.to_string())) {
+            (Ok(()), Some(_)) => tracing::info!("the change feed reads again"),
+            (Err(error), last_error) if last_error != Some(error.to_string()) => {
+                tracing::warn!(%error, "the change feed cannot read");
+            }
             _ => {}
         }
         self.last_read = Some((began, read.clone()));
         read
     }
 
-    /// Publishes all changes after the known revision, then advances the watermark to the time before
+    /// Publishes all changes after the known position, then advances the watermark to the time before
     /// the read.
     async fn publish_new(&mut self, shared: &Shared) -> Result<(), SqlError> {
-        let began = shared.clock.now();
-        let rows = shared.query(Statement::SelectChangesSince, values![self.revision]).await?;
-        let current = rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?;
-        let current = current.int("current")?;
-        let changes = rows.iter().filter_map(|row| row.change().transpose());
-        let changes: Vec<_> = changes.collect::<Result<_, _>>()?;
-        if is_gapless(self.revision, current, &changes) {
-            changes.iter().for_each(|(_, change)| shared.changes.publish(change));
-        } else {
-            shared.changes.publish(&Change::All);
-        }
-        self.revision = current;
+        let began = shared.changes.now();
+        let mut session = shared.acquire_from(&shared.feed.pool).await?;
+        let current = match self.position {
+            None => {
+                let rows = shared.fetch(&mut session, Statement::SelectRevision, values![]).await?;
+                position(&rows)?
+            }
+            Some(known) => {
+                let after = values![known.revision];
+                let rows = shared.fetch(&mut session, Statement::SelectChangesSince, after).await?;
+                publish(&shared.changes, known, &rows)?
+            }
+        };
+        self.position = Some(current);
         shared.changes.advance_watermark(began);
         Ok(())
     }
 }
 
-/// Whether these changes are all changes between the two revisions. Some are missing if the log was pruned
-/// beyond the known revision, or if an older state of the database was restored.
-fn is_gapless(known: i64, current: i64, changes: &[(i64, Change)]) -> bool {
-    match (changes.first(), changes.last()) {
-        (Some((first, _)), Some((last, _))) => *first == known + 1 && *last == current,
-        _ => current == known,
+/// Publishes the changes in these rows, or that anything may have changed. Returns the current position.
+fn publish(changes: &ChangeNotifier, known: Position, rows: &[Row]) -> Result<Position, SqlError> {
+    let current = position(rows)?;
+    let logged = rows.iter().filter_map(|row| row.change().transpose());
+    let logged = logged.collect::<Result<Vec<_>, _>>()?;
+    if known.leads_to(current, &logged) {
+        logged.iter().for_each(|logged| changes.publish(&logged.change));
+    } else {
+        tracing::warn!("changes are missing in the log: everything cached is read again");
+        changes.publish(&Change::All);
     }
+    Ok(current)
+}
+
+/// The current position, which is in every row.
+fn position(rows: &[Row]) -> Result<Position, SqlError> {
+    rows.first().ok_or_else(|| SqlError::Decode("revision".into()))?.position()
 }

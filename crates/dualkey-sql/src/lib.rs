@@ -58,7 +58,10 @@
 //! | Acknowledged changes survive `kill -9`. | `durable.rs`, and `restart.rs` for a server |
 //! | The maximum of tokens per organization is exact under concurrent issuers. | `bound.rs` |
 //! | A token revoked in one process is refused in the others: within 250 ms in PostgreSQL, and in SQLite within 200 ms (the poll interval) plus one read. | `feed.rs`, `verifiers.rs` |
+//! | The feed reads while other work uses the whole pool. | `feed.rs` |
 //! | After an outage of the database, no process needs a restart. | `restart.rs`, `outage.rs` |
+//! | After a restore, and after a failover to a replica that lagged, everything cached is read again, even if the database reaches the same revision with another change. | `feed.rs`, `failover.rs` |
+//! | A SQLite file that was replaced is noticed before the next operation, and followed. Beside the log of the old file it is refused, until that log is removed. | `replaced.rs` |
 //! | Each operation ends within its timeout, and its error names the cause, without secrets. | `outage.rs`, `secrecy.rs` |
 //! | A change is atomic, also when its future is dropped. | `cancelled.rs` |
 //! | A full disk does no damage. | `full.rs` |
@@ -83,8 +86,10 @@
 //!   One that shares sessions between clients, such as pgbouncer in transaction mode, is refused with
 //!   [`SqlError::SharedSessions`] when a store is opened.
 //! - A migration can create tables anew. A role that only uses the tables needs its rights on them again.
-//! - A restored backup contains tokens that were revoked after it was made. Restart all processes after
-//!   a restore, and revoke these tokens again.
+//! - A restored backup, and a replica that lagged, contain tokens that were revoked later. Revoke them again.
+//!   Running processes follow without a restart.
+//! - Do not replace a SQLite file that is in use. SQLite applies the write-ahead log beside a file to it, even
+//!   one of another file: stop all processes first, or restore with the backup API of SQLite.
 //!
 //! [`Verifier::run_write_behind`]: https://docs.rs/dualkey-verify/latest/dualkey_verify/struct.Verifier.html#method.run_write_behind
 
@@ -101,6 +106,8 @@ mod dialect;
 mod encryption;
 mod error;
 mod feed;
+#[cfg(feature = "sqlite")]
+mod file;
 #[cfg(feature = "postgres")]
 mod listen;
 mod migrate;
@@ -111,6 +118,7 @@ mod partners;
 mod plans;
 #[cfg(feature = "postgres")]
 mod pooler;
+mod position;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod row;

@@ -1,8 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
-
-use dualkey_limit::{Clock, SystemClock};
 
 use crate::error::SqlError;
 
@@ -25,15 +22,13 @@ pub struct SqlOptions {
     pub(crate) schema: Option<String>,
     pub(crate) timeout: Duration,
     pub(crate) poll_interval: Option<Duration>,
-    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl SqlOptions {
-    /// The default options: a timeout of 1 s, the schema `public` in PostgreSQL, and the system clock.
+    /// The default options: a timeout of 1 s, and the schema `public` in PostgreSQL.
     #[must_use]
     pub fn new() -> Self {
-        let (timeout, clock) = (Duration::from_secs(1), Arc::new(SystemClock));
-        Self { schema: None, timeout, poll_interval: None, clock }
+        Self { schema: None, timeout: Duration::from_secs(1), poll_interval: None }
     }
 
     /// The schema that contains the tables, in a PostgreSQL database. Default: `public`. The schema must
@@ -93,12 +88,6 @@ impl SqlOptions {
     #[must_use]
     pub fn with_poll_interval(self, interval: Duration) -> Self {
         Self { poll_interval: Some(interval.max(Duration::from_millis(1))), ..self }
-    }
-
-    /// The clock of the feed's watermark. It must be the clock of the registry. Default: the system clock.
-    #[must_use]
-    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ..self }
     }
 }
 

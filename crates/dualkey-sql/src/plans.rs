@@ -34,7 +34,7 @@ fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, enabled:
          select {id}, 'partner', 'key-number-' || n, {enabled}, 5, 1, 10, 10000, 0, {time}
          from {numbers} where n <= {partners};
          insert into dualkey_usage select id, 20000 - n, 1 from dualkey_partners, {numbers} where n <= 32;
-         insert into dualkey_changes select n, 'token', {digest} from {numbers} where n <= 10000;
+         insert into dualkey_changes (revision, kind, key) select n, 'token', {digest} from {numbers} where n <= 10000;
          update dualkey_revision set revision = 10000;
          analyze;"
     )

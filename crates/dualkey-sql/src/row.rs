@@ -9,6 +9,7 @@ use dualkey_token::{TokenDigest, TokenHint};
 use sqlx::Row as _;
 
 use crate::error::SqlError;
+use crate::position::{LoggedChange, Position};
 use crate::value::{Id, Time};
 
 /// The value of the column `pepper` for a token that was digested without one.
@@ -62,6 +63,10 @@ impl Row {
     fn id(&self, column: &str) -> Result<[u8; 16], SqlError> {
         let id: Id = get!(self, column);
         Ok(id.0)
+    }
+
+    pub(crate) fn position(&self) -> Result<Position, SqlError> {
+        Ok(Position { revision: self.int("revision")?, history_id: self.id("history_id")? })
     }
 
     fn maybe_id(&self, column: &str) -> Result<Option<[u8; 16]>, SqlError> {
@@ -175,16 +180,18 @@ impl Row {
         })
     }
 
-    /// The change in a row of `SelectChangesSince`, with its revision. None if the log has no newer change.
-    pub(crate) fn change(&self) -> Result<Option<(i64, Change)>, SqlError> {
-        let Some(revision) = self.maybe_int("revision")? else { return Ok(None) };
+    /// The change in a row of `SelectChangesSince`. None if the log has no newer change.
+    pub(crate) fn change(&self) -> Result<Option<LoggedChange>, SqlError> {
+        let Some(revision) = self.maybe_int("change_revision")? else { return Ok(None) };
         let (kind, key) = (self.text("kind")?, self.bytes("key")?);
         let change = match kind.as_str() {
             "partner" => ApiKey::parse(key).ok().map(Change::Partner),
             "token" => key.try_into().ok().map(TokenDigest::from_bytes).map(Change::Token),
             _ => None, // written by a newer program
         };
-        Ok(Some((revision, change.unwrap_or(Change::All))))
+        let previous_history_id = self.maybe_id("previous_history_id")?;
+        let change = change.unwrap_or(Change::All);
+        Ok(Some(LoggedChange { revision, previous_history_id, change }))
     }
 }
 

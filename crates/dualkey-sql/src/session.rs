@@ -4,13 +4,15 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::dialect::Dialect;
 use crate::error::SqlError;
+#[cfg(feature = "sqlite")]
+use crate::file::FilePool;
 use crate::row::Row;
 use crate::value::Value;
 
 /// A connection pool of either database.
 pub(crate) enum Pool {
     #[cfg(feature = "sqlite")]
-    Sqlite(sqlx::SqlitePool),
+    Sqlite(FilePool),
     #[cfg(feature = "postgres")]
     Postgres(sqlx::PgPool),
 }
@@ -41,10 +43,23 @@ impl Pool {
         }
     }
 
+    /// A pool of one connection with the same options, including those of the embedding program.
+    pub(crate) fn of_one_connection(&self) -> Self {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => Self::Sqlite(file.of_one_connection()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => {
+                let options = pool.options().clone().min_connections(0).max_connections(1);
+                Self::Postgres(options.connect_lazy_with(pool.connect_options().as_ref().clone()))
+            }
+        }
+    }
+
     pub(crate) async fn acquire(&self) -> Result<Session, SqlError> {
         let connection = match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            Self::Sqlite(file) => Connection::Sqlite(file.current()?.acquire().await?),
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };

@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey_limit::Clock;
 use dualkey_store::ChangeNotifier;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -22,7 +21,6 @@ pub(crate) struct Shared {
     pub(crate) schema: Option<String>,
     pub(crate) changes: ChangeNotifier,
     pub(crate) feed: Feed,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) runtime: Handle,
@@ -45,7 +43,6 @@ impl Shared {
     pub(crate) fn new(
         pool: Pool,
         schema: Option<String>,
-        clock: Arc<dyn Clock>,
         timeout: Duration,
         poll_interval: Duration,
     ) -> Self {
@@ -63,11 +60,10 @@ impl Shared {
         };
         let statements = Statements::new(pool.dialect(), schema.as_deref());
         Self {
+            feed: Feed::new(&pool),
             pool,
             schema,
             changes: ChangeNotifier::default(),
-            feed: Feed::default(),
-            clock,
             timeout,
             poll_interval,
             runtime: Handle::current(),
@@ -82,8 +78,13 @@ impl Shared {
     /// Acquires a connection. Waits for three quarters of the timeout. The last quarter is for finding the
     /// cause of a failure.
     pub(crate) async fn acquire(&self) -> Result<Session, SqlError> {
+        self.acquire_from(&self.pool).await
+    }
+
+    /// Acquires a connection from this pool, which has the options of the store's pool.
+    pub(crate) async fn acquire_from(&self, pool: &Pool) -> Result<Session, SqlError> {
         let acquire_timeout = acquire_timeout(self.timeout);
-        match timeout(acquire_timeout, self.pool.acquire()).await {
+        match timeout(acquire_timeout, pool.acquire()).await {
             Ok(Err(SqlError::PoolTimedOut)) | Err(_) => {
                 let diagnosis = timeout(self.timeout - acquire_timeout, self.diagnose()).await;
                 Err(diagnosis.unwrap_or(SqlError::Timeout(self.timeout)))

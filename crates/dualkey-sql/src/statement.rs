@@ -232,13 +232,16 @@ statements! {
     "),
 
     IncrementRevision: Same("
-        update {schema}dualkey_revision set revision = revision + 1 returning revision
+        update {schema}dualkey_revision set
+            revision = revision + 1, previous_history_id = history_id, history_id = {random_id}
+        returning revision
     "),
     SelectRevision: Same("
-        select revision from {schema}dualkey_revision
+        select revision, history_id from {schema}dualkey_revision
     "),
     InsertChange: Same("
-        insert into {schema}dualkey_changes (revision, kind, key) values ($1, $2, $3)
+        insert into {schema}dualkey_changes (revision, kind, key, previous_history_id)
+        values ($1, $2, $3, (select previous_history_id from {schema}dualkey_revision))
     "),
     // The next two statements have ranges with two bounds, because PostgreSQL estimates that a range with
     // one bound matches a third of the table. All rows to delete or to read are within both bounds.
@@ -246,7 +249,9 @@ statements! {
         delete from {schema}dualkey_changes where revision between $1 - 1000 and $1
     "),
     SelectChangesSince: Same("
-        select current.revision as current, change.revision as revision, kind, key
+        select
+            current.revision as revision, current.history_id,
+            change.revision as change_revision, change.previous_history_id, kind, key
         from {schema}dualkey_revision as current
         left join {schema}dualkey_changes as change
             on change.revision between $1 + 1 and $1 + 100000

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use dualkey_limit::Timestamp;
+use dualkey_limit::{Clock, Timestamp};
 use dualkey_token::TokenDigest;
 
 use crate::ApiKey;
@@ -46,7 +46,8 @@ pub trait ChangeListener: Send + Sync {
 ///
 /// The watermark is the time up to which every change was published, those of other processes
 /// included. It starts at the epoch, so that listeners confirm their entries by reading them again. A
-/// store with a change feed [advances](Self::advance_watermark) it.
+/// store with a change feed [advances](Self::advance_watermark) it. It is a time of the clocks of the
+/// registries on the store, so a store needs no clock.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -70,6 +71,7 @@ pub trait ChangeListener: Send + Sync {
 #[derive(Default)]
 pub struct ChangeNotifier {
     listeners: Mutex<Vec<Weak<dyn ChangeListener>>>,
+    clocks: Mutex<Vec<Weak<dyn Clock>>>,
     watermark: AtomicU64,
 }
 
@@ -94,6 +96,41 @@ impl ChangeNotifier {
     #[must_use]
     pub fn watermark(&self) -> Timestamp {
         Timestamp::from_nanos(self.watermark.load(Ordering::SeqCst))
+    }
+
+    /// Adds the clock of a registry on this store. It is removed when its last `Arc` is dropped.
+    pub(crate) fn add_clock(&self, clock: &Arc<dyn Clock>) {
+        let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.retain(|clock| clock.strong_count() > 0);
+        clocks.push(Arc::downgrade(clock));
+    }
+
+    /// The current time of the registries on this store: the earliest if their clocks differ, so that no
+    /// registry considers the watermark newer than it is. The epoch without a registry. A change feed takes
+    /// it before a read, and advances the watermark to it afterwards.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use dualkey_limit::{FakeClock, Timestamp};
+    /// use dualkey_store::{MemoryStore, Registry, Store};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # let catalogue = || Catalogue::builder().scope("a:read", "A").build().unwrap();
+    /// let store = Arc::new(MemoryStore::new());
+    /// assert_eq!(store.changes().now(), Timestamp::EPOCH);
+    /// let clock_at = |secs| Arc::new(FakeClock::new(Timestamp::from_secs(secs)));
+    /// let ahead = Registry::new(catalogue(), Prefix::new("gw"), store.clone(), clock_at(7_200));
+    /// assert_eq!(store.changes().now(), Timestamp::from_secs(7_200));
+    /// let right = Registry::new(catalogue(), Prefix::new("gw"), store.clone(), clock_at(3_600));
+    /// assert_eq!(store.changes().now(), Timestamp::from_secs(3_600));
+    /// # drop((ahead, right));
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let clocks = clocks.iter().filter_map(Weak::upgrade);
+        clocks.map(|clock| clock.now()).min().unwrap_or(Timestamp::EPOCH)
     }
 
     /// Records that every change up to this time was published. The watermark never moves back.

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dualkey_limit::{LimitPolicy, Rate};
+use dualkey_limit::{Clock as _, FakeClock, LimitPolicy, Rate, Timestamp};
 use dualkey_scope::Requirement;
 use dualkey_sql::SqlStore;
-use dualkey_store::{NewPartner, Registry};
+use dualkey_store::{NewPartner, Registry, Store as _};
 use dualkey_verify::Verifier;
 use http::HeaderMap;
 
@@ -44,6 +44,23 @@ async fn a_token_revoked_in_one_process_is_refused_in_another(database: Database
         acknowledged.elapsed() < Duration::from_secs(1),
         "before the cache entry would be stale"
     );
+}
+
+/// A registry in 2023 on a store whose server has the current date.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_watermark_is_a_time_of_the_registry_s_clock() {
+    let database = Database::sqlite();
+    let store = database.open().await;
+    let clock = FakeClock::new(Timestamp::from_secs(1_700_000_000));
+    let registry = registry(store.clone());
+    let (catalogue, prefix) = (registry.catalogue().clone(), *registry.prefix());
+    drop(registry);
+    let registry = Registry::new(catalogue, prefix, store.clone(), Arc::new(clock.clone()));
+    store.catch_up().await.unwrap();
+    assert_eq!(registry.store().changes().watermark(), clock.now());
+    clock.advance(Duration::from_secs(60));
+    store.catch_up().await.unwrap();
+    assert_eq!(registry.store().changes().watermark(), clock.now());
 }
 
 async fn open(database: &Database) -> Registry {

@@ -72,6 +72,7 @@ impl Registry {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        store.changes().add_clock(&clock);
         let digester = Digester::unpeppered();
         let actor = "system".into();
         Self { catalogue, prefix, store, clock, digester, max_tokens_per_organization: 100, actor }

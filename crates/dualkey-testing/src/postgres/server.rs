@@ -81,22 +81,25 @@ impl Server {
     }
 
     fn start_configured(port: u16, settings: &str, files: &[(&str, &str)]) -> Self {
-        let programs = programs();
-        let folder = new_folder();
-        let account = Account::owning(&folder);
-        let watchdog = watchdog(account, &programs, &folder);
-        let server =
-            Self { folder, programs, account, port, databases: AtomicU32::new(0), watchdog };
+        let server = Self::in_new_folder(port);
         server.run("initdb", "-D data -U dualkey -A trust -E UTF8 --locale=C.UTF-8 -N");
         for (name, text) in files {
             server.account.write_private(&server.folder.join(name), text);
         }
         let settings =
-            format!("{SETTINGS}{settings}unix_socket_directories = '{}'\n", server.socket());
+            format!("{SETTINGS}{settings}unix_socket_directories = '{}'\n", server.socket_folder());
         fs::write(server.folder.join("data/postgresql.auto.conf"), settings)
             .expect("the server's settings are written");
         server.start_again();
         server
+    }
+
+    fn in_new_folder(port: u16) -> Self {
+        let programs = programs();
+        let folder = new_folder();
+        let account = Account::owning(&folder);
+        let watchdog = watchdog(account, &programs, &folder);
+        Self { folder, programs, account, port, databases: AtomicU32::new(0), watchdog }
     }
 
     /// Creates an empty database, and returns its URL.
@@ -107,7 +110,7 @@ impl Server {
     #[must_use]
     pub fn new_database(&self) -> String {
         let name = self.create_database();
-        format!("postgres:///{name}?host={}&port={}&user=dualkey", self.socket(), self.port)
+        format!("postgres:///{name}?host={}&port={}&user=dualkey", self.socket_folder(), self.port)
     }
 
     /// Creates an empty database of a server [with TLS](Self::start_with_tls), and returns its URL. The host is
@@ -123,7 +126,7 @@ impl Server {
 
     fn create_database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
-        let (socket, port) = (self.socket(), self.port);
+        let (socket, port) = (self.socket_folder(), self.port);
         self.run("createdb", &format!("-h {socket} -p {port} -U dualkey {name}"));
         name
     }
@@ -156,14 +159,75 @@ impl Server {
         }
     }
 
+    /// Starts a standby server, which replicates every database of this server.
+    ///
+    /// ```
+    /// use dualkey_testing::postgres::Server;
+    ///
+    /// let primary = Server::start();
+    /// let url = primary.new_database();
+    /// let standby = primary.start_standby();
+    /// standby.stop_replication(); // it misses what is written from now on
+    /// primary.kill();
+    /// standby.promote();
+    /// let url = url.replace(primary.socket_folder(), standby.socket_folder()); // accepts writes
+    /// assert!(url.contains("test_1"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If this server is not running, or if the standby does not start.
+    #[must_use]
+    pub fn start_standby(&self) -> Self {
+        let standby = Self::in_new_folder(self.port);
+        let (from, port) = (self.socket_folder(), self.port);
+        standby.run("pg_basebackup", &format!("-h {from} -p {port} -U dualkey -D data -R -c fast"));
+        standby.set("unix_socket_directories", standby.socket_folder());
+        standby.start_again();
+        standby
+    }
+
+    /// Disconnects a standby from its primary server.
+    ///
+    /// # Panics
+    ///
+    /// If it is not a running standby.
+    pub fn stop_replication(&self) {
+        self.set("primary_conninfo", "");
+        self.run("pg_ctl", "-D data -m fast -l log -w restart");
+    }
+
+    /// Makes a standby a primary server, which accepts writes.
+    ///
+    /// # Panics
+    ///
+    /// If it is not a running standby.
+    pub fn promote(&self) {
+        self.run("pg_ctl", "-D data -w promote");
+    }
+
+    /// The folder of the server's socket, which is the host in the URLs of its databases.
+    ///
+    /// # Panics
+    ///
+    /// If the path of the folder for temporary files is not UTF-8.
+    #[must_use]
+    pub fn socket_folder(&self) -> &str {
+        self.folder.to_str().expect("the folder for temporary files has a plain name")
+    }
+
+    /// Sets a parameter, whose latest value counts when the server starts.
+    fn set(&self, parameter: &str, value: &str) {
+        let file = self.folder.join("data/postgresql.auto.conf");
+        let settings = fs::read_to_string(&file).expect("the server has settings");
+        fs::write(file, format!("{settings}{parameter} = '{value}'\n"))
+            .expect("the server's settings are written");
+    }
+
     /// The server's log.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    fn socket(&self) -> &str {
-        self.folder.to_str().expect("the folder for temporary files has a plain name")
     }
 
     fn run(&self, program: &str, arguments: &str) {
