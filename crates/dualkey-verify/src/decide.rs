@@ -5,13 +5,14 @@ use std::task::{Poll, ready};
 
 use dualkey_limit::{Outcome, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{OrganizationId, Registry};
+use dualkey_store::{OrganizationId, PartnerId, Registry, TokenId};
 use http::HeaderMap;
 
 use crate::cache::{CacheLookup, CachedPartner, CredentialCache, RequestTime, Token};
 use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant, GrantSource};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
+use crate::refusal::Reason;
 
 /// What is decided on: see [`Verifier::try_verify`](crate::Verifier::try_verify).
 #[derive(Clone, Copy)]
@@ -80,14 +81,16 @@ impl Decider {
         let standing =
             match partner.entry.charge(partner.policy, request.cost.get(), request.charged, now) {
                 Outcome::Allowed(standing) => standing,
-                refused => return Err(limit_denial(refused)),
+                refused => return Err(limit_denial(refused, partner.entry.id, token.id())),
             };
         self.cache.record_use(partner, token, now);
 
         let scopes = self.cache.scopes(token);
         if !request.requirement.is_met_by(&scopes) {
             let required = request.requirement.clone();
-            return Err(Denial::ScopeInsufficient { required, standing });
+            let reason = Reason::of_partner("a scope is missing", partner.entry.id);
+            let denial = Denial::ScopeInsufficient { required, standing };
+            return Err(reason.with_token(Some(token.id())).refuse(denial));
         }
         let source = GrantSource { partner: partner.number, token: token.key() };
         let (partner, token) = (partner.entry.id, token.id());
@@ -130,15 +133,25 @@ impl fmt::Debug for Request<'_> {
 
 fn api_key_denial(error: CredentialError) -> Denial {
     match error {
-        CredentialError::Repeated => Denial::HeaderRepeated(CredentialField::ApiKey),
-        _ => Denial::ApiKeyMissing,
+        CredentialError::Repeated => Reason::new("several partner keys")
+            .refuse(Denial::HeaderRepeated(CredentialField::ApiKey)),
+        _ => Reason::new("no partner key").refuse(Denial::ApiKeyMissing),
     }
 }
 
-fn limit_denial(outcome: Outcome) -> Denial {
-    match outcome {
-        Outcome::BurstExceeded(refusal) => Denial::RateLimited { refusal },
-        Outcome::QuotaExceeded(refusal) => Denial::QuotaExceeded { refusal },
-        outcome => Denial::Unavailable { retry_after: outcome.standing().policy().fill_time() },
-    }
+#[cold]
+fn limit_denial(outcome: Outcome, partner: PartnerId, token: TokenId) -> Denial {
+    let (reason, denial) = match outcome {
+        Outcome::BurstExceeded(refusal) => {
+            ("the burst is used up", Denial::RateLimited { refusal })
+        }
+        Outcome::QuotaExceeded(refusal) => {
+            ("the day's quota is used up", Denial::QuotaExceeded { refusal })
+        }
+        outcome => {
+            let retry_after = outcome.standing().policy().fill_time();
+            ("more than the limits ever hold", Denial::Unavailable { retry_after })
+        }
+    };
+    Reason::of_partner(reason, partner).with_token(Some(token)).refuse(denial)
 }

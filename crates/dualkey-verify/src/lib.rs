@@ -42,6 +42,7 @@ mod live;
 mod lookup;
 mod maintenance;
 mod recheck;
+mod refusal;
 mod resolve;
 mod verifier;
 

@@ -3,15 +3,16 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use dualkey_limit::Timestamp;
-use dualkey_store::{ApiKey, OrganizationId, Registry};
+use dualkey_store::{ApiKey, OrganizationId, PartnerId, Registry, TokenId};
 use dualkey_token::{PlainToken, TokenDigest};
 
 use crate::cache::{
-    CacheLookup, CachedPartner, CatchUp, CredentialCache, FetchedPartner, HashedKey, InFlight,
-    PartnerAnswer, RequestTime, StoreUnavailable, Token, TokenAnswer, TokenLookup,
+    CacheLookup, CachedPartner, CatchUp, CredentialCache, FetchedPartner, FetchedToken, HashedKey,
+    InFlight, PartnerAnswer, RequestTime, StoreUnavailable, Token, TokenAnswer, TokenLookup,
 };
 use crate::credentials::CredentialError;
 use crate::decision::{CredentialField, Denial};
+use crate::refusal::Reason;
 
 /// What a request presents as its token.
 pub(crate) struct Bearer<'a> {
@@ -40,6 +41,7 @@ pub struct StoreLookup {
     caught_up: Option<Result<Timestamp, StoreUnavailable>>,
 }
 
+const UNKNOWN_KEY: Reason<'_> = Reason::new("unknown partner key");
 const INVALID_KEY: Denial = Denial::ApiKeyInvalid { misplaced_token: false };
 
 impl StoreLookup {
@@ -89,24 +91,31 @@ pub(crate) fn resolve_partner<'a>(
 ) -> Poll<Result<CachedPartner<'a>, Denial>> {
     if let Some(fetched) = store.partner {
         let partner = fetched.and_then(|fetched| cache.fetched_partner(fetched));
-        let enabled = partner.filter(|partner| partner.state.is_enabled());
-        return Poll::Ready(enabled.ok_or(INVALID_KEY));
+        let partner = partner.ok_or_else(|| UNKNOWN_KEY.refuse(INVALID_KEY));
+        return Poll::Ready(partner.and_then(enabled));
     }
-    if let CacheLookup::Fresh(_) | CacheLookup::NegativeHit = lookup {
-        return Poll::Ready(Err(INVALID_KEY));
+    match lookup {
+        CacheLookup::Fresh(partner) => {
+            return Poll::Ready(Err(disabled(partner.entry.id)));
+        }
+        CacheLookup::NegativeHit => return Poll::Ready(Err(UNKNOWN_KEY.refuse(INVALID_KEY))),
+        CacheLookup::Stale | CacheLookup::Miss => {}
     }
     if let Ok(misplaced) = PlainToken::parse(registry.prefix(), key.key) {
         warn_of_misplaced(registry, cache, &misplaced, time);
-        return Poll::Ready(Err(Denial::ApiKeyInvalid { misplaced_token: true }));
+        let denial = Denial::ApiKeyInvalid { misplaced_token: true };
+        return Poll::Ready(Err(Reason::new("a token in place of a partner key").refuse(denial)));
     }
-    let (key, now) = (ApiKey::parse(key.key).map_err(|_| INVALID_KEY)?, time.now());
+    let key = ApiKey::parse(key.key);
+    let key = key.map_err(|_| Reason::new("malformed partner key").refuse(INVALID_KEY))?;
+    let now = time.now();
     let is_unknown = matches!(lookup, CacheLookup::Miss);
     if is_unknown
         && cache.lacks_key(&key)
         && let Some(at) = ready!(store.absent_since(cache, now))
     {
         cache.insert_absent_key(&key, at);
-        return Poll::Ready(Err(INVALID_KEY));
+        return Poll::Ready(Err(UNKNOWN_KEY.refuse(INVALID_KEY)));
     }
     let answer = look_up_partner(cache, &key, is_unknown, now)?;
     store.pending = Some(PendingLookup::Partner(answer));
@@ -124,11 +133,20 @@ fn look_up_partner(
         return Ok(answer);
     }
     if is_unknown && !cache.is_announced_key(key) {
-        cache
-            .charge_unknown_key(now)
-            .map_err(|retry_after| Denial::AttemptsExceeded { retry_after })?;
+        cache.charge_unknown_key(now).map_err(|retry_after| {
+            let reason = Reason::new("unknown partner key, beyond the allowance for all");
+            reason.refuse(Denial::AttemptsExceeded { retry_after })
+        })?;
     }
     Ok(cache.look_up_partner(key, now))
+}
+
+fn enabled(partner: CachedPartner<'_>) -> Result<CachedPartner<'_>, Denial> {
+    if partner.state.is_enabled() { Ok(partner) } else { Err(disabled(partner.entry.id)) }
+}
+
+fn disabled(partner: PartnerId) -> Denial {
+    Reason::of_partner("disabled partner", partner).refuse(INVALID_KEY)
 }
 
 /// A token and its organization, where the organization's name is long, the cache does not serve the token,
@@ -146,10 +164,10 @@ pub(crate) fn resolve_token<'a>(
     let now = time.now();
     if let Some(lookup) = &store.token {
         let token = lookup.token.as_ref().and_then(|token| token.valid_at(now));
-        let token = token.ok_or_else(|| charge_failure(partner, Denial::TokenInvalid, now));
-        return Poll::Ready(token);
+        let expired = lookup.token.as_ref().map(FetchedToken::id);
+        return Poll::Ready(token.ok_or_else(|| charge_invalid_token(partner, expired, now)));
     }
-    let (mut unknown, mut is_known) = (Vec::new(), false);
+    let (mut unknown, mut is_known, mut expired) = (Vec::new(), false, None);
     let text = parse_token(registry, bearer, partner, now)?;
     for digest in registry.digester().candidates(text) {
         match cache.token(&digest, time) {
@@ -157,7 +175,10 @@ pub(crate) fn resolve_token<'a>(
                 Some(organization) => return Poll::Ready(Ok((token, organization))),
                 None => is_known = true,
             },
-            CacheLookup::NegativeHit => continue,
+            CacheLookup::NegativeHit => {
+                expired = expired.or(cache.expired_token(&digest));
+                continue;
+            }
             CacheLookup::Stale => is_known = true,
             CacheLookup::Miss => is_known |= cache.is_announced_token(&digest),
         }
@@ -171,7 +192,7 @@ pub(crate) fn resolve_token<'a>(
         cache.insert_absent_tokens(&unknown, at);
         unknown.clear();
     }
-    let answer = look_up_token(cache, partner, &unknown, is_known, now)?;
+    let answer = look_up_token(cache, partner, &unknown, is_known, expired, now)?;
     store.pending = Some(PendingLookup::Token(answer));
     Poll::Pending
 }
@@ -184,17 +205,20 @@ fn parse_token<'a>(
     now: Timestamp,
 ) -> Result<&'a [u8], Denial> {
     let text = bearer.text.map_err(|error| {
-        let denial = match error {
-            CredentialError::Missing => Denial::TokenMissing,
-            CredentialError::Repeated => Denial::HeaderRepeated(CredentialField::Token),
-            CredentialError::Malformed => Denial::TokenInvalid,
+        let (denial, reason) = match error {
+            CredentialError::Missing => (Denial::TokenMissing, "no token"),
+            CredentialError::Repeated => {
+                (Denial::HeaderRepeated(CredentialField::Token), "several tokens")
+            }
+            CredentialError::Malformed => (Denial::TokenInvalid, "malformed token field"),
         };
-        charge_failure(partner, denial, now)
+        charge_failure(partner, denial, Reason::of_partner(reason, partner.entry.id), now)
     })?;
-    if let Err(error) = PlainToken::parse(registry.prefix(), text) {
-        tracing::debug!(partner = %partner.entry.id, kind = %error.kind(), "malformed token");
-        return Err(charge_failure(partner, Denial::TokenInvalid, now));
-    }
+    PlainToken::parse(registry.prefix(), text).map_err(|error| {
+        let reason = format!("malformed token: {}", error.kind());
+        let reason = Reason::of_partner(&reason, partner.entry.id);
+        charge_failure(partner, Denial::TokenInvalid, reason, now)
+    })?;
     Ok(text)
 }
 
@@ -205,6 +229,7 @@ fn look_up_token(
     partner: CachedPartner<'_>,
     unknown: &[TokenDigest],
     is_known: bool,
+    expired: Option<TokenId>,
     now: Timestamp,
 ) -> Result<InFlight<TokenAnswer>, Denial> {
     if let Some(answer) = cache.join_token_lookup(unknown, now) {
@@ -213,19 +238,39 @@ fn look_up_token(
     let reservation = match cache.reserve_failure(partner, now) {
         Ok(reservation) => Some(reservation),
         Err(_) if is_known => None,
-        Err(retry_after) => return Err(Denial::AttemptsExceeded { retry_after }),
+        Err(retry_after) => {
+            let reason = Reason::of_partner("the failure allowance is used up", partner.entry.id);
+            let denial = Denial::AttemptsExceeded { retry_after };
+            return Err(reason.with_token(expired).refuse(denial));
+        }
     };
     if unknown.is_empty() {
-        return Err(charge_failure(partner, Denial::TokenInvalid, now));
+        return Err(charge_invalid_token(partner, expired, now));
     }
     Ok(cache.look_up_token(unknown, reservation, now))
 }
 
 /// Charges a failure to present a valid token to the partner's failure allowance.
 #[cold]
-fn charge_failure(partner: CachedPartner<'_>, denial: Denial, now: Timestamp) -> Denial {
+fn charge_failure(
+    partner: CachedPartner<'_>,
+    denial: Denial,
+    reason: Reason<'_>,
+    now: Timestamp,
+) -> Denial {
     partner.entry.charge_failure(partner.policy, now);
-    denial
+    reason.refuse(denial)
+}
+
+/// Charges a well-formed token that is unknown, or has expired and is still known by its id.
+fn charge_invalid_token(
+    partner: CachedPartner<'_>,
+    expired: Option<TokenId>,
+    now: Timestamp,
+) -> Denial {
+    let reason = if expired.is_some() { "expired token" } else { "unknown token" };
+    let reason = Reason::of_partner(reason, partner.entry.id).with_token(expired);
+    charge_failure(partner, Denial::TokenInvalid, reason, now)
 }
 
 fn warn_of_misplaced(

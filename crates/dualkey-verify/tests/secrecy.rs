@@ -3,8 +3,11 @@
 
 mod support;
 
+use std::time::Duration;
+
+use pollster::block_on;
 use support::log::log_of;
-use support::{KEY, Setting, bearer, unknown_token};
+use support::{KEY, START, Setting, bearer, issue, unknown_token};
 
 #[test]
 fn a_log_of_everything_holds_no_token() {
@@ -32,4 +35,35 @@ fn a_log_of_everything_holds_no_token() {
         let body = &secret[3..43];
         assert!(!log.contains(body) && !shown.contains(body));
     }
+}
+
+#[test]
+fn each_refusal_is_an_event_with_ids_and_a_reason() {
+    let setting = Setting::new();
+    let expiring = issue(&setting.registry, Some(START.saturating_add(Duration::from_secs(1))));
+    let partner = format!("partner={}", setting.partner.id);
+    let log_of = |api_key: &str, token: &str| {
+        log_of(|| drop(setting.verify(&bearer(api_key, token)).map(|_| "granted")))
+    };
+    assert!(log_of("unknown-key", setting.secret()).contains("unknown partner key"));
+    let unknown = log_of(KEY, &unknown_token());
+    assert!(unknown.contains("unknown token") && unknown.contains(&partner), "{unknown}");
+
+    let granted = log_of(KEY, expiring.secret.expose_secret());
+    assert!(!granted.contains("refused"), "{granted}");
+    setting.clock.advance(Duration::from_secs(2));
+    for _cached_then_not in 0..2 {
+        let log = log_of(KEY, expiring.secret.expose_secret());
+        let token = format!("token={}", expiring.record.id);
+        assert!(log.contains("expired token") && log.contains(&token), "{log}");
+        assert!(log.contains(&partner), "{log}");
+        setting.clock.advance(Duration::from_secs(10));
+    }
+    let token = format!("token={}", setting.token.record.id);
+    let limited = (0..20).map(|_| log_of(KEY, setting.secret())).last().unwrap();
+    assert!(limited.contains("the burst is used up") && limited.contains(&token), "{limited}");
+    block_on(setting.registry.set_enabled(&setting.partner.api_key, false)).unwrap();
+    setting.clock.advance(Duration::from_secs(10));
+    let disabled = log_of(KEY, setting.secret());
+    assert!(disabled.contains("disabled partner") && disabled.contains(&partner), "{disabled}");
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, LimitPolicy, Meter, Rate, Timestamp};
 use dualkey_scope::{Catalogue, ScopeSet};
-use dualkey_store::{ApiKey, OrganizationId, Store, StoreError};
+use dualkey_store::{ApiKey, OrganizationId, Store, StoreError, TokenId};
 use dualkey_token::TokenDigest;
 
 use answer::FailureReservation;
@@ -44,7 +44,7 @@ pub(crate) use freshness::{CacheLookup, RequestTime};
 pub(crate) use partners::{CachedPartner, HashedKey};
 pub(crate) use singleflight::InFlight;
 pub(crate) use table::Key;
-pub(crate) use tokens::Token;
+pub(crate) use tokens::{FetchedToken, Token};
 
 /// Partners by key, tokens by digest, and keys that the store does not have.
 ///
@@ -184,6 +184,11 @@ impl CredentialCache {
             }
             lookup => lookup,
         }
+    }
+
+    /// The id of a token that is a negative hit, if it is held: then it has expired.
+    pub(crate) fn expired_token(&self, digest: &TokenDigest) -> Option<TokenId> {
+        self.fetcher.state.tokens.id_of(digest)
     }
 
     /// The organization of a token; none if the token may have changed since it was looked up.

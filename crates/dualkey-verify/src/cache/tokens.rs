@@ -81,6 +81,10 @@ pub(crate) struct FetchedToken {
 }
 
 impl FetchedToken {
+    pub(crate) fn id(&self) -> TokenId {
+        self.token.id()
+    }
+
     /// The token and its organization, unless it has expired.
     pub(crate) fn valid_at(&self, now: Timestamp) -> Option<(Token<'static>, OrganizationId)> {
         let is_valid = self.expires_at.is_none_or(|expires_at| now < expires_at);
@@ -183,6 +187,12 @@ impl Tokens {
     #[cold]
     pub(crate) fn organization(&self, token: &Token<'_>) -> Option<OrganizationId> {
         self.table.organization(&token.access)
+    }
+
+    /// The id of a token that is held. Its expiry is not compared.
+    pub(crate) fn id_of(&self, digest: &TokenDigest) -> Option<TokenId> {
+        let contents = self.table.get(Key::of(digest))?.contents;
+        Some(TokenId::from_bytes(contents.id.to_ne_bytes()))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -32,6 +32,7 @@ pub fn log_of(run: impl FnOnce()) -> String {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
         .with_writer(log.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, run);

@@ -1,0 +1,34 @@
+use dualkey_store::{PartnerId, TokenId};
+use tracing::field::display;
+
+use crate::decision::Denial;
+
+/// Why a request is refused, for the log: more than the caller is told, and no credential.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reason<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) partner: Option<PartnerId>,
+    pub(crate) token: Option<TokenId>,
+}
+
+impl<'a> Reason<'a> {
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { text, partner: None, token: None }
+    }
+
+    pub(crate) const fn of_partner(text: &'a str, partner: PartnerId) -> Self {
+        Self { text, partner: Some(partner), token: None }
+    }
+
+    pub(crate) fn with_token(self, token: Option<TokenId>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// Logs the denial.
+    #[cold]
+    pub(crate) fn refuse(self, denial: Denial) -> Denial {
+        let (partner, token) = (self.partner.map(display), self.token.map(display));
+        tracing::debug!(code = denial.code(), reason = self.text, partner, token, "refused");
+        denial
+    }
+}
