@@ -13,7 +13,7 @@ use dualkey_benches::{Record, Row, Table};
 
 const BEGIN: &str = "<!-- results: made by `cargo run -p dualkey-benches` -->";
 const END: &str = "<!-- end of results -->";
-const BENCHES: [&str; 6] = ["decision", "limiter", "layers", "peers", "cache", "memory"];
+const BENCHES: [&str; 7] = ["decision", "limiter", "layers", "peers", "cache", "memory", "warm_up"];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let readme = here().join("README.md");
