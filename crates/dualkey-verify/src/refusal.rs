@@ -3,7 +3,7 @@ use tracing::field::display;
 
 use crate::decision::Denial;
 
-/// Why a request is refused, for the log: more than the caller is told, and no credential.
+/// Why a request is refused, for the log: more than the caller learns, and no credential.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reason<'a> {
     pub(crate) text: &'a str,
