@@ -51,7 +51,8 @@ async fn fill(file: &Path, tokens: usize) {
          select printf('%08x-0000-7000-8000-', n) || lower(hex(randomblob(6))),
             'organization-' || (n / 10), randomblob(32), 'Benchmark', 'abc', 'guests:read',
             '2026-01-01T00:00:00.000000Z'
-         from numbers"
+         from numbers;
+         pragma wal_checkpoint(truncate)"
     );
     let options = SqliteConnectOptions::new().filename(file);
     let mut connection = options.connect().await.expect("the database opens");
