@@ -1,5 +1,6 @@
 //! The change feed, which publishes the changes of other processes in this process.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +25,18 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Reads the change log at an interval, after notifications, and for callers that wait for it.
 pub(crate) struct Feed {
+    shared: Arc<Shared>,
     /// The feed has its own connection, so that it reads while operations use the whole pool of the store.
     pool: Pool,
     log: Mutex<Log>,
     /// Held by the caller that reads next. The others queue and share its read.
     catch_up_permit: Mutex<()>,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
+    }
 }
 
 /// How much of the change log was read.
@@ -41,24 +49,22 @@ struct Log {
 }
 
 impl Feed {
-    /// A feed with one more connection to the database of this pool.
-    pub(crate) fn new(pool: &Pool) -> Self {
-        Self {
-            pool: pool.of_one_connection(),
+    /// A feed with one more connection to the database, and the task that publishes all changes after the
+    /// current revision.
+    pub(crate) async fn start(shared: &Arc<Shared>) -> Result<(Arc<Self>, AbortOnDrop), SqlError> {
+        let feed = Arc::new(Self {
+            shared: Arc::clone(shared),
+            pool: shared.pool.of_one_connection(),
             log: Mutex::default(),
             catch_up_permit: Mutex::default(),
-        }
-    }
-
-    /// Starts the task that publishes all changes after the current revision.
-    pub(crate) async fn start(shared: &Arc<Shared>) -> Result<AbortOnDrop, SqlError> {
-        shared.feed.log.lock().await.read(shared).await?;
-        let task = shared.runtime.spawn(run(Arc::clone(shared)));
-        Ok(AbortOnDrop(task.abort_handle()))
+        });
+        feed.log.lock().await.read(&feed).await?;
+        let task = shared.runtime.spawn(run(Arc::clone(&feed)));
+        Ok((feed, AbortOnDrop(task.abort_handle())))
     }
 
     /// Returns after a read that began after `called`.
-    pub(crate) async fn catch_up(&self, shared: &Shared, called: Instant) -> Result<(), SqlError> {
+    pub(crate) async fn catch_up(&self, called: Instant) -> Result<(), SqlError> {
         let _permit = self.catch_up_permit.lock().await;
         let last_read = match self.log.lock().await.last_read_since(called) {
             Ok(result) => return result,
@@ -70,18 +76,19 @@ impl Feed {
         let mut log = self.log.lock().await;
         match log.last_read_since(called) {
             Ok(result) => result,
-            Err(_) => log.read(shared).await,
+            Err(_) => log.read(self).await,
         }
     }
 }
 
-async fn run(shared: Arc<Shared>) {
+async fn run(feed: Arc<Feed>) {
+    let shared = &feed.shared;
     let mut wake = Wake::new(&shared.pool, shared.schema.as_deref());
     let mut was_notified = true;
     loop {
-        let mut log = shared.feed.log.lock().await;
+        let mut log = feed.log.lock().await;
         let before = log.position;
-        let is_down = log.read(&shared).await.is_err();
+        let is_down = log.read(&feed).await.is_err();
         if log.position != before && !was_notified {
             wake.reconnect();
         }
@@ -102,10 +109,10 @@ impl Log {
     }
 
     /// Publishes all changes that the log has received since the last read.
-    async fn read(&mut self, shared: &Shared) -> Result<(), SqlError> {
-        let began = Instant::now();
-        let read = timeout(shared.timeout, self.publish_new(shared)).await;
-        let read = read.unwrap_or(Err(SqlError::Timeout(shared.timeout)));
+    async fn read(&mut self, feed: &Feed) -> Result<(), SqlError> {
+        let (began, limit) = (Instant::now(), feed.shared.timeout);
+        let read = timeout(limit, self.publish_new(feed)).await;
+        let read = read.unwrap_or(Err(SqlError::Timeout(limit)));
         let last_error = self.last_read.take().and_then(|(_, last)| last.err());
         match (&read, last_error.map(|error| error.to_string())) {
             (Ok(()), Some(_)) => tracing::info!("the change feed reads again"),
@@ -120,9 +127,10 @@ impl Log {
 
     /// Publishes all changes after the known position, then advances the watermark to the time before
     /// the read.
-    async fn publish_new(&mut self, shared: &Shared) -> Result<(), SqlError> {
+    async fn publish_new(&mut self, feed: &Feed) -> Result<(), SqlError> {
+        let shared = &feed.shared;
         let began = shared.changes.now();
-        let mut session = shared.acquire_from(&shared.feed.pool).await?;
+        let mut session = shared.acquire_from(&feed.pool).await?;
         let current = match self.position {
             None => {
                 let rows = shared.fetch(&mut session, Statement::SelectRevision, values![]).await?;

@@ -9,7 +9,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::dialect::Dialect;
 use crate::error::SqlError;
-use crate::feed::Feed;
 use crate::row::Row;
 use crate::session::{Pool, Session};
 use crate::statement::{Statement, Statements};
@@ -20,7 +19,6 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) schema: Option<String>,
     pub(crate) changes: ChangeNotifier,
-    pub(crate) feed: Feed,
     pub(crate) timeout: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) runtime: Handle,
@@ -60,7 +58,6 @@ impl Shared {
         };
         let statements = Statements::new(pool.dialect(), schema.as_deref());
         Self {
-            feed: Feed::new(&pool),
             pool,
             schema,
             changes: ChangeNotifier::default(),

@@ -37,7 +37,8 @@ use crate::task::{AbortOnDrop, join_result, spawn};
 #[derive(Debug)]
 pub struct SqlStore {
     shared: Arc<Shared>,
-    _feed: AbortOnDrop,
+    feed: Arc<Feed>,
+    _feeding: AbortOnDrop,
 }
 
 /// The time for which opening a store is retried while other processes lock a new SQLite file.
@@ -55,7 +56,8 @@ impl SqlStore {
             }
             sleep(Duration::from_millis(10)).await;
         }
-        Ok(Self { _feed: Feed::start(&shared).await?, shared })
+        let (feed, feeding) = Feed::start(&shared).await?;
+        Ok(Self { shared, feed, _feeding: feeding })
     }
 
     /// Runs an operation that is cancelled when its future is dropped.
@@ -92,7 +94,7 @@ impl Store for SqlStore {
     }
 
     fn catch_up(&self) -> StoreFuture<'_, ()> {
-        let called = Instant::now();
-        self.execute(async move |shared| shared.feed.catch_up(&shared, called).await)
+        let (feed, called) = (Arc::clone(&self.feed), Instant::now());
+        self.execute(async move |_shared| feed.catch_up(called).await)
     }
 }
