@@ -14,7 +14,6 @@ use dualkey_store::OrganizationId;
 use dualkey_token::TokenDigest;
 use dudect_bencher::{BenchRng, Class, CtRunner, ctbench_main};
 use rand::{Rng as _, RngExt as _};
-use subtle::ConstantTimeEq as _;
 
 #[allow(dead_code, reason = "only lookups are timed")]
 #[path = "../../../crates/dualkey-verify/src/cache/table"]
