@@ -36,7 +36,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// The store failed. What was read is kept.
+    /// The store failed, and what was read is kept; or another call has not ended yet.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
         self.decider.cache.warm_up(self.decider.registry.clock()).await
     }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use dualkey_limit::LimitPolicy;
@@ -148,6 +149,42 @@ fn without_catching_up_misses_are_looked_up() {
     setting.store.set_fault(Fault::CatchUp);
     assert_eq!(setting.code(token.expose_secret()), "granted");
     assert_eq!(setting.lookups(), (0, 1));
+}
+
+#[test]
+fn what_was_read_before_a_change_overwrites_no_answer() {
+    let named = |setting: &Setting| Change::Token(setting.token.secret.digest());
+    for change in [named, |_: &Setting| Change::All] {
+        let setting = Setting::new();
+        setting.store.set_fault(Fault::Delay);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut warming_up = Box::pin(setting.verifier.warm_up());
+        for _until_the_token_is_read in 0..4 {
+            assert!(warming_up.as_mut().poll(&mut cx).is_pending());
+        }
+        setting.store.set_fault(Fault::None);
+        block_on(setting.registry.revoke_token(&"acme".into(), &setting.token.record.id)).unwrap();
+        setting.store.changes().publish(&change(&setting));
+        assert_eq!(setting.code(setting.secret()), "token_invalid");
+        block_on(warming_up).unwrap();
+        assert_eq!(setting.code(setting.secret()), "token_invalid");
+    }
+}
+
+#[test]
+fn a_dropped_warm_up_can_be_repeated_and_two_cannot_overlap() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Delay);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(setting.verifier.warm_up());
+    for _until_it_reads in 0..2 {
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+    }
+    assert!(block_on(setting.verifier.warm_up()).is_err());
+    drop(first);
+    assert_eq!(setting.code(setting.secret()), "granted", "nothing is complete");
+    block_on(setting.verifier.warm_up()).unwrap();
+    assert!(setting.verifier.is_ready());
 }
 
 #[test]

@@ -15,14 +15,31 @@ const COMPLETE: u8 = 2;
 /// Not all entries fit.
 const OVERFLOWED: u8 = 3;
 
+/// All entries are being read. If this is dropped before the end, some may be missing.
+pub(crate) struct Loading<'a>(&'a Coverage);
+
+impl Loading<'_> {
+    /// All entries were read. False if some may be missing all the same.
+    pub(crate) fn finish(self) -> bool {
+        self.0.replace(LOADING, COMPLETE)
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.replace(LOADING, PARTIAL);
+    }
+}
+
 impl Coverage {
-    pub(crate) fn start_loading(&self) {
-        self.0.store(LOADING, Ordering::SeqCst);
+    /// None if all entries are being read already.
+    pub(crate) fn start_loading(&self) -> Option<Loading<'_>> {
+        let before = self.0.swap(LOADING, Ordering::SeqCst);
+        (before != LOADING).then_some(Loading(self))
     }
 
-    /// All entries were read. False if some may be missing all the same.
-    pub(crate) fn finish_loading(&self) -> bool {
-        self.0.compare_exchange(LOADING, COMPLETE, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    fn replace(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Changes may have been missed, or not be known by name.
@@ -77,11 +94,17 @@ impl Announced {
         self.keys().contains(key)
     }
 
-    /// Removes a key that was looked up, unless the answer is outdated. A change marks lookups before it
-    /// announces the key.
+    /// Whether no change since all entries began to be read may concern this key.
+    pub(crate) fn is_unchanged(&self, key: &[u8]) -> bool {
+        self.coverage.is_loading() && !self.contains(key)
+    }
+
+    /// Removes a key that was looked up, unless the answer is outdated, or all entries are being read: what was
+    /// read before the change is not to overwrite the answer. A change marks lookups before it announces the
+    /// key.
     pub(crate) fn remove(&self, key: &[u8], is_current: impl FnOnce() -> bool) {
         let mut keys = self.keys();
-        if is_current() {
+        if is_current() && !self.coverage.is_loading() {
             keys.remove(key);
         }
     }

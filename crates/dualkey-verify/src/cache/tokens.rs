@@ -177,7 +177,9 @@ impl Tokens {
             let expires_at = record.expires_at.map_or(NEVER, |at| self.ticks(at));
             let confirmed_at = if is_current() { self.ticks(read_at) } else { 0 };
             let contents = Contents::new(key, to_word(record.id));
-            writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access);
+            if !writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access) {
+                self.coverage.overflow();
+            }
         }
         let token = Token { key, id: to_word(record.id), access: (&access).into(), slot: None };
         FetchedToken { token, organization: access.organization, expires_at: record.expires_at }

@@ -16,17 +16,14 @@ impl Fetcher {
         // Without a feed that reads, a complete cache is of no use.
         self.store.catch_up().await?;
         let state = &self.state;
+        let loading = state.coverage.start_loading();
+        let loading = loading.ok_or_else(|| StoreError::new("another warm-up is under way"))?;
         state.announced_keys.clear();
         state.announced_tokens.clear();
-        state.coverage.start_loading();
-        let loaded = self.load(clock).await;
-        let is_complete = loaded.is_ok() && state.coverage.finish_loading();
-        if !is_complete {
-            state.coverage.lose();
-        }
-        let tokens = state.tokens.len();
+        self.load(clock).await?;
+        let (is_complete, tokens) = (loading.finish(), state.tokens.len());
         tracing::info!(tokens, is_complete, "partners and tokens are read from the store");
-        loaded
+        Ok(())
     }
 
     async fn load(&self, clock: &dyn Clock) -> Result<(), StoreError> {
@@ -39,7 +36,7 @@ impl Fetcher {
             after = Some(last.record.id);
             for stored in batch {
                 let digest = stored.digest;
-                let is_current = || !self.state.announced_tokens.contains(digest.as_bytes());
+                let is_current = || self.state.announced_tokens.is_unchanged(digest.as_bytes());
                 self.state.tokens.upsert(stored, read_at, is_current);
             }
         }
@@ -56,7 +53,7 @@ impl Fetcher {
                 _ => LimitState::default().with_used_today(&partner.policy, read_at, used),
             };
             let key = partner.api_key.as_str().as_bytes();
-            let is_current = || !self.state.announced_keys.contains(key);
+            let is_current = || self.state.announced_keys.is_unchanged(key);
             if self.state.partners.upsert(&partner, used, read_at, is_current).is_none() {
                 self.state.coverage.overflow();
             }
