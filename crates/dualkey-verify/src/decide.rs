@@ -139,7 +139,6 @@ fn api_key_denial(error: CredentialError) -> Denial {
     }
 }
 
-#[cold]
 fn limit_denial(outcome: Outcome, partner: PartnerId, token: TokenId) -> Denial {
     let (reason, denial) = match outcome {
         Outcome::BurstExceeded(refusal) => {

@@ -104,7 +104,7 @@ pub(crate) fn resolve_partner<'a>(
     if let Ok(misplaced) = PlainToken::parse(registry.prefix(), key.key) {
         warn_of_misplaced(registry, cache, &misplaced, time);
         let denial = Denial::ApiKeyInvalid { misplaced_token: true };
-        return Poll::Ready(Err(Reason::new("a token in place of a partner key").refuse(denial)));
+        return Poll::Ready(Err(Reason::new("an access token as partner key").refuse(denial)));
     }
     let key = ApiKey::parse(key.key);
     let key = key.map_err(|_| Reason::new("malformed partner key").refuse(INVALID_KEY))?;

@@ -1,5 +1,4 @@
 use dualkey_store::{PartnerId, TokenId};
-use tracing::field::display;
 
 use crate::decision::Denial;
 
@@ -25,10 +24,15 @@ impl<'a> Reason<'a> {
     }
 
     /// Logs the denial.
-    #[cold]
+    #[inline]
     pub(crate) fn refuse(self, denial: Denial) -> Denial {
-        let (partner, token) = (self.partner.map(display), self.token.map(display));
-        tracing::debug!(code = denial.code(), reason = self.text, partner, token, "refused");
+        tracing::debug!(
+            code = denial.code(),
+            reason = self.text,
+            partner = self.partner.map(display),
+            token = self.token.map(display),
+            "refused"
+        );
         denial
     }
 }
