@@ -50,9 +50,13 @@ fn operation_named(name: &str) -> Option<Operation> {
             Box::new(move |turn| used(limiter.take(black_box(&1), at(turn), 1)))
         }
         "verify" => {
-            let world = World::cold(1, 1, FakeClock::new(NOW));
+            let clock = FakeClock::new(NOW);
+            let world = World::cold(1, 1, clock.clone());
             let headers = request(&partner_key(0), &text);
-            Box::new(move |_| used(world.verify(black_box(&headers))))
+            Box::new(move |turn| {
+                clock.set(at(turn));
+                used(world.verify(black_box(&headers)));
+            })
         }
         "partner-lookup" => {
             let world = World::cold(1, 1, FakeClock::new(NOW));

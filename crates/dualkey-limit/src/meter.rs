@@ -163,7 +163,7 @@ fn read(meter: &impl Storage) -> LimitState {
 }
 
 /// Applies `decide` to the state, and retries if another thread changed the state in between.
-#[inline]
+#[inline(always)]
 fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     let mut current = meter.load();
     loop {
@@ -187,6 +187,7 @@ fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
 
 /// [`update`] with the excess, and with a compare-and-swap even if nothing changes. No word becomes full, or
 /// changes while it is full, without the lock.
+#[cold]
 #[inline(never)]
 fn update_in_order<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
     meter.with_excess(|excess| {
