@@ -1,5 +1,6 @@
 mod ports;
 
+use std::fmt;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -184,12 +185,19 @@ impl Default for FaultyStore {
 }
 
 /// The changes that the store did not publish yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Unpublished(Mutex<Vec<Change>>);
 
 impl Unpublished {
     fn take(&self) -> Vec<Change> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Without the keys of partners.
+impl fmt::Debug for Unpublished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unpublished").finish_non_exhaustive()
     }
 }
 
