@@ -111,7 +111,8 @@ impl Caller {
             is_steady: is_new,
             meter: Meter::from(state),
             limiter: is_new.then(|| Limiter::new(policy)),
-            grants: Grants::default(),
+            // Days before the epoch are negative, where the day begins late.
+            grants: Grants { day: i64::MIN, ..Grants::default() },
             naive: is_new.then(|| Naive::new(&policy, now)),
         }
     }
