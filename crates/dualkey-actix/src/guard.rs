@@ -183,7 +183,6 @@ where
                 self.with_fields(response, outermost).map(ServiceResponse::map_into_left_body)
             }
             Err(denial) => {
-                tracing::debug!(code = denial.code(), "refused");
                 let mut refusal = to_response(
                     rule.gate().refusal_response_to(&fields(request.headers()), &denial),
                 );

@@ -290,6 +290,7 @@ fn warn_of_misplaced(
 
 impl From<StoreUnavailable> for Denial {
     fn from(_logged: StoreUnavailable) -> Self {
-        Self::Unavailable { retry_after: Duration::from_secs(1) }
+        let denial = Self::Unavailable { retry_after: Duration::from_secs(1) };
+        Reason::new("the store did not answer").refuse(denial)
     }
 }

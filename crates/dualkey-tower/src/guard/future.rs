@@ -110,7 +110,6 @@ where
                 Self::Serving { response: inner.call(request), fields }
             }
             Err(denial) => {
-                tracing::debug!(code = denial.code(), "refused");
                 let refusal = gate.refusal_response_to(request.headers(), &denial);
                 let refusal = for_method(request.method(), refusal);
                 Self::Refused { refusal: Some(refusal) }
