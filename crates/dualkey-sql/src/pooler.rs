@@ -41,8 +41,8 @@ async fn set_variable(connection: &mut PgConnection, value: &str) -> Result<(), 
     Ok(())
 }
 
-/// The value of the variable, empty if it is not set on this connection. The query is not prepared, so that it works
-/// through each pooler.
+/// The value of the variable, empty if it is not set on this connection. The query is not prepared, so that
+/// it works through each pooler.
 async fn variable(connection: &mut PgConnection) -> Result<String, SqlError> {
     let query = sqlx::raw_sql("select coalesce(current_setting('dualkey.session', true), '')");
     Ok(query.fetch_one(connection).await?.try_get(0)?)

@@ -35,15 +35,15 @@ impl OrganizationId {
     /// The organization with this name.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let (mut bytes, text) = ([0; Self::SHORT + 1], name.as_bytes());
-        Self(match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(start), Ok(len)) if text.len() <= Self::SHORT => {
-                start.copy_from_slice(text);
+        match u8::try_from(name.len()) {
+            Ok(len) if name.len() <= Self::SHORT => {
+                let mut bytes = [0; Self::SHORT + 1];
+                bytes[..name.len()].copy_from_slice(name.as_bytes());
                 bytes[Self::SHORT] = len;
-                Name::Short(bytes)
+                Self(Name::Short(bytes))
             }
-            _ => Name::Long(name.into()),
-        })
+            _ => Self(Name::Long(name.into())),
+        }
     }
 
     /// The name.

@@ -100,10 +100,9 @@ pub struct Digester {
     algorithms: Arc<[Algorithm]>,
 }
 
-#[derive(Clone)]
 enum Algorithm {
     Unpeppered,
-    Peppered(Arc<Pepper>),
+    Peppered(Pepper),
 }
 
 impl Digester {
@@ -123,13 +122,13 @@ impl Digester {
     /// HMAC-SHA-256 under this pepper, for new tokens.
     #[must_use]
     pub fn peppered(newest: Pepper) -> Self {
-        Self { algorithms: [Algorithm::Peppered(Arc::new(newest))].into() }
+        Self { algorithms: [Algorithm::Peppered(newest)].into() }
     }
 
     /// Also accepts tokens stored under a previous pepper.
     #[must_use]
     pub fn accept_previous(self, pepper: Pepper) -> Self {
-        self.accept(Algorithm::Peppered(Arc::new(pepper)))
+        self.accept(Algorithm::Peppered(pepper))
     }
 
     /// Also accepts tokens stored without a pepper. **This undoes what a pepper protects against:** an
@@ -189,6 +188,16 @@ impl Digester {
         let mut algorithms = Vec::from(&*self.algorithms);
         algorithms.push(algorithm);
         Self { algorithms: algorithms.into() }
+    }
+}
+
+/// The clone of a pepper shares its key.
+impl Clone for Algorithm {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Unpeppered => Self::Unpeppered,
+            Self::Peppered(pepper) => Self::Peppered(Pepper(Arc::clone(&pepper.0))),
+        }
     }
 }
 

@@ -92,11 +92,11 @@ impl Decision {
 
     /// This decision or one around it, if it is by this verifier and on the credentials in these headers.
     pub(crate) fn matching(&self, verifier: &Arc<Verifier>, headers: &HeaderMap) -> Option<Self> {
-        let decisions = iter::successors(Some(self), |decision| decision.shared.outer.as_ref());
+        let mut decisions = iter::successors(Some(self), |decision| decision.shared.outer.as_ref());
         let is_same = |decision: &&Self| {
             Arc::ptr_eq(&decision.shared.verifier, verifier) && decision.is_on(headers)
         };
-        let shared = Arc::clone(&decisions.into_iter().find(is_same)?.shared);
+        let shared = Arc::clone(&decisions.find(is_same)?.shared);
         Some(Self { shared, is_outermost: false })
     }
 

@@ -66,22 +66,6 @@ fn assert_closed(fixture: &Fixture, app: &Router, method: Method, path: &str) {
     assert_eq!(result(&authenticated), (403, "scope_insufficient".to_owned()));
 }
 
-#[track_caller]
-fn assert_allows(response: &Response<Bytes>, methods: &str) {
-    assert_eq!(response.status(), 405);
-    if !response.body().is_empty() {
-        let problem = problem(response);
-        assert_eq!(
-            (&problem["code"], &problem["status"]),
-            (&"method_not_allowed".into(), &405.into())
-        );
-    }
-    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
-    assert_eq!(field(response, "allow"), Some(methods));
-    assert_eq!(field(response, "cache-control"), Some("no-store"));
-    assert_eq!(rate_limit(response), [None, None]);
-}
-
 #[test]
 fn a_public_route_reads_no_credentials() {
     let fixture = Fixture::new();

@@ -246,22 +246,6 @@ fn with_method(method: &Method, mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-#[track_caller]
-fn assert_allows(response: &Response<Bytes>, methods: &str) {
-    assert_eq!(response.status(), 405);
-    if !response.body().is_empty() {
-        let problem = problem(response);
-        assert_eq!(
-            (&problem["code"], &problem["status"]),
-            (&"method_not_allowed".into(), &405.into())
-        );
-    }
-    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
-    assert_eq!(field(response, "allow"), Some(methods));
-    assert_eq!(field(response, "cache-control"), Some("no-store"));
-    assert_eq!(rate_limit(response), [None, None]);
-}
-
 #[test]
 fn get_covers_head_unless_head_has_its_own_requirement() {
     let fixture = Fixture::new();

@@ -216,3 +216,20 @@ pub(crate) const fn number(n: u32) -> NonZeroU32 {
 pub(crate) fn daily(rate: Rate, burst: u32, quota: u32) -> LimitPolicy {
     LimitPolicy::new(rate, number(burst)).with_daily(number(quota)).unwrap()
 }
+
+/// A 405 that lists these methods.
+#[track_caller]
+pub(crate) fn assert_allows(response: &Response<Bytes>, methods: &str) {
+    assert_eq!(response.status(), 405);
+    if !response.body().is_empty() {
+        let problem = problem(response);
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&"method_not_allowed".into(), &405.into())
+        );
+    }
+    assert!(field(response, "content-length").is_some_and(|length| length != "0"));
+    assert_eq!(field(response, "allow"), Some(methods));
+    assert_eq!(field(response, "cache-control"), Some("no-store"));
+    assert_eq!(rate_limit(response), [None, None]);
+}

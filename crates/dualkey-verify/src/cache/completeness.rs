@@ -82,6 +82,6 @@ impl CredentialCache {
     pub(crate) fn is_store_up(&self, now: Timestamp) -> bool {
         let watermark = self.fetcher.store.changes().watermark();
         matches!(watermark, Timestamp::EPOCH | Timestamp::MAX)
-            || is_within(watermark, now, self.max_staleness)
+            || is_within(watermark, now, self.limits.max_staleness)
     }
 }

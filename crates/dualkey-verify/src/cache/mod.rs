@@ -54,9 +54,8 @@ pub(crate) use tokens::{FetchedToken, Token};
 pub(crate) struct CredentialCache {
     fetcher: Fetcher,
     changes: Arc<ChangeSubscriber>,
-    max_staleness: Duration,
+    limits: CacheLimits,
     unknown_keys: Meter,
-    unknown_key_limit: LimitPolicy,
     is_warm: AtomicBool,
     /// In nanoseconds since the epoch.
     warm_up_began_at: AtomicU64,
@@ -99,9 +98,8 @@ impl CredentialCache {
         Self {
             fetcher: Fetcher { store, state },
             changes,
-            max_staleness: limits.max_staleness,
+            limits,
             unknown_keys: Meter::new(),
-            unknown_key_limit: limits.unknown_keys,
             is_warm: AtomicBool::new(false),
             warm_up_began_at: AtomicU64::new(0),
             write_behind: WriteBehind::new(outlives_process),
@@ -109,7 +107,7 @@ impl CredentialCache {
     }
 
     pub(crate) const fn max_staleness(&self) -> Duration {
-        self.max_staleness
+        self.limits.max_staleness
     }
 
     /// The time of a request that begins now.
@@ -118,7 +116,7 @@ impl CredentialCache {
         RequestTime {
             clock,
             now: OnceCell::new(),
-            max_staleness: self.max_staleness,
+            max_staleness: self.limits.max_staleness,
             watermark: self.fetcher.store.changes().watermark(),
         }
     }

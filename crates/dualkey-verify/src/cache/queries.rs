@@ -34,7 +34,7 @@ impl CredentialCache {
     ///
     /// The allowance is used up; the time to wait.
     pub(crate) fn charge_unknown_key(&self, now: Timestamp) -> Result<(), Duration> {
-        let outcome = self.unknown_keys.take(&self.unknown_key_limit, now, 1);
+        let outcome = self.unknown_keys.take(&self.limits.unknown_keys, now, 1);
         outcome.retry_after().map_or(Ok(()), Err)
     }
 
@@ -107,6 +107,6 @@ impl CredentialCache {
     /// Whether the answer to a lookup may serve a request that begins now: it began after the last change,
     /// and within `max_staleness`.
     fn accepts(&self, lookup: &LookupStart, now: Timestamp) -> bool {
-        lookup.is_current() && is_within(lookup.at, now, self.max_staleness)
+        lookup.is_current() && is_within(lookup.at, now, self.limits.max_staleness)
     }
 }
