@@ -32,7 +32,8 @@ fn inspect_reads_a_token_from_stdin_and_never_prints_it() {
     assert_eq!((&unknown["well_formed"], &unknown["known"]), (&json!(true), &json!(false)));
     assert_eq!((&unknown["status"], &unknown["record"]), (&json!(null), &json!(null)));
 
-    let typo = token.replacen(&token[9..10], if &token[9..10] == "a" { "b" } else { "a" }, 1);
+    let mut typo = token.to_owned();
+    typo.replace_range(9..10, if &token[9..10] == "a" { "b" } else { "a" });
     for (input, reason) in [
         (&*typo, "wrong checksum"),
         (&token[..50], "wrong length"),
