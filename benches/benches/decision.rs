@@ -9,13 +9,12 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use dualkey_benches::{
-    HandLean, HandPlain, Numbers, PREFIX, Report, Requests, Row, SCOPE, Samples, Work, World,
-    catalogue, interleave, is_measuring, partner_key, ready_or_panic, request, rewrite, speed_up,
-    swapped, token_text,
+    HandLean, HandPlain, Numbers, PREFIX, Refusals, Report, Requests, Row, SCOPE, Samples, Work,
+    World, catalogue, interleave, is_measuring, partner_key, ready_or_panic, request, rewrite,
+    speed_up, token_text,
 };
 use dualkey_store::{NewToken, Registry};
 use dualkey_token::PlainToken;
-use dualkey_verify::Verifier;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
@@ -137,30 +136,13 @@ fn refusals() -> Vec<Row> {
     const CHECKSUM: &str = "bad checksum";
     const BURST: &str = "burst used up";
 
-    let registry = World::registry_with_spent_partner(&partner_key(0));
-    let token = NewToken::new("acme", "Benchmark", [SCOPE]);
-    let token = ready_or_panic(registry.issue_token(token)).expect("the store is empty").secret;
-    let requirement = registry.catalogue().require_all([SCOPE]).expect("the scope is declared");
-    let verifier = Verifier::new(registry);
-    let code = |headers: &HeaderMap| {
-        ready_or_panic(verifier.verify(headers, &requirement)).err().map(|denial| denial.code())
-    };
-    let text = token.expose_secret().as_bytes();
-    let spent = request(&partner_key(0), text);
-    assert_eq!(code(&spent), None);
-
-    let unknown = request(b"partner-unknown", text);
-    let wrong = request(&partner_key(0), &swapped(text));
-    for (headers, expected) in
-        [(&unknown, "api_key_invalid"), (&wrong, "token_invalid"), (&spent, "rate_limited")]
-    {
-        assert_eq!(code(headers), Some(expected));
-    }
+    let refusals = Refusals::new();
+    let refuse = |headers| refusals.verify(black_box(headers));
     let works = vec![
         hash(),
-        Work::new(UNKNOWN, || ready_or_panic(verifier.verify(black_box(&unknown), &requirement))),
-        Work::new(CHECKSUM, || ready_or_panic(verifier.verify(black_box(&wrong), &requirement))),
-        Work::new(BURST, || ready_or_panic(verifier.verify(black_box(&spent), &requirement))),
+        Work::new(UNKNOWN, || refuse(&refusals.unknown_key)),
+        Work::new(CHECKSUM, || refuse(&refusals.bad_checksum)),
+        Work::new(BURST, || refuse(&refusals.spent_burst)),
     ];
     let samples = interleave(ROUNDS, works);
     let refusal =

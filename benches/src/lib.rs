@@ -2,6 +2,7 @@
 //! implementations of the decision: Dualkey's and two written by hand.
 
 mod by_hand;
+mod refusals;
 mod request;
 mod settings;
 mod synthetic_store;
@@ -10,6 +11,7 @@ mod work;
 mod world;
 
 pub use by_hand::{HandLean, HandPlain, TokenAccess};
+pub use refusals::Refusals;
 pub use request::{Numbers, ready_or_panic, request, rewrite, swapped};
 pub use settings::{PREFIX, SCOPE, TOKEN_LEN, ample_policy, catalogue};
 pub use synthetic_store::{SyntheticStore, partner_key, token_text};

@@ -1,9 +1,8 @@
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use dualkey_limit::{Clock, LimitPolicy, Rate, SystemClock, Timestamp};
+use dualkey_limit::{Clock, SystemClock, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::{ApiKey, NewPartner, Registry};
+use dualkey_store::Registry;
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
 
@@ -95,21 +94,6 @@ impl World {
     #[inline]
     pub fn verify(&self, headers: &HeaderMap) -> Result<Grant, Denial> {
         ready_or_panic(self.verifier.verify(headers, &self.requirement))
-    }
-
-    /// A registry in memory with a partner of this key that has one permit a day.
-    ///
-    /// # Panics
-    ///
-    /// If the key is not a valid API key.
-    #[must_use]
-    pub fn registry_with_spent_partner(key: &[u8]) -> Registry {
-        let registry = Registry::in_memory(catalogue(), PREFIX);
-        let policy = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
-        let api_key = ApiKey::parse(key).expect("the key is well-formed");
-        let partner = NewPartner::new("Spent").with_policy(policy).with_api_key(api_key);
-        let _partner = ready_or_panic(registry.register_partner(partner)).expect("the key is free");
-        registry
     }
 }
 

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
-use dualkey_benches::{PREFIX, World, partner_key, request, swapped, token_text};
+use dualkey_benches::{PREFIX, Refusals, World, partner_key, request, swapped, token_text};
 use dualkey_limit::{FakeClock, LimitPolicy, Limiter, Meter, Rate, Timestamp};
 use dualkey_token::PlainToken;
 
@@ -57,6 +57,15 @@ fn operation_named(name: &str) -> Option<Operation> {
                 clock.set(at(turn));
                 used(world.verify(black_box(&headers)));
             })
+        }
+        "unknown-key" | "bad-checksum" | "burst-used-up" => {
+            let refusals = Refusals::new();
+            let headers = match name {
+                "unknown-key" => refusals.unknown_key.clone(),
+                "bad-checksum" => refusals.bad_checksum.clone(),
+                _ => refusals.spent_burst.clone(),
+            };
+            Box::new(move |_| used(refusals.verify(black_box(&headers))))
         }
         "partner-lookup" => {
             let world = World::cold(1, 1, FakeClock::new(NOW));

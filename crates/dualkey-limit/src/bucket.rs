@@ -68,7 +68,7 @@ impl Bucket {
         Some(Self { now, since, level, available_since, available, day, used, must_write: false })
     }
 
-    fn read_slow(record: Record, policy: &LimitPolicy, now: Timestamp) -> Self {
+    pub(crate) fn read_slow(record: Record, policy: &LimitPolicy, now: Timestamp) -> Self {
         if record.word == Word::default() {
             return Self::since_now(now, policy, policy.burst().get(), 0, false);
         }

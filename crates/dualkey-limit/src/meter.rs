@@ -40,6 +40,22 @@ impl Meter {
         update(self, |state| state.spend(policy, now, permits))
     }
 
+    /// Spends permits as [`take`](Self::take) does, for a caller that needs neither a standing nor a wait:
+    /// whether they were spent. A refusal takes half the time.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let (meter, policy) = (Meter::new(), LimitPolicy::default());
+    /// assert!(meter.try_take(&policy, Timestamp::EPOCH, 10));
+    /// assert!(!meter.try_take(&policy, Timestamp::EPOCH, 1));
+    /// ```
+    #[inline]
+    #[must_use = "an ignored refusal limits nothing"]
+    pub fn try_take(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> bool {
+        update(self, |state| state.try_spend(policy, now, permits))
+    }
+
     /// The outcome that [`take`](Self::take) would have now, without spending.
     ///
     /// ```

@@ -76,13 +76,35 @@ impl LimitState {
             Some(bucket) if permits > 0 && bucket.allows(policy, permits) => {
                 self.grant(bucket, policy, now, permits)
             }
-            _ => self.spend_slow(policy, now, permits),
+            bucket => self.spend_slow(bucket, policy, now, permits),
         }
     }
 
-    #[inline(never)]
-    fn spend_slow(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+    /// [`spend`](Self::spend) without its answer: whether the permits were spent.
+    #[inline]
+    pub(crate) fn try_spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> bool {
+        if permits == 0 {
+            return true;
+        }
         let bucket = Bucket::read(self.0, policy, now);
+        let is_allowed = bucket.allows(policy, permits);
+        if is_allowed {
+            self.0 = bucket.spent(permits).write(policy);
+        } else if bucket.must_write {
+            self.0 = bucket.write(policy);
+        }
+        is_allowed
+    }
+
+    #[inline(never)]
+    fn spend_slow(
+        &mut self,
+        bucket: Option<Bucket>,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        permits: u32,
+    ) -> Outcome {
+        let bucket = bucket.unwrap_or_else(|| Bucket::read_slow(self.0, policy, now));
         if permits == 0 {
             return Outcome::Allowed(self.standing(policy, now));
         }

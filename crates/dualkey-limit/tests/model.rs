@@ -6,7 +6,7 @@ mod support;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use dualkey_limit::{LimitPolicy, LimitState, Outcome, Rate, Timestamp};
+use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Rate, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::Naive;
@@ -365,6 +365,23 @@ proptest! {
         let used = u32::try_from(used).unwrap();
         let left = second.daily().map(|daily| daily.get().saturating_sub(used));
         prop_assert_eq!(after.daily_remaining(), left);
+    }
+
+    #[test]
+    fn try_take_spends_what_take_spends(
+        policy in policies(),
+        start in starts(),
+        requests in vec((steps(), any::<bool>(), amounts()), 1..80),
+    ) {
+        let mut now = Timestamp::from_nanos(start);
+        let (taken, tried) = (Meter::new(), Meter::new());
+        for (step, is_forward, permits) in requests {
+            let step = Duration::from_nanos(step);
+            now = if is_forward { now.saturating_add(step) } else { now.saturating_sub(step) };
+            let is_allowed = taken.take(&policy, now, permits).is_allowed();
+            prop_assert_eq!(tried.try_take(&policy, now, permits), is_allowed);
+            prop_assert_eq!(tried.state(), taken.state());
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use dualkey_scope::Requirement;
 use dualkey_store::{OrganizationId, PartnerId, Registry, TokenId};
 use http::HeaderMap;
 
-use crate::cache::{CacheLookup, CachedPartner, CredentialCache, RequestTime, Token};
+use crate::cache::{CacheLookup, CachedPartner, CredentialCache, Token};
 use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant, GrantSource};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
@@ -59,7 +59,8 @@ impl Decider {
             lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))?,
         };
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
-        if let Some(token) = self.cached_token(&bearer, &time) {
+        let digest = bearer.digest.as_ref();
+        if let Some(token) = digest.and_then(|digest| cache.fresh_token(digest, &time)) {
             let organization = || token.short_organization();
             return Poll::Ready(self.charge(request, partner, &token, time.now(), organization));
         }
@@ -108,15 +109,6 @@ impl Decider {
             digest
         });
         Bearer { text, digest }
-    }
-
-    /// The token, if the cache serves it and the name of its organization is short.
-    #[inline(always)]
-    fn cached_token(&self, bearer: &Bearer<'_>, time: &RequestTime<'_>) -> Option<Token<'_>> {
-        match self.cache.token(bearer.digest.as_ref()?, time) {
-            CacheLookup::Fresh(token) if token.has_short_organization() => Some(token),
-            _ => None,
-        }
     }
 }
 

@@ -215,8 +215,8 @@ fn parse_token<'a>(
         charge_failure(partner, denial, Reason::of_partner(reason, partner.entry.id), now)
     })?;
     PlainToken::parse(registry.prefix(), text).map_err(|error| {
-        let reason = format!("malformed token: {}", error.kind());
-        let reason = Reason::of_partner(&reason, partner.entry.id);
+        let reason = Reason::of_partner("malformed token", partner.entry.id);
+        let reason = Reason { parse_error: Some(error.kind()), ..reason };
         charge_failure(partner, Denial::TokenInvalid, reason, now)
     })?;
     Ok(text)

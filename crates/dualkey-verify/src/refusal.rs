@@ -1,4 +1,5 @@
 use dualkey_store::{PartnerId, TokenId};
+use dualkey_token::ParseTokenErrorKind;
 
 use crate::decision::Denial;
 
@@ -8,15 +9,16 @@ pub(crate) struct Reason<'a> {
     pub(crate) text: &'a str,
     pub(crate) partner: Option<PartnerId>,
     pub(crate) token: Option<TokenId>,
+    pub(crate) parse_error: Option<ParseTokenErrorKind>,
 }
 
 impl<'a> Reason<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, partner: None, token: None }
+        Self { text, partner: None, token: None, parse_error: None }
     }
 
     pub(crate) const fn of_partner(text: &'a str, partner: PartnerId) -> Self {
-        Self { text, partner: Some(partner), token: None }
+        Self { partner: Some(partner), ..Self::new(text) }
     }
 
     pub(crate) fn with_token(self, token: Option<TokenId>) -> Self {
@@ -31,6 +33,7 @@ impl<'a> Reason<'a> {
             reason = self.text,
             partner = self.partner.map(display),
             token = self.token.map(display),
+            parse_error = self.parse_error.map(display),
             "refused"
         );
         denial

@@ -140,7 +140,7 @@ impl CredentialCache {
     ) -> CacheLookup<CachedPartner<'_>> {
         match self.fetcher.state.partners.get(key) {
             Some(partner) => Self::freshness_of(partner, time),
-            None if self.fetcher.state.negative_keys.contains(key.key, time) => {
+            None if self.fetcher.state.negative_keys.contains_hash(key.hash, time) => {
                 CacheLookup::NegativeHit
             }
             None => CacheLookup::Miss,
@@ -168,7 +168,19 @@ impl CredentialCache {
         self.fetcher.state.tokens.prefetch(digest);
     }
 
+    /// The token, if its entry is all that a decision needs.
     #[inline(always)]
+    pub(crate) fn fresh_token(
+        &self,
+        digest: &TokenDigest,
+        time: &RequestTime<'_>,
+    ) -> Option<Token<'_>> {
+        match self.fetcher.state.tokens.get(digest, time) {
+            CacheLookup::Fresh(token) if token.has_short_organization() => Some(token),
+            _ => None,
+        }
+    }
+
     pub(crate) fn token(
         &self,
         digest: &TokenDigest,

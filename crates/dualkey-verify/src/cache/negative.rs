@@ -19,34 +19,45 @@ pub(crate) struct NegativeCache {
 const SLOTS: usize = 1 << 14;
 
 impl NegativeCache {
-    pub(crate) fn new() -> Self {
+    /// The hasher is that of the keys which [`contains_hash`](Self::contains_hash) receives hashed.
+    pub(crate) fn new(hasher: RandomState) -> Self {
         let slots = (0..SLOTS).map(|_| AtomicU128::new(0)).collect();
-        Self { slots, hasher: RandomState::default() }
+        Self { slots, hasher }
     }
 
     pub(crate) fn insert(&self, key: &[u8], confirmed_at: Timestamp) {
-        let (slot, hash) = self.slot(key);
+        let (slot, hash) = self.slot(self.hash(key));
         slot.store(u128::from(hash) << 64 | u128::from(confirmed_at.as_nanos()), Ordering::SeqCst);
     }
 
     pub(crate) fn contains(&self, key: &[u8], time: &RequestTime<'_>) -> bool {
-        let (slot, hash) = self.slot(key);
+        self.contains_hash(self.hash(key), time)
+    }
+
+    #[inline]
+    pub(crate) fn contains_hash(&self, hash: u64, time: &RequestTime<'_>) -> bool {
+        let (slot, hash) = self.slot(hash);
         let entry = slot.load(Ordering::SeqCst);
         let confirmed_at = u64::try_from(entry & u128::from(u64::MAX)).unwrap_or(0);
         entry >> 64 == u128::from(hash) && time.is_fresh(Timestamp::from_nanos(confirmed_at))
     }
 
     pub(crate) fn invalidate(&self, key: &[u8]) {
-        self.slot(key).0.store(0, Ordering::SeqCst);
+        self.slot(self.hash(key)).0.store(0, Ordering::SeqCst);
     }
 
     pub(crate) fn invalidate_all(&self) {
         self.slots.iter().for_each(|slot| slot.store(0, Ordering::SeqCst));
     }
 
-    fn slot(&self, key: &[u8]) -> (&AtomicU128, u64) {
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    #[inline]
+    fn slot(&self, hash: u64) -> (&AtomicU128, u64) {
         // A slot of zero is empty, so no hash is zero.
-        let hash = self.hasher.hash_one(key) | 1;
+        let hash = hash | 1;
         let at = usize::try_from(hash >> 1).unwrap_or(usize::MAX) % SLOTS;
         (&self.slots[at], hash)
     }

@@ -22,7 +22,7 @@ pub(crate) struct Partners {
 #[derive(Clone, Copy)]
 pub(crate) struct HashedKey<'a> {
     pub(crate) key: &'a [u8],
-    hash: u64,
+    pub(crate) hash: u64,
 }
 
 /// A cached partner, and its state in the store.
@@ -47,11 +47,11 @@ struct CachePadded(OnceLock<PartnerEntry>);
 const _: () = assert!(size_of::<CachePadded>() == 128);
 
 impl Partners {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hasher: RandomState) -> Self {
         let entries = Arena::with_capacity(CAPACITY);
         Self {
             index: Index::with_capacity(entries.capacity()),
-            hasher: RandomState::default(),
+            hasher,
             entries,
             policies: Interner::with_capacity(CAPACITY),
             write_lock: Mutex::default(),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use dualkey_limit::Timestamp;
 use dualkey_scope::Catalogue;
+use foldhash::quality::RandomState;
 
 use super::coverage::{Announced, Coverage};
 use super::negative::NegativeCache;
@@ -22,11 +23,13 @@ pub(crate) struct CacheState {
 impl CacheState {
     pub(crate) fn new(catalogue: Catalogue, max_tokens: usize, now: Timestamp) -> Self {
         let coverage = Arc::default();
+        // A request hashes its key once, for both.
+        let key_hasher = RandomState::default();
         Self {
-            partners: Partners::new(),
+            partners: Partners::new(key_hasher.clone()),
             tokens: Tokens::new(catalogue, max_tokens, Arc::clone(&coverage), now),
-            negative_keys: NegativeCache::new(),
-            negative_tokens: NegativeCache::new(),
+            negative_keys: NegativeCache::new(key_hasher),
+            negative_tokens: NegativeCache::new(RandomState::default()),
             announced_keys: Announced::new(&coverage),
             announced_tokens: Announced::new(&coverage),
             coverage,
