@@ -13,6 +13,7 @@ use dualkey_benches::{
     World, catalogue, interleave, is_measuring, partner_key, ready_or_panic, request, rewrite,
     speed_up, token_text,
 };
+use dualkey_limit::SystemClock;
 use dualkey_store::{NewToken, Registry};
 use dualkey_token::PlainToken;
 use http::HeaderMap;
@@ -136,7 +137,7 @@ fn refusals() -> Vec<Row> {
     const CHECKSUM: &str = "bad checksum";
     const BURST: &str = "burst used up";
 
-    let refusals = Refusals::new();
+    let refusals = Refusals::new(SystemClock);
     let refuse = |headers| refusals.verify(black_box(headers));
     let works = vec![
         hash(),

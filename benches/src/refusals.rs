@@ -1,8 +1,9 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
-use dualkey_limit::{LimitPolicy, Rate};
+use dualkey_limit::{Clock, LimitPolicy, Rate};
 use dualkey_scope::Requirement;
-use dualkey_store::{ApiKey, NewPartner, NewToken, Registry};
+use dualkey_store::{ApiKey, MemoryStore, NewPartner, NewToken, Registry};
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
 
@@ -29,8 +30,8 @@ impl Refusals {
     ///
     /// If a request is granted or refused for another reason.
     #[must_use]
-    pub fn new() -> Self {
-        let registry = registry_with_partner(&partner_key(0));
+    pub fn new(clock: impl Clock + 'static) -> Self {
+        let registry = registry_with_partner(&partner_key(0), clock);
         let token = NewToken::new("acme", "Benchmark", [SCOPE]);
         let token = ready_or_panic(registry.issue_token(token)).expect("the store is empty").secret;
         let text = token.expose_secret().as_bytes();
@@ -60,14 +61,9 @@ impl Refusals {
     }
 }
 
-impl Default for Refusals {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-fn registry_with_partner(key: &[u8]) -> Registry {
-    let registry = Registry::in_memory(catalogue(), PREFIX);
+fn registry_with_partner(key: &[u8], clock: impl Clock + 'static) -> Registry {
+    let store = Arc::new(MemoryStore::new());
+    let registry = Registry::new(catalogue(), PREFIX, store, Arc::new(clock));
     let policy = LimitPolicy::new(Rate::per_day(NonZeroU32::MIN), NonZeroU32::MIN);
     let api_key = ApiKey::parse(key).expect("the key is well-formed");
     let partner = NewPartner::new("Spent").with_policy(policy).with_api_key(api_key);

@@ -59,7 +59,7 @@ fn operation_named(name: &str) -> Option<Operation> {
             })
         }
         "unknown-key" | "bad-checksum" | "burst-used-up" => {
-            let refusals = Refusals::new();
+            let refusals = Refusals::new(FakeClock::new(NOW));
             let headers = match name {
                 "unknown-key" => refusals.unknown_key.clone(),
                 "bad-checksum" => refusals.bad_checksum.clone(),

@@ -76,7 +76,8 @@ impl LimitState {
             Some(bucket) if permits > 0 && bucket.allows(policy, permits) => {
                 self.grant(bucket, policy, now, permits)
             }
-            bucket => self.spend_slow(bucket, policy, now, permits),
+            Some(bucket) => self.spend_from(bucket, policy, now, permits),
+            None => self.spend_slow(policy, now, permits),
         }
     }
 
@@ -97,14 +98,18 @@ impl LimitState {
     }
 
     #[inline(never)]
-    fn spend_slow(
+    fn spend_slow(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+        self.spend_from(Bucket::read_slow(self.0, policy, now), policy, now, permits)
+    }
+
+    #[inline(never)]
+    fn spend_from(
         &mut self,
-        bucket: Option<Bucket>,
+        bucket: Bucket,
         policy: &LimitPolicy,
         now: Timestamp,
         permits: u32,
     ) -> Outcome {
-        let bucket = bucket.unwrap_or_else(|| Bucket::read_slow(self.0, policy, now));
         if permits == 0 {
             return Outcome::Allowed(self.standing(policy, now));
         }
