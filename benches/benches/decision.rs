@@ -176,7 +176,11 @@ fn tokens() -> Vec<Row> {
     let mut issue = || {
         issued += 1;
         let organization = format!("org-{}", issued / 10);
-        ready_or_panic(registry.issue_token(NewToken::new(organization, "Benchmark", [SCOPE])))
+        ready_or_panic(registry.issue_token(NewToken::new(
+            organization,
+            format!("token {issued}"),
+            [SCOPE],
+        )))
     };
     assert!(issue().is_ok());
     let works = vec![

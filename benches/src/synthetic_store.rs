@@ -4,9 +4,10 @@ use std::future::ready;
 use dualkey_limit::Timestamp;
 use dualkey_store::{
     ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, DigestMethod,
-    InsertOutcome, LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId,
-    PartnerStore, RevokeOutcome, RotateOutcome, RotationRequest, Store, StoreFuture, StoredToken,
-    TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
+    InsertOutcome, IssueOutcome, IssueRequest, LimitsChange, LimitsOutcome, OrganizationId, Page,
+    Partner, PartnerId, PartnerStore, RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome,
+    RotationRequest, Store, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
+    UsageStore,
 };
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
@@ -156,6 +157,7 @@ impl TokenStore for SyntheticStore {
             expires_at: None,
             first_used_at: None,
             last_used_at: None,
+            last_used_by: None,
             replaces: None,
             replaced_by: None,
             digest_method: DigestMethod::Unpeppered,
@@ -163,12 +165,7 @@ impl TokenStore for SyntheticStore {
         Box::pin(ready(Ok(Some(StoredToken { digest: *digest, record }))))
     }
 
-    fn insert_token(
-        &self,
-        _: StoredToken,
-        _: usize,
-        _: AuditEntry,
-    ) -> StoreFuture<'_, InsertOutcome> {
+    fn insert_token(&self, _: IssueRequest, _: AuditEntry) -> StoreFuture<'_, IssueOutcome> {
         unsupported()
     }
 
@@ -215,6 +212,10 @@ impl TokenStore for SyntheticStore {
         _: RotationRequest,
         _: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome> {
+        unsupported()
+    }
+
+    fn rename_token(&self, _: RenameRequest, _: AuditEntry) -> StoreFuture<'_, RenameOutcome> {
         unsupported()
     }
 

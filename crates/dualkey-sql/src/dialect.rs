@@ -43,7 +43,7 @@ const COLUMNS: [(&str, &str); 2] = [
     (
         "{token}",
         "id, organization, digest, name, hint, scopes, created_at, expires_at, first_used_at, \
-         last_used_at, replaces, replaced_by, pepper",
+         last_used_at, last_used_by, replaces, replaced_by, pepper",
     ),
 ];
 

@@ -7,11 +7,12 @@ use crate::shared::Shared;
 use crate::value::values;
 
 /// Each script migrates the tables to the next version. A released script never changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/1.sql"),
     include_str!("../migrations/2.sql"),
     include_str!("../migrations/3.sql"),
     include_str!("../migrations/4.sql"),
+    include_str!("../migrations/5.sql"),
 ];
 
 const CREATE_VERSION_TABLE: &str =

@@ -132,8 +132,10 @@ fn arguments(statement: Statement, ids: &str) -> String {
         Statement::UpdateEnabled => format!("'{id}', true"),
         Statement::InsertToken => format!(
             "'{id}', 'organization 7', sha256('new'), 'name', 'abc', 'a:read', now(), null, null, \
-             null, null, null, 'none'"
+             null, null, null, null, 'none'"
         ),
+        Statement::SelectActiveTokenByName => format!("'organization 7', 'name', '{id}', now()"),
+        Statement::RenameToken => format!("'{id}', 'name'"),
         Statement::CountValidTokens => "'organization 7', now()".into(),
         Statement::SelectUnpepperedTokens => format!("'{id}', 50"),
         Statement::SelectExpiredTokens => "now(), 20".into(),
@@ -148,7 +150,7 @@ fn arguments(statement: Statement, ids: &str) -> String {
         Statement::ReplaceToken => format!("'{id}', now(), '{id}'"),
         Statement::UpdateLastUsed => {
             let times = Vec::from_iter(ids.split(',').map(|_| "2026-02-02")).join(",");
-            format!("'{{{ids}}}', '{{{times}}}', '{{{times}}}', '2026-02-03'")
+            format!("'{{{ids}}}', '{{{times}}}', '{{{times}}}', '{{{ids}}}', '2026-02-03'")
         }
         Statement::SelectUsageOn => "19990".into(),
         Statement::SelectUsage => format!("'{id}', 19990"),

@@ -62,7 +62,9 @@ pub(crate) fn can_represent(values: &[Value<'_>]) -> bool {
 fn add_uses(arguments: &mut PgArguments, uses: &[TokenUse]) -> Result<(), BoxDynError> {
     arguments.add(Vec::from_iter(uses.iter().map(|token_use| Id(*token_use.token.as_bytes()))))?;
     arguments.add(Vec::from_iter(uses.iter().map(|token_use| Time(token_use.first_at))))?;
-    arguments.add(Vec::from_iter(uses.iter().map(|token_use| Time(token_use.last_at))))
+    arguments.add(Vec::from_iter(uses.iter().map(|token_use| Time(token_use.last_at))))?;
+    let last_by = |token_use: &TokenUse| token_use.last_by.map(|partner| Id(*partner.as_bytes()));
+    arguments.add(Vec::from_iter(uses.iter().map(last_by)))
 }
 
 fn add_usages(arguments: &mut PgArguments, usages: &[DailyUsage]) -> Result<(), BoxDynError> {

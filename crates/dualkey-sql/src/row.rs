@@ -106,6 +106,7 @@ impl Row {
             expires_at: self.maybe_time("expires_at")?,
             first_used_at: self.maybe_time("first_used_at")?,
             last_used_at: self.maybe_time("last_used_at")?,
+            last_used_by: self.maybe_id("last_used_by")?.map(PartnerId::from_bytes),
             replaces: self.maybe_id("replaces")?.map(TokenId::from_bytes),
             replaced_by: self.maybe_id("replaced_by")?.map(TokenId::from_bytes),
             digest_method: match self.maybe_text("pepper")?.as_deref() {

@@ -57,8 +57,10 @@ pub(crate) fn arguments(values: &[Value<'_>]) -> Result<SqliteArguments, SqlErro
 }
 
 fn add_uses(arguments: &mut SqliteArguments, uses: &[TokenUse]) -> Result<(), BoxDynError> {
-    arguments.add(json_rows(uses, |TokenUse { token, first_at, last_at }| {
-        format!("[\"{token}\",\"{}\",\"{}\"]", time_text(*first_at), time_text(*last_at))
+    arguments.add(json_rows(uses, |TokenUse { token, first_at, last_at, last_by }| {
+        let (first_at, last_at) = (time_text(*first_at), time_text(*last_at));
+        let last_by = last_by.map_or("null".to_owned(), |partner| format!("\"{partner}\""));
+        format!("[\"{token}\",\"{first_at}\",\"{last_at}\",{last_by}]")
     }))
 }
 

@@ -62,11 +62,17 @@ statements! {
 
     InsertToken: Same("
         insert into {schema}dualkey_tokens ({token})
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     "),
     CountValidTokens: Same("
         select count(*) as count from {schema}dualkey_tokens
         where organization = $1 and (expires_at is null or expires_at > $2)
+    "),
+    SelectActiveTokenByName: Same("
+        select id from {schema}dualkey_tokens
+        where organization = $1 and name = $2 and id <> $3
+            and replaced_by is null and (expires_at is null or expires_at > $4)
+        limit 1
     "),
     SelectTokenByDigest: Same("
         select {token} from {schema}dualkey_tokens where digest = $1
@@ -96,6 +102,9 @@ statements! {
     ReplaceToken: Same("
         update {schema}dualkey_tokens set expires_at = $2, replaced_by = $3 where id = $1
     "),
+    RenameToken: Same("
+        update {schema}dualkey_tokens set name = $2 where id = $1
+    "),
     DeleteToken: Same("
         delete from {schema}dualkey_tokens where organization = $1 and id = $2 returning digest
     "),
@@ -112,9 +121,12 @@ statements! {
             update dualkey_tokens set
                 first_used_at =
                     case when first_used_at <= $2 then first_used_at else uses.first_at end,
-                last_used_at = uses.last_at
+                last_used_at = uses.last_at,
+                last_used_by = uses.last_by
             from (
-                select value ->> 0 as id, value ->> 1 as first_at, value ->> 2 as last_at
+                select
+                    value ->> 0 as id, value ->> 1 as first_at, value ->> 2 as last_at,
+                    value ->> 3 as last_by
                 from json_each($1)
             ) as uses
             where dualkey_tokens.id = uses.id
@@ -122,25 +134,27 @@ statements! {
         ",
         postgres: "
             with locked as (
-                select token.id, uses.first_at, uses.last_at
+                select token.id, uses.first_at, uses.last_at, uses.last_by
                 from unnest(
-                    (select $1::uuid[]), (select $2::timestamptz[]), (select $3::timestamptz[])
-                ) as uses (id, first_at, last_at)
+                    (select $1::uuid[]), (select $2::timestamptz[]), (select $3::timestamptz[]),
+                    (select $4::uuid[])
+                ) as uses (id, first_at, last_at, last_by)
                 join {schema}dualkey_tokens as token on token.id = uses.id
                 where token.last_used_at is null or token.last_used_at < uses.last_at
-                    or token.last_used_at > $4
+                    or token.last_used_at > $5
                 order by token.id for no key update of token
             )
             update {schema}dualkey_tokens as token set
                 first_used_at = case
-                    when token.first_used_at <= $4 then token.first_used_at
+                    when token.first_used_at <= $5 then token.first_used_at
                     else locked.first_at
                 end,
-                last_used_at = locked.last_at
+                last_used_at = locked.last_at,
+                last_used_by = locked.last_by
             from locked
             where token.id = locked.id
                 and (token.last_used_at is null or token.last_used_at < locked.last_at
-                    or token.last_used_at > $4)
+                    or token.last_used_at > $5)
         ",
     },
 

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    AuditEntry, AuditTarget, DigestMethod, InsertOutcome, OrganizationId, Page, RevokeOutcome,
-    RotateOutcome, RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore,
-    TokenUse,
+    AuditEntry, AuditTarget, DigestMethod, IssueOutcome, IssueRequest, OrganizationId, Page,
+    RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
+    StoredToken, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse,
 };
 use dualkey_token::TokenDigest;
 
@@ -24,19 +24,17 @@ const MAX_ID: TokenId = TokenId::from_bytes([0xff; 16]);
 impl TokenStore for SqlStore {
     fn insert_token(
         &self,
-        token: StoredToken,
-        max_tokens: usize,
+        request: IssueRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, InsertOutcome> {
+    ) -> StoreFuture<'_, IssueOutcome> {
         self.execute(async move |shared| {
             let mut mutation = Mutation::begin(&shared).await?;
-            if !has_room(&mut mutation, &token.record, max_tokens).await? {
-                mutation.rollback().await?;
-                return Ok(InsertOutcome::Refused);
+            let outcome = issue(&mut mutation, &request).await?;
+            match outcome {
+                IssueOutcome::Issued => mutation.commit(&[&entry]).await?,
+                _ => mutation.rollback().await?,
             }
-            insert(&mut mutation, &token).await?;
-            mutation.commit(&[&entry]).await?;
-            Ok(InsertOutcome::Inserted)
+            Ok(outcome)
         })
     }
 
@@ -129,6 +127,14 @@ impl TokenStore for SqlStore {
         self.execute(async move |shared| rotate(&shared, token, &request, &entry).await)
     }
 
+    fn rename_token(
+        &self,
+        request: RenameRequest,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, RenameOutcome> {
+        self.execute(async move |shared| rename(&shared, &request, entry).await)
+    }
+
     fn revoke_token<'a>(
         &'a self,
         organization: &'a OrganizationId,
@@ -156,6 +162,64 @@ impl TokenStore for SqlStore {
             shared.write(&[Statement::UpdateLastUsed], values![uses.as_slice(), now]).await
         })
     }
+}
+
+/// Adds a token, unless it is refused. The caller commits or rolls back.
+async fn issue(
+    mutation: &mut Mutation<'_>,
+    request: &IssueRequest,
+) -> Result<IssueOutcome, SqlError> {
+    let IssueRequest { token, max_tokens } = request;
+    let TokenRecord { id, organization, name, created_at, .. } = &token.record;
+    if !has_room(mutation, &token.record, *max_tokens).await? {
+        return Ok(IssueOutcome::TooManyTokens);
+    }
+    if is_name_taken(mutation, organization, name, *id, *created_at).await? {
+        return Ok(IssueOutcome::NameTaken);
+    }
+    insert(mutation, token).await?;
+    Ok(IssueOutcome::Issued)
+}
+
+async fn rename(
+    shared: &Shared,
+    request: &RenameRequest,
+    entry: AuditEntry,
+) -> Result<RenameOutcome, SqlError> {
+    let RenameRequest { organization, token: id, name, at } = request;
+    let mut mutation = Mutation::begin(shared).await?;
+    let rows = mutation.fetch(Statement::SelectToken, values![organization, *id]).await?;
+    let Some(row) = rows.first() else {
+        mutation.rollback().await?;
+        return Ok(RenameOutcome::NotFound);
+    };
+    let StoredToken { digest, record } = row.token()?;
+    if record.name == *name {
+        mutation.rollback().await?;
+        return Ok(RenameOutcome::Renamed(record));
+    }
+    let is_active = record.status(*at) == TokenStatus::Active;
+    if is_active && is_name_taken(&mut mutation, organization, name, *id, *at).await? {
+        mutation.rollback().await?;
+        return Ok(RenameOutcome::NameTaken);
+    }
+    mutation.execute(Statement::RenameToken, values![*id, name]).await?;
+    mutation.token_changed(&digest).await?;
+    let detail = request.detail(&record.name);
+    mutation.commit(&[&AuditEntry { detail, ..entry }]).await?;
+    Ok(RenameOutcome::Renamed(TokenRecord { name: name.clone(), ..record }))
+}
+
+/// Whether another active token of the organization has this name.
+async fn is_name_taken(
+    mutation: &mut Mutation<'_>,
+    organization: &OrganizationId,
+    name: &String,
+    id: TokenId,
+    at: Timestamp,
+) -> Result<bool, SqlError> {
+    let values = values![organization, name, id, at];
+    Ok(!mutation.fetch(Statement::SelectActiveTokenByName, values).await?.is_empty())
 }
 
 async fn prune(shared: &Shared, at: Timestamp, entries: &[AuditEntry]) -> Result<u64, SqlError> {
@@ -190,7 +254,9 @@ async fn rotate(
     let rows = mutation.fetch(Statement::SelectToken, values![&new.organization, token]).await?;
     let old = rows.first().map(Row::token).transpose()?;
     let old = match check_rotatable(old, new.created_at) {
-        Ok(_) if !has_room(&mut mutation, new, *max_tokens).await? => Err(RotateOutcome::Refused),
+        Ok(_) if !has_room(&mut mutation, new, *max_tokens).await? => {
+            Err(RotateOutcome::TooManyTokens)
+        }
         checked => checked,
     };
     let old = match old {
@@ -250,6 +316,7 @@ async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), 
         record.expires_at,
         record.first_used_at,
         record.last_used_at,
+        record.last_used_by,
         record.replaces,
         record.replaced_by,
         pepper.as_deref(),
@@ -263,7 +330,10 @@ fn merge_by_token(uses: &[TokenUse], now: Timestamp) -> Vec<TokenUse> {
     let mut merged: BTreeMap<_, TokenUse> = BTreeMap::new();
     for token_use in uses.iter().map(|token_use| token_use.not_after(now)) {
         let entry = merged.entry(token_use.token).or_insert(token_use);
-        entry.last_at = entry.last_at.max(token_use.last_at);
+        if entry.last_at < token_use.last_at {
+            entry.last_at = token_use.last_at;
+            entry.last_by = token_use.last_by;
+        }
     }
     merged.into_values().collect()
 }

@@ -47,6 +47,7 @@ from! {
     PartnerId => |id: PartnerId| Self::Id(Some(Id(*id.as_bytes())));
     TokenId => |id: TokenId| Self::Id(Some(Id(*id.as_bytes())));
     AuditId => |id: AuditId| Self::Id(Some(Id(*id.as_bytes())));
+    Option<PartnerId> => |id: Option<PartnerId>| Self::Id(id.map(|id| Id(*id.as_bytes())));
     Option<TokenId> => |id: Option<TokenId>| Self::Id(id.map(|id| Id(*id.as_bytes())));
     Timestamp => |time| Self::Time(Some(Time(time)));
     Option<Timestamp> => |time: Option<Timestamp>| Self::Time(time.map(Time));

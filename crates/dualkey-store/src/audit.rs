@@ -39,7 +39,8 @@ pub struct AuditEntry {
     /// The token or partner that was changed.
     pub subject: AuditTarget,
     /// A text that depends on the action: the name of the token that was issued, revoked or pruned, or of the
-    /// partner that was registered; the new limits; or the id of the successor. Empty for other actions.
+    /// partner that was registered; the old and the new name; the new limits; or the id of the successor.
+    /// Empty for other actions.
     pub detail: String,
 }
 
@@ -60,6 +61,8 @@ pub enum AuditAction {
     TokenIssued,
     /// A token was replaced by a successor.
     TokenRotated,
+    /// A token got another name.
+    TokenRenamed,
     /// A token was deleted.
     TokenRevoked,
     /// A token that had expired was deleted.
@@ -75,9 +78,10 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::TokenIssued,
         Self::TokenRotated,
+        Self::TokenRenamed,
         Self::TokenRevoked,
         Self::TokenPruned,
         Self::PartnerRegistered,
@@ -92,6 +96,7 @@ impl AuditAction {
         match self {
             Self::TokenIssued => "token_issued",
             Self::TokenRotated => "token_rotated",
+            Self::TokenRenamed => "token_renamed",
             Self::TokenRevoked => "token_revoked",
             Self::TokenPruned => "token_pruned",
             Self::PartnerRegistered => "partner_registered",

@@ -69,6 +69,11 @@ pub enum RegistryError {
     /// The expiry is not later than now.
     #[error("expiry must be in the future")]
     ExpiryInThePast,
+    /// An active token of the organization has this name.
+    #[error(
+        "an active token of the organization has this name: choose another, or rotate that token"
+    )]
+    NameTaken,
     /// The organization has the maximum number of tokens that have not expired.
     #[error("the organization has {max_tokens} tokens or more: revoke some first")]
     TooManyTokens {

@@ -54,7 +54,8 @@ pub use limits_change::LimitsChange;
 pub use memory::MemoryStore;
 pub use organization::OrganizationId;
 pub use outcome::{
-    DailyUsage, InsertOutcome, LimitsOutcome, Page, RevokeOutcome, RotateOutcome, RotationRequest,
+    DailyUsage, InsertOutcome, IssueOutcome, IssueRequest, LimitsOutcome, Page, RenameOutcome,
+    RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest,
 };
 pub use partner::{NewPartner, Partner};
 pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};

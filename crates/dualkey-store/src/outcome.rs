@@ -1,6 +1,6 @@
 use dualkey_limit::{InvalidPolicy, Timestamp};
 
-use crate::{Partner, PartnerId, StoredToken};
+use crate::{OrganizationId, Partner, PartnerId, StoredToken, TokenId, TokenRecord};
 
 /// Which part of a list to return. Lists are ordered newest first.
 ///
@@ -34,6 +34,46 @@ impl<Id> Page<Id> {
     }
 }
 
+/// The arguments of [`TokenStore::insert_token`](crate::TokenStore::insert_token).
+#[derive(Clone, Debug)]
+pub struct IssueRequest {
+    /// The new token.
+    pub token: StoredToken,
+    /// The maximum number of tokens of the organization that have not expired, the new one included.
+    pub max_tokens: usize,
+}
+
+/// The arguments of [`TokenStore::rename_token`](crate::TokenStore::rename_token).
+///
+/// ```
+/// use dualkey_limit::Timestamp;
+/// use dualkey_store::{RenameRequest, TokenId};
+///
+/// let token = TokenId::from_bytes([1; 16]);
+/// let at = Timestamp::from_secs(1);
+/// let request = RenameRequest { organization: "acme".into(), token, name: "new".into(), at };
+/// assert_eq!(request.detail("old"), r#""old" to "new""#);
+/// ```
+#[derive(Clone, Debug)]
+pub struct RenameRequest {
+    /// The organization of the token.
+    pub organization: OrganizationId,
+    /// The token.
+    pub token: TokenId,
+    /// Its new name.
+    pub name: String,
+    /// The time at which it is decided which tokens are active.
+    pub at: Timestamp,
+}
+
+impl RenameRequest {
+    /// The detail of the audit entry: the name until now and the new name, in quotes.
+    #[must_use]
+    pub fn detail(&self, old_name: &str) -> String {
+        format!("{old_name:?} to {:?}", self.name)
+    }
+}
+
 /// The arguments of [`TokenStore::rotate_token`](crate::TokenStore::rotate_token).
 #[derive(Clone, Debug)]
 pub struct RotationRequest {
@@ -64,7 +104,7 @@ pub struct DailyUsage {
     pub permits: u64,
 }
 
-/// The outcome of adding a record.
+/// The outcome of adding a partner.
 ///
 /// ```
 /// use dualkey_store::{InsertOutcome, MemoryStore, NewPartner, Page, PartnerStore};
@@ -89,10 +129,34 @@ pub struct DailyUsage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum InsertOutcome {
-    /// The record is stored.
+    /// The partner is stored.
     Inserted,
-    /// The partner's key is taken, or the organization has the maximum number of tokens. Nothing changed.
+    /// The partner's key is taken. Nothing changed.
     Refused,
+}
+
+/// The outcome of adding a token. Nothing changed unless it is `Issued`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum IssueOutcome {
+    /// The token is stored.
+    Issued,
+    /// An active token of the organization has this name.
+    NameTaken,
+    /// The organization has the maximum number of tokens.
+    TooManyTokens,
+}
+
+/// The outcome of renaming a token. Nothing changed unless it is `Renamed`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum RenameOutcome {
+    /// The token with its new name, which may be the one that it had.
+    Renamed(TokenRecord),
+    /// The organization has no such token.
+    NotFound,
+    /// Another active token of the organization has this name.
+    NameTaken,
 }
 
 /// The outcome of changing a partner's limits. Nothing changed unless it is `Changed`.
@@ -120,7 +184,7 @@ pub enum RotateOutcome {
     /// The token already has a successor.
     AlreadyRotated,
     /// The organization has the maximum number of tokens.
-    Refused,
+    TooManyTokens,
 }
 
 /// The outcome of revoking a token.

@@ -6,9 +6,10 @@ use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
 use crate::{
-    ApiKey, AuditEntry, AuditId, ChangeNotifier, DailyUsage, InsertOutcome, LimitsChange,
-    LimitsOutcome, OrganizationId, Page, Partner, PartnerId, RevokeOutcome, RotateOutcome,
-    RotationRequest, StoreError, StoredToken, TokenId, TokenRecord, TokenUse,
+    ApiKey, AuditEntry, AuditId, ChangeNotifier, DailyUsage, InsertOutcome, IssueOutcome,
+    IssueRequest, LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId,
+    RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreError,
+    StoredToken, TokenId, TokenRecord, TokenUse,
 };
 
 /// The future that a method of a store returns. It is boxed so that a store can be a `dyn Store`. The
@@ -112,14 +113,14 @@ pub trait PartnerStore: Debug + Send + Sync {
 /// # }).unwrap();
 /// ```
 pub trait TokenStore: Debug + Send + Sync {
-    /// Adds a token. Refuses it if, at the time of its creation, its organization has `max_tokens` or more
-    /// that have not expired.
+    /// Adds a token. Refuses it if, at the time of its creation, an [active](crate::TokenStatus::Active)
+    /// token of its organization has its name, or its organization has `max_tokens` or more that have not
+    /// expired.
     fn insert_token(
         &self,
-        token: StoredToken,
-        max_tokens: usize,
+        request: IssueRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, InsertOutcome>;
+    ) -> StoreFuture<'_, IssueOutcome>;
 
     /// The token with this digest, and the digest as stored. The caller compares the two digests again in
     /// constant time, because an index may match loosely.
@@ -168,13 +169,23 @@ pub trait TokenStore: Debug + Send + Sync {
     ) -> StoreFuture<'_, Vec<StoredToken>>;
 
     /// Adds the successor of a token. In the same transaction, the old token gets the expiry of the
-    /// request unless it expires earlier.
+    /// request unless it expires earlier. Names are not compared, since the successor takes the place of
+    /// the old token.
     fn rotate_token(
         &self,
         token: TokenId,
         request: RotationRequest,
         entry: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome>;
+
+    /// Gives a token another name. Refuses it if the token is [active](crate::TokenStatus::Active) and
+    /// another active token of its organization has this name. The store sets the detail of the entry to
+    /// [`RenameRequest::detail`]. A token that has this name stays as it is, and no entry is stored.
+    fn rename_token(
+        &self,
+        request: RenameRequest,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, RenameOutcome>;
 
     /// Deletes a token of an organization. Nothing can restore it.
     fn revoke_token<'a>(
@@ -184,7 +195,8 @@ pub trait TokenStore: Debug + Send + Sync {
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome>;
 
-    /// Records when tokens were used. The first recorded use stays, and the last use only moves later. A
+    /// Records when tokens were used. The first recorded use stays, and the last use only moves later, with
+    /// its partner. A
     /// stored time that lies ahead of `now` was recorded under a wrong clock, and is replaced; a use that
     /// lies ahead of `now` [counts as one at `now`](TokenUse::not_after). Unknown tokens are ignored.
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()>;

@@ -3,7 +3,7 @@ use std::fmt;
 use dualkey_limit::Timestamp;
 use dualkey_token::{Digester, PepperId, PlainToken, TokenDigest, TokenHint};
 
-use crate::{OrganizationId, TokenId};
+use crate::{OrganizationId, PartnerId, TokenId};
 
 /// The attributes of a token that lists show. It holds neither the token's text nor its digest. Times are
 /// in whole microseconds.
@@ -28,6 +28,8 @@ pub struct TokenRecord {
     pub first_used_at: Option<Timestamp>,
     /// The time of the last request with it that was recorded.
     pub last_used_at: Option<Timestamp>,
+    /// The partner whose key came with that request. `None` if it is not known.
+    pub last_used_by: Option<PartnerId>,
     /// The token that it was rotated from.
     pub replaces: Option<TokenId>,
     /// The token that it was rotated to.
@@ -240,6 +242,8 @@ pub struct TokenUse {
     pub first_at: Timestamp,
     /// The last of these uses.
     pub last_at: Timestamp,
+    /// The partner whose key came with the last use. `None` if it is not known.
+    pub last_by: Option<PartnerId>,
 }
 
 impl TokenUse {
@@ -252,8 +256,8 @@ impl TokenUse {
     ///
     /// let [past, now, ahead] = [1, 2, 3].map(Timestamp::from_secs);
     /// let token = TokenId::from_bytes([1; 16]);
-    /// let uses = TokenUse { token, first_at: past, last_at: ahead };
-    /// assert_eq!(uses.not_after(now), TokenUse { token, first_at: past, last_at: now });
+    /// let uses = TokenUse { token, first_at: past, last_at: ahead, last_by: None };
+    /// assert_eq!(uses.not_after(now), TokenUse { last_at: now, ..uses });
     /// assert_eq!(uses.not_after(ahead), uses);
     /// ```
     #[must_use]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
@@ -18,7 +19,10 @@ fn registry() -> Registry {
 }
 
 fn token() -> NewToken {
-    NewToken::new("acme", "token", ["a:read"])
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+    let name = format!("token {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    NewToken::new("acme", name, ["a:read"])
 }
 
 fn refusal(token: NewToken) -> RegistryError {

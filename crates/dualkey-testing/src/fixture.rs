@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dualkey_limit::{FakeClock, LimitPolicy, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
@@ -159,6 +160,9 @@ fn catalogue() -> Catalogue {
 }
 
 fn issue(registry: &Registry, scopes: &[&str]) -> IssuedToken {
-    let token = NewToken::new("acme", "production", scopes.iter().copied());
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+    let name = format!("token {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let token = NewToken::new("acme", name, scopes.iter().copied());
     block_on(registry.issue_token(token)).expect("the scopes are known and the store works")
 }

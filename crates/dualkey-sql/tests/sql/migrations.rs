@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 
 use dualkey_limit::{LimitPolicy, Rate, Timestamp};
 use dualkey_sql::{SqlError, SqlStore};
-use dualkey_store::{DigestMethod, Page, PartnerId, TokenId};
+use dualkey_store::{
+    DigestMethod, NewToken, OrganizationId, Page, PartnerId, RegistryError, TokenId,
+};
 
 use crate::support::{Database, issue, on_both, register, registry};
 
@@ -13,6 +15,7 @@ on_both!(
     a_database_of_the_first_version_keeps_its_rows,
     a_database_of_a_newer_version_is_refused,
     reopening_changes_nothing,
+    names_that_older_versions_gave_twice_stay,
 );
 
 /// Set in the concurrent child processes.
@@ -47,7 +50,7 @@ async fn race(test: &str, new: impl Fn() -> Database) {
         for mut racer in racers {
             assert!(racer.wait().unwrap().success());
         }
-        assert_eq!(database.count("dualkey_schema").await, 4);
+        assert_eq!(database.count("dualkey_schema").await, 5);
         assert_eq!(database.count("dualkey_tokens").await, 8);
     }
 }
@@ -76,6 +79,7 @@ async fn a_database_of_the_first_version_keeps_its_rows(database: Database) {
     assert_eq!((used.first_used_at, used.last_used_at), (Some(time(3)), Some(time(3))));
     assert_eq!(used.scopes, ["a:read", "b:read"]);
     assert_eq!((never.first_used_at, never.last_used_at), (None, None));
+    assert_eq!((used.last_used_by, never.last_used_by), (None, None));
     assert_eq!(never.digest_method, DigestMethod::Unknown);
     let unpeppered = registry.unpeppered_tokens(Page::first(9)).await.unwrap();
     assert_eq!(unpeppered, [never, used], "older rows are listed, since they may have no pepper");
@@ -87,9 +91,9 @@ async fn a_database_of_the_first_version_keeps_its_rows(database: Database) {
 
 async fn a_database_of_a_newer_version_is_refused(database: Database) {
     drop(database.open().await);
-    database.run("insert into dualkey_schema values (5)").await;
+    database.run("insert into dualkey_schema values (6)").await;
     let refused = SqlStore::connect(&database.address).await.unwrap_err();
-    assert!(matches!(refused, SqlError::SchemaTooNew { found: 5, known: 4 }), "{refused:?}");
+    assert!(matches!(refused, SqlError::SchemaTooNew { found: 6, known: 5 }), "{refused:?}");
     assert!(refused.to_string().contains("newer"), "{refused}");
 }
 
@@ -105,4 +109,24 @@ async fn reopening_changes_nothing(database: Database) {
     };
     let ours = ["audit", "changes", "partners", "revision", "schema", "tokens", "usage"];
     assert_eq!(database.texts(tables).await, ours.map(|table| format!("dualkey_{table}")));
+}
+
+async fn names_that_older_versions_gave_twice_stay(database: Database) {
+    let registry = database.registry().await;
+    let acme = OrganizationId::from("acme");
+    let first = issue(&registry, "acme").await.unwrap().record.id;
+    let second = issue(&registry, "acme").await.unwrap().record.id;
+    database.run("update dualkey_tokens set name = 'same'").await;
+    let names = async || {
+        let tokens = registry.tokens(&acme).await.unwrap().into_iter();
+        Vec::from_iter(tokens.map(|token| token.name))
+    };
+    let hour = std::time::Duration::from_hours(1);
+    registry.rotate_token(&acme, &first, hour).await.unwrap();
+    assert_eq!(names().await, ["same"; 3]);
+    let token = NewToken::new("acme", "same", ["a:read"]);
+    let refused = registry.issue_token(token).await;
+    assert!(matches!(refused, Err(RegistryError::NameTaken)));
+    registry.rename_token(&acme, &second, "other").await.unwrap();
+    assert_eq!(names().await, ["same", "other", "same"]);
 }

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use dualkey_sql::SqlStore;
-use dualkey_store::{AuditAction, AuditEntry, AuditId, AuditTarget, NewToken, TokenId};
+use dualkey_store::{
+    AuditAction, AuditEntry, AuditId, AuditTarget, IssueRequest, NewToken, StoredToken, TokenId,
+};
 
 use crate::support::events::Events;
 use crate::support::{Database, issue, on_both};
@@ -60,10 +62,15 @@ async fn an_error_contains_no_digest(database: Database) {
         subject: AuditTarget::Token { organization: "acme".into(), id },
         detail: String::new(),
     };
-    let error = store.insert_token(token.clone(), 100, entry.clone()).await.unwrap_err();
+    let insert = async |token: &StoredToken| {
+        let request = IssueRequest { token: token.clone(), max_tokens: 100 };
+        store.insert_token(request, entry.clone()).await.unwrap_err()
+    };
+    let error = insert(&token).await;
     let mut again = token;
     again.record.id = TokenId::from_bytes([2; 16]);
-    let other = store.insert_token(again, 100, entry).await.unwrap_err();
+    again.record.name = "another".into();
+    let other = insert(&again).await;
     let digest = issued.secret.digest();
     let hex = Vec::from_iter(digest.as_bytes().iter().map(|byte| format!("{byte:02x}"))).concat();
     for error in [error, other] {

@@ -7,9 +7,10 @@ use dualkey_token::TokenDigest;
 
 use super::organization::OrganizationTokens;
 use crate::{
-    ApiKey, AuditEntry, AuditTarget, DigestMethod, InsertOutcome, LimitsChange, LimitsOutcome,
-    OrganizationId, Page, Partner, PartnerId, RotateOutcome, RotationRequest, StoreError,
-    StoredToken, TokenId, TokenRecord,
+    ApiKey, AuditEntry, AuditTarget, DigestMethod, InsertOutcome, IssueOutcome, IssueRequest,
+    LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId, RenameOutcome,
+    RenameRequest, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId, TokenRecord,
+    TokenStatus,
 };
 
 const MAX_TOKENS: usize = 1_000_000;
@@ -179,18 +180,58 @@ impl Records {
 
     pub(super) fn insert_token(
         &mut self,
-        token: StoredToken,
-        max_tokens: usize,
+        request: IssueRequest,
         entry: AuditEntry,
-    ) -> Result<InsertOutcome, StoreError> {
-        let TokenRecord { organization, created_at, .. } = &token.record;
+    ) -> Result<IssueOutcome, StoreError> {
+        let IssueRequest { token, max_tokens } = request;
+        let TokenRecord { id, organization, name, created_at, .. } = &token.record;
         if self.valid_token_count(organization, *created_at) >= max_tokens {
-            return Ok(InsertOutcome::Refused);
+            return Ok(IssueOutcome::TooManyTokens);
+        }
+        if self.is_name_taken(organization, name, id, *created_at) {
+            return Ok(IssueOutcome::NameTaken);
         }
         self.check_room_for_token()?;
         self.add_token(token);
         self.append(entry);
-        Ok(InsertOutcome::Inserted)
+        Ok(IssueOutcome::Issued)
+    }
+
+    /// Renames a token. Returns its digest too if its name changed.
+    pub(super) fn rename_token(
+        &mut self,
+        request: &RenameRequest,
+        entry: AuditEntry,
+    ) -> (RenameOutcome, Option<TokenDigest>) {
+        let RenameRequest { organization, token: id, name, at } = request;
+        let Some(StoredToken { digest, record }) = self.token(organization, id) else {
+            return (RenameOutcome::NotFound, None);
+        };
+        if record.name == *name {
+            return (RenameOutcome::Renamed(record.clone()), None);
+        }
+        let is_active = record.status(*at) == TokenStatus::Active;
+        if is_active && self.is_name_taken(organization, name, id, *at) {
+            return (RenameOutcome::NameTaken, None);
+        }
+        let (digest, old_name) = (*digest, record.name.clone());
+        let renamed = TokenRecord { name: name.clone(), ..record.clone() };
+        self.tokens.insert(*id, StoredToken { digest, record: renamed.clone() });
+        self.append(AuditEntry { detail: request.detail(&old_name), ..entry });
+        (RenameOutcome::Renamed(renamed), Some(digest))
+    }
+
+    /// Whether another active token of the organization has this name.
+    fn is_name_taken(
+        &self,
+        organization: &OrganizationId,
+        name: &str,
+        id: &TokenId,
+        at: Timestamp,
+    ) -> bool {
+        self.tokens_of(organization).any(|StoredToken { record, .. }| {
+            record.name == name && record.id != *id && record.status(at) == TokenStatus::Active
+        })
     }
 
     /// Adds the successor of a token, unless the token cannot be rotated.
@@ -212,7 +253,7 @@ impl Records {
             return Ok(Rotation::NotDone(RotateOutcome::AlreadyRotated));
         }
         if self.valid_token_count(organization, successor.record.created_at) >= max_tokens {
-            return Ok(Rotation::NotDone(RotateOutcome::Refused));
+            return Ok(Rotation::NotDone(RotateOutcome::TooManyTokens));
         }
         self.check_room_for_token()?;
         let old_digest = old.digest;

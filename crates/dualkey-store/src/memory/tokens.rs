@@ -4,22 +4,22 @@ use dualkey_token::TokenDigest;
 use super::records::Rotation;
 use super::{MemoryStore, ready_err, ready_ok};
 use crate::{
-    AuditEntry, Change, InsertOutcome, OrganizationId, Page, RevokeOutcome, RotateOutcome,
-    RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
+    AuditEntry, Change, IssueOutcome, IssueRequest, OrganizationId, Page, RenameOutcome,
+    RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture, StoredToken,
+    TokenId, TokenRecord, TokenStore, TokenUse,
 };
 
 impl TokenStore for MemoryStore {
     fn insert_token(
         &self,
-        token: StoredToken,
-        max_tokens: usize,
+        request: IssueRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, InsertOutcome> {
-        let digest = token.digest;
-        let inserted = self.records().insert_token(token, max_tokens, entry);
-        match inserted {
+    ) -> StoreFuture<'_, IssueOutcome> {
+        let digest = request.token.digest;
+        let issued = self.records().insert_token(request, entry);
+        match issued {
             Ok(outcome) => {
-                if outcome == InsertOutcome::Inserted {
+                if outcome == IssueOutcome::Issued {
                     self.changes.publish(&Change::Token(digest));
                 }
                 ready_ok(outcome)
@@ -104,6 +104,18 @@ impl TokenStore for MemoryStore {
         }
     }
 
+    fn rename_token(
+        &self,
+        request: RenameRequest,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, RenameOutcome> {
+        let (outcome, changed) = self.records().rename_token(&request, entry);
+        if let Some(digest) = changed {
+            self.changes.publish(&Change::Token(digest));
+        }
+        ready_ok(outcome)
+    }
+
     fn revoke_token<'a>(
         &'a self,
         organization: &'a OrganizationId,
@@ -123,11 +135,14 @@ impl TokenStore for MemoryStore {
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {
         let mut records = self.records();
         for token_use in uses {
-            let TokenUse { token, first_at, last_at } = token_use.not_after(now);
+            let TokenUse { token, first_at, last_at, last_by } = token_use.not_after(now);
             if let Some(StoredToken { record, .. }) = records.token_mut(&token) {
                 let is_past = |at: &Timestamp| *at <= now;
                 record.first_used_at = record.first_used_at.filter(is_past).or(Some(first_at));
-                record.last_used_at = record.last_used_at.filter(is_past).max(Some(last_at));
+                if record.last_used_at.filter(is_past).is_none_or(|at| at < last_at) {
+                    record.last_used_at = Some(last_at);
+                    record.last_used_by = last_by;
+                }
             }
         }
         ready_ok(())

@@ -5,29 +5,49 @@ use dualkey_token::{PlainToken, TokenHint};
 
 use super::{Registry, check_name, whole_micros};
 use crate::{
-    AuditAction, AuditTarget, DigestMethod, InsertOutcome, IssuedToken, NewToken, OrganizationId,
-    Page, RegistryError, RevokeOutcome, RotateOutcome, RotationRequest, StoredToken, TokenId,
-    TokenRecord,
+    AuditAction, AuditTarget, DigestMethod, IssueOutcome, IssueRequest, IssuedToken, NewToken,
+    OrganizationId, Page, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome,
+    RotateOutcome, RotationRequest, StoredToken, TokenId, TokenRecord,
 };
 
 impl Registry {
     /// Issues a token. Only the returned value holds the token's text, which cannot be read again. Long expired
     /// tokens of its organization are [pruned](Self::prune_expired).
     ///
+    /// Among an organization's [active](crate::TokenStatus::Active) tokens, a name is unique.
+    ///
+    /// ```
+    /// use dualkey_store::{NewToken, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let token = |organization: &str| NewToken::new(organization, "Zapier", ["guests:read"]);
+    /// registry.issue_token(token("acme")).await?;
+    /// let again = registry.issue_token(token("acme")).await;
+    /// assert!(matches!(again, Err(RegistryError::NameTaken)));
+    /// assert!(registry.issue_token(token("other")).await.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
-    /// The name, organization, scopes or expiry are invalid, the organization has the maximum number of
-    /// tokens, or the store failed.
+    /// The name, organization, scopes or expiry are invalid, an active token of the organization has the
+    /// name, the organization has the maximum number of tokens, or the store failed.
     pub async fn issue_token(&self, token: NewToken) -> Result<IssuedToken, RegistryError> {
         let (issued, stored) = self.mint_new(token)?;
         self.prune_organization(&stored.record.organization).await?;
         let detail = stored.record.name.clone();
         let entry = self.audit_entry(AuditAction::TokenIssued, target(&stored.record), detail);
-        match self.store.insert_token(stored, self.max_tokens_per_organization, entry).await? {
-            InsertOutcome::Inserted => Ok(issued),
-            InsertOutcome::Refused => {
-                Err(RegistryError::TooManyTokens { max_tokens: self.max_tokens_per_organization })
-            }
+        let max_tokens = self.max_tokens_per_organization;
+        match self.store.insert_token(IssueRequest { token: stored, max_tokens }, entry).await? {
+            IssueOutcome::Issued => Ok(issued),
+            IssueOutcome::NameTaken => Err(RegistryError::NameTaken),
+            IssueOutcome::TooManyTokens => Err(RegistryError::TooManyTokens { max_tokens }),
         }
     }
 
@@ -213,7 +233,54 @@ impl Registry {
             RotateOutcome::NotFound => Err(RegistryError::NotFound),
             RotateOutcome::Expired => Err(RegistryError::Expired),
             RotateOutcome::AlreadyRotated => Err(RegistryError::AlreadyRotated),
-            RotateOutcome::Refused => Err(RegistryError::TooManyTokens { max_tokens }),
+            RotateOutcome::TooManyTokens => Err(RegistryError::TooManyTokens { max_tokens }),
+        }
+    }
+
+    /// Gives a token another name, and returns its record with this name. The audit trail has both names.
+    ///
+    /// ```
+    /// use dualkey_store::{NewToken, Page, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let acme = "acme".into();
+    /// registry.issue_token(NewToken::new("acme", "taken", ["guests:read"])).await?;
+    /// let id = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?.record.id;
+    /// let renamed = registry.rename_token(&acme, &id, "production").await?;
+    /// assert_eq!(renamed.name, "production");
+    /// let trail = registry.audit(Some(&acme), Page::first(1)).await?;
+    /// assert_eq!(trail[0].detail, r#""test" to "production""#);
+    ///
+    /// let refused = registry.rename_token(&acme, &id, "taken").await;
+    /// assert!(matches!(refused, Err(RegistryError::NameTaken)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The name is invalid, or the organization has no such token. The token is active, and another active
+    /// one of the organization has this name. Or the store failed.
+    pub async fn rename_token(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+        name: impl Into<String>,
+    ) -> Result<TokenRecord, RegistryError> {
+        let (organization, token, name) = (organization.clone(), *token, name.into());
+        check_name(&name)?;
+        let subject = AuditTarget::Token { organization: organization.clone(), id: token };
+        let entry = self.audit_entry(AuditAction::TokenRenamed, subject, String::new());
+        let request = RenameRequest { organization, token, name, at: self.now() };
+        match self.store.rename_token(request, entry).await? {
+            RenameOutcome::Renamed(record) => Ok(record),
+            RenameOutcome::NotFound => Err(RegistryError::NotFound),
+            RenameOutcome::NameTaken => Err(RegistryError::NameTaken),
         }
     }
 
@@ -279,6 +346,7 @@ impl Registry {
             expires_at,
             first_used_at: None,
             last_used_at: None,
+            last_used_by: None,
             replaces: None,
             replaced_by: None,
             digest_method: DigestMethod::of_new(&self.digester),
@@ -294,6 +362,7 @@ impl Registry {
             expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
             first_used_at: None,
             last_used_at: None,
+            last_used_by: None,
             replaces: Some(old.id),
             replaced_by: None,
             digest_method: DigestMethod::of_new(&self.digester),

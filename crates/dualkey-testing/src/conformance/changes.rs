@@ -44,6 +44,8 @@ pub(super) async fn changes_are_published_before_acknowledgement(setup: Setup) {
     let about = |token: &IssuedToken| format!("token {:?}", token.secret.digest().as_bytes());
     let old = setup.issue("acme", "token").await;
     expect(&[about(&old)]);
+    registry.rename_token(&acme, &old.record.id, "renamed").await.expect("renamed");
+    expect(&[about(&old)]);
     let new = registry.rotate_token(&acme, &old.record.id, DAY).await.expect("rotated");
     expect(&[about(&old), about(&new)]);
     registry.revoke_token(&acme, &new.record.id).await.expect("revoked");

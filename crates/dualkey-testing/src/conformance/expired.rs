@@ -10,23 +10,24 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) async fn expired_tokens_leave_room_for_new_ones(setup: Setup) {
     let acme = OrganizationId::from("acme");
     let registry = setup.registry.clone().with_max_tokens_per_organization(2);
-    let issue = async || {
+    let issue = async |name| {
         let expiry = setup.clock.now().saturating_add(HOUR);
-        let token = NewToken::new(acme.clone(), "token", ["a:read"]).with_expiry(expiry);
+        let token = NewToken::new(acme.clone(), name, ["a:read"]).with_expiry(expiry);
         registry.issue_token(token).await.map(|issued| issued.record)
     };
-    let first = issue().await.expect("issued");
-    issue().await.expect("issued");
-    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { max_tokens: 2 })));
+    let first = issue("first").await.expect("issued");
+    issue("second").await.expect("issued");
+    let refused = issue("third").await;
+    assert!(matches!(refused, Err(RegistryError::TooManyTokens { max_tokens: 2 })));
     setup.clock.advance(HOUR - Duration::from_micros(1));
-    assert!(issue().await.is_err(), "both work for a microsecond more");
+    assert!(issue("third").await.is_err(), "both work for a microsecond more");
     setup.clock.advance(Duration::from_micros(1));
-    issue().await.expect("both have expired");
-    let last = issue().await.expect("issued");
-    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { .. })));
+    issue("first").await.expect("both have expired, and their names are free");
+    let last = issue("second").await.expect("issued");
+    assert!(matches!(issue("third").await, Err(RegistryError::TooManyTokens { .. })));
 
     registry.rotate_token(&acme, &last.id, Duration::ZERO).await.expect("rotated");
-    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { .. })));
+    assert!(matches!(issue("third").await, Err(RegistryError::TooManyTokens { .. })));
     assert!(matches!(
         registry.rotate_token(&acme, &first.id, HOUR).await,
         Err(RegistryError::Expired)
@@ -47,11 +48,11 @@ pub(super) async fn an_organization_keeps_100_expired_tokens_for_30_days(setup: 
     for _ in 0..99 {
         expiring("token").await;
     }
-    setup.issue("acme", "lasting").await;
+    setup.issue("acme", "lasting 1").await;
     assert_eq!(setup.names("acme").await.len(), 101);
 
     let newest = expiring("newest").await;
-    setup.issue("acme", "lasting").await;
+    setup.issue("acme", "lasting 2").await;
     let names = setup.names("acme").await;
     assert!(names.len() == 102 && !names.contains(&"oldest".to_owned()), "{names:?}");
     assert!(setup.stored(&oldest).await.is_none());
@@ -61,12 +62,13 @@ pub(super) async fn an_organization_keeps_100_expired_tokens_for_30_days(setup: 
     assert_eq!(trail[1].subject, AuditTarget::Token { organization: "acme".into(), id });
 
     clock.advance(DAY * 30 - Duration::from_micros(1));
-    setup.issue("acme", "lasting").await;
+    setup.issue("acme", "lasting 3").await;
     assert!(setup.stored(&newest).await.is_some(), "it expired less than 30 days ago");
     clock.advance(Duration::from_micros(1));
-    setup.issue("acme", "lasting").await;
+    setup.issue("acme", "lasting 4").await;
     assert!(setup.stored(&newest).await.is_none());
-    assert_eq!(setup.names("acme").await, ["lasting"; 4]);
+    let lasting = [4, 3, 2, 1].map(|number| format!("lasting {number}"));
+    assert_eq!(setup.names("acme").await, lasting);
     assert_eq!(setup.names("other").await, ["other"], "another organization issued nothing");
 }
 
@@ -76,7 +78,7 @@ pub(super) async fn pruning_deletes_what_expired_before_a_time(setup: Setup) {
     let hours = |hours| start.saturating_add(HOUR * hours);
     for hour in 1..=50 {
         let organization = if hour % 2 == 0 { "acme" } else { "other" };
-        setup.issue_until(organization, "token", Some(hours(hour))).await;
+        setup.issue_until(organization, &format!("token {hour}"), Some(hours(hour))).await;
     }
     setup.issue("acme", "lasting").await;
     let live = setup.issue_until("acme", "live", Some(hours(51))).await;

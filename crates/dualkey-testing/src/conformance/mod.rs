@@ -15,6 +15,7 @@
 mod audit;
 mod changes;
 mod expired;
+mod names;
 mod partners;
 mod rotation;
 mod setup;
@@ -49,6 +50,9 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     tokens::pages_follow_one_another(setup().await).await;
     tokens::batches_by_id_cover_every_token_once(setup().await).await;
     tokens::tokens_without_a_pepper_are_listed(setup().await).await;
+    names::an_active_token_has_its_name_alone(setup().await).await;
+    names::concurrent_issues_with_one_name_make_one_token(setup().await).await;
+    names::a_token_is_renamed(setup().await).await;
     rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
     rotation::rotation_never_prolongs_a_token(setup().await).await;
     usage::last_use_never_moves_backward(setup().await).await;

@@ -46,7 +46,7 @@ pub(super) async fn a_revoked_token_is_gone_for_good(setup: Setup) {
     assert!(matches!(again, Err(RegistryError::NotFound)));
     let rotated = setup.registry.rotate_token(&acme, &token.record.id, DAY).await;
     assert!(matches!(rotated, Err(RegistryError::NotFound)));
-    let late = TokenUse { token: token.record.id, first_at: START, last_at: START };
+    let late = TokenUse { token: token.record.id, first_at: START, last_at: START, last_by: None };
     setup.store.record_uses(&[late], START).await.expect("an unknown token is ignored");
     assert!(setup.stored(&token).await.is_none());
 }
@@ -54,27 +54,27 @@ pub(super) async fn a_revoked_token_is_gone_for_good(setup: Setup) {
 pub(super) async fn the_maximum_of_tokens_is_enforced(setup: Setup) {
     let acme = OrganizationId::from("acme");
     let registry = setup.registry.clone().with_max_tokens_per_organization(2);
-    let issue = || registry.issue_token(NewToken::new(acme.clone(), "token", ["a:read"]));
-    let first = issue().await.expect("issued");
-    let second = issue().await.expect("issued");
-    assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { max_tokens: 2 })));
+    let issue = |name| registry.issue_token(NewToken::new(acme.clone(), name, ["a:read"]));
+    let first = issue("first").await.expect("issued");
+    let second = issue("second").await.expect("issued");
+    assert!(matches!(issue("third").await, Err(RegistryError::TooManyTokens { max_tokens: 2 })));
     let third = registry.rotate_token(&acme, &first.record.id, DAY).await.expect("rotated");
     registry.rotate_token(&acme, &second.record.id, DAY).await.expect("rotated");
     let fifth = registry.rotate_token(&acme, &third.record.id, DAY).await;
     assert!(matches!(fifth, Err(RegistryError::TooManyTokens { max_tokens: 4 })));
     for token in [&first, &second, &third] {
-        assert!(matches!(issue().await, Err(RegistryError::TooManyTokens { .. })));
+        assert!(matches!(issue("last").await, Err(RegistryError::TooManyTokens { .. })));
         registry.revoke_token(&acme, &token.record.id).await.expect("revoked");
     }
-    assert!(issue().await.is_ok());
+    assert!(issue("last").await.is_ok());
     assert!(setup.issue("other", "token").await.record.replaces.is_none());
 }
 
 pub(super) async fn pages_follow_one_another(setup: Setup) {
     let acme = OrganizationId::from("acme");
     let mut ids = Vec::new();
-    for _ in 0..5 {
-        ids.insert(0, setup.issue("acme", "token").await.record.id);
+    for number in 0..5 {
+        ids.insert(0, setup.issue("acme", &format!("token {number}")).await.record.id);
     }
     let page = |after, limit| {
         let tokens = setup.registry.tokens_page(&acme, Page { after, limit });
@@ -122,9 +122,11 @@ pub(super) async fn tokens_without_a_pepper_are_listed(setup: Setup) {
 
 pub(super) async fn batches_by_id_cover_every_token_once(setup: Setup) {
     let mut expected = Vec::new();
-    for organization in ["b", "a", "b", "c", "a"] {
+    for (organization, name) in
+        [("b", "token"), ("a", "token"), ("b", "other"), ("c", "token"), ("a", "other")]
+    {
         let expiry = START.saturating_add(DAY);
-        let token = setup.issue_until(organization, "token", Some(expiry)).await;
+        let token = setup.issue_until(organization, name, Some(expiry)).await;
         let stored = setup.stored(&token).await.expect("the token is found");
         expected.push((stored.record, *stored.digest.as_bytes()));
     }

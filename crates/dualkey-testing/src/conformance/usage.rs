@@ -1,5 +1,5 @@
 use dualkey_limit::Timestamp;
-use dualkey_store::{DailyUsage, TokenId, TokenUse};
+use dualkey_store::{DailyUsage, PartnerId, TokenId, TokenUse};
 
 use super::setup::{DAY, START, Setup, partner};
 
@@ -7,16 +7,36 @@ pub(super) async fn last_use_never_moves_backward(setup: Setup) {
     let token = setup.issue("acme", "token").await;
     let other = setup.issue("acme", "other").await;
     let unknown = TokenId::from_bytes([7; 16]);
-    for (at, expected) in [(5, 5), (9, 9), (7, 9)] {
+    let partner = |number: u8| Some(PartnerId::from_bytes([number; 16]));
+    for (at, by, expected, expected_by) in [
+        (5, partner(1), 5, partner(1)),
+        (9, partner(2), 9, partner(2)),
+        (7, partner(1), 9, partner(2)),
+        (11, None, 11, None),
+        (12, partner(1), 12, partner(1)),
+    ] {
         let at = Timestamp::from_secs(at);
-        let uses =
-            [token.record.id, unknown].map(|token| TokenUse { token, first_at: at, last_at: at });
+        let uses = [token.record.id, unknown].map(|token| TokenUse {
+            token,
+            first_at: at,
+            last_at: at,
+            last_by: by,
+        });
         setup.store.record_uses(&uses, START).await.expect("recorded");
         let record = setup.stored(&token).await.expect("the token is found").record;
         assert_eq!(record.first_used_at, Some(Timestamp::from_secs(5)));
         assert_eq!(record.last_used_at, Some(Timestamp::from_secs(expected)));
+        assert_eq!(record.last_used_by, expected_by, "the partner of the last use");
     }
-    let idle = setup.registry.idle_tokens(&"acme".into(), Timestamp::from_secs(10)).await;
+    let use_of = |at, by| {
+        let at = Timestamp::from_secs(at);
+        TokenUse { token: token.record.id, first_at: at, last_at: at, last_by: by }
+    };
+    let uses = [use_of(14, partner(2)), use_of(13, partner(1))];
+    setup.store.record_uses(&uses, START).await.expect("recorded");
+    let record = setup.registry.tokens(&"acme".into()).await.expect("a list").pop();
+    assert_eq!(record.expect("it is listed").last_used_by, partner(2), "in whichever order");
+    let idle = setup.registry.idle_tokens(&"acme".into(), Timestamp::from_secs(15)).await;
     let idle: Vec<_> = idle.expect("a list").into_iter().map(|token| token.id).collect();
     assert_eq!(
         idle,
@@ -33,7 +53,8 @@ pub(super) async fn a_use_ahead_of_now_is_corrected(setup: Setup) {
     let token = setup.issue("acme", "token").await;
     let [before, now, ahead] = [START.saturating_sub(DAY), START, START.saturating_add(DAY * 400)];
     let record = async |at, now| {
-        let uses = [TokenUse { token: token.record.id, first_at: at, last_at: at }];
+        let id = token.record.id;
+        let uses = [TokenUse { token: id, first_at: at, last_at: at, last_by: None }];
         setup.store.record_uses(&uses, now).await.expect("recorded");
         let record = setup.stored(&token).await.expect("the token is found").record;
         (record.first_used_at, record.last_used_at)

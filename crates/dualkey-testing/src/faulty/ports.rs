@@ -2,10 +2,10 @@ use std::sync::atomic::Ordering;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, LimitsChange,
-    LimitsOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore, RevokeOutcome,
-    RotateOutcome, RotationRequest, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore,
-    TokenUse, UsageStore,
+    ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, IssueOutcome, IssueRequest,
+    LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore,
+    RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
+    StoredToken, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 use dualkey_token::TokenDigest;
 
@@ -51,11 +51,10 @@ impl PartnerStore for FaultyStore {
 impl TokenStore for FaultyStore {
     fn insert_token(
         &self,
-        token: StoredToken,
-        max_tokens: usize,
+        request: IssueRequest,
         entry: AuditEntry,
-    ) -> StoreFuture<'_, InsertOutcome> {
-        self.call(move |inner| inner.insert_token(token, max_tokens, entry))
+    ) -> StoreFuture<'_, IssueOutcome> {
+        self.call(move |inner| inner.insert_token(request, entry))
     }
 
     fn token_by_digest<'a>(
@@ -114,6 +113,14 @@ impl TokenStore for FaultyStore {
         entry: AuditEntry,
     ) -> StoreFuture<'_, RotateOutcome> {
         self.call(move |inner| inner.rotate_token(token, request, entry))
+    }
+
+    fn rename_token(
+        &self,
+        request: RenameRequest,
+        entry: AuditEntry,
+    ) -> StoreFuture<'_, RenameOutcome> {
+        self.call(move |inner| inner.rename_token(request, entry))
     }
 
     fn revoke_token<'a>(

@@ -239,6 +239,8 @@ impl CredentialCache {
     pub(crate) async fn write_behind(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
         let Fetcher { store, state } = &self.fetcher;
         let usage = self.write_behind.write_usage(&**store, &state.partners, now).await;
-        self.write_behind.write_uses(&**store, &state.tokens, now, all).await.and(usage)
+        let uses =
+            self.write_behind.write_uses(&**store, &state.partners, &state.tokens, now, all).await;
+        uses.and(usage)
     }
 }

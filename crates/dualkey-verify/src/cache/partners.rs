@@ -6,7 +6,7 @@ use dualkey_store::{ApiKey, Partner};
 use foldhash::quality::RandomState;
 
 use super::partner_entry::{PartnerEntry, PartnerState};
-use super::table::{Arena, Index, Interner};
+use super::table::{Arena, Index, Interner, PARTNER_BITS};
 
 /// The partners of this process by key. They are never evicted, since their meters outlive every change.
 pub(crate) struct Partners {
@@ -45,6 +45,7 @@ const CPU_CACHE_ENTRIES: usize = 1 << 15;
 struct CachePadded(OnceLock<PartnerEntry>);
 
 const _: () = assert!(size_of::<CachePadded>() == 128);
+const _: () = assert!(CAPACITY == 1 << PARTNER_BITS);
 
 impl Partners {
     pub(crate) fn new(hasher: RandomState) -> Self {

@@ -26,7 +26,14 @@ pub(crate) struct Tokens {
     evicted_at: AtomicU64,
     coverage: Arc<Coverage>,
     /// The last uses of evicted tokens that are not written.
-    evicted: Mutex<HashMap<TokenId, Timestamp>>,
+    evicted: Mutex<HashMap<TokenId, LastUse>>,
+}
+
+/// The last use of a token: its time, and the number of the partner if that is known. Later ones are greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LastUse {
+    pub(crate) at: Timestamp,
+    pub(crate) partner: Option<u32>,
 }
 
 /// The bound on tokens: 10 GB, whose segments are addressed from the start.
@@ -225,9 +232,14 @@ impl Tokens {
     /// Records a use. If it returns the token, the caller enqueues it to be written: each use of a token that
     /// is not held.
     #[inline]
-    pub(crate) fn record_use(&self, token: &Token<'_>, now: Timestamp) -> Option<UsedToken> {
+    pub(crate) fn record_use(
+        &self,
+        token: &Token<'_>,
+        partner: u32,
+        now: Timestamp,
+    ) -> Option<UsedToken> {
         let is_dirty = match token.slot.or_else(|| self.slot_of(token)) {
-            Some((slot, generation)) => slot.record_use(generation, self.seconds(now)),
+            Some((slot, generation)) => slot.record_use(generation, self.seconds(now), partner),
             None => true,
         };
         is_dirty.then(|| UsedToken { key: token.key, id: token.id() })
@@ -239,15 +251,19 @@ impl Tokens {
         (entry.contents.id == token.id).then(|| (entry.slot, entry.contents.generation()))
     }
 
-    /// When the token was last used; none if it is no longer held.
-    pub(crate) fn last_use(&self, used: UsedToken) -> Option<Timestamp> {
+    /// The last use of the token; none if it is no longer held.
+    pub(crate) fn last_use(&self, used: UsedToken) -> Option<LastUse> {
         let contents = self.table.get(used.key)?.contents;
-        let time = self.time_of_second(contents.last_use());
-        (contents.id == to_word(used.id)).then_some(time)
+        (contents.id == to_word(used.id)).then(|| self.last_use_in(&contents))
+    }
+
+    fn last_use_in(&self, contents: &Contents) -> LastUse {
+        let seconds = Duration::from_secs(contents.last_use().into());
+        LastUse { at: self.epoch.saturating_add(seconds), partner: contents.last_partner() }
     }
 
     /// Removes the last uses of evicted tokens that are not written.
-    pub(crate) fn take_evicted(&self) -> HashMap<TokenId, Timestamp> {
+    pub(crate) fn take_evicted(&self) -> HashMap<TokenId, LastUse> {
         mem::take(&mut self.evicted())
     }
 
@@ -256,7 +272,7 @@ impl Tokens {
         self.capacity.saturating_add(MIN_PENDING)
     }
 
-    fn evicted(&self) -> MutexGuard<'_, HashMap<TokenId, Timestamp>> {
+    fn evicted(&self) -> MutexGuard<'_, HashMap<TokenId, LastUse>> {
         self.evicted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -283,7 +299,7 @@ impl Tokens {
                 let mut evicted = evicted.borrow_mut();
                 if !is_kept && token.is_dirty() && evicted.len() < capacity {
                     let id = TokenId::from_bytes(token.id.to_ne_bytes());
-                    evicted.insert(id, self.time_of_second(token.last_use()));
+                    evicted.insert(id, self.last_use_in(token));
                 }
                 is_kept
             });
@@ -293,10 +309,6 @@ impl Tokens {
             self.coverage.overflow();
         }
         has_room
-    }
-
-    fn time_of_second(&self, second: u32) -> Timestamp {
-        self.epoch.saturating_add(Duration::from_secs(second.into()))
     }
 
     fn seconds(&self, time: Timestamp) -> u32 {

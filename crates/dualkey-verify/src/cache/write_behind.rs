@@ -8,7 +8,7 @@ use dualkey_limit::Timestamp;
 use dualkey_store::{DailyUsage, Store, StoreError, TokenUse};
 
 use super::partners::{CachedPartner, Partners};
-use super::tokens::{Token, Tokens, UsedToken};
+use super::tokens::{LastUse, Token, Tokens, UsedToken};
 
 /// Usage and last uses that the store does not know of yet: counted in memory, written behind.
 pub(crate) struct WriteBehind {
@@ -42,7 +42,7 @@ const BATCH: usize = 10_000;
 struct PendingWrite {
     token: UsedToken,
     first_at: Timestamp,
-    last_at: Timestamp,
+    last: LastUse,
 }
 
 impl WriteBehind {
@@ -61,8 +61,9 @@ impl WriteBehind {
         token: &Token<'_>,
         now: Timestamp,
     ) {
-        if let Some(token) = tokens.record_use(token, now) {
-            let pending = PendingWrite { token, first_at: now, last_at: now };
+        if let Some(token) = tokens.record_use(token, partner.number, now) {
+            let last = LastUse { at: now, partner: Some(partner.number) };
+            let pending = PendingWrite { token, first_at: now, last };
             self.buffer().enqueue_use(pending, tokens.max_pending());
         }
         self.record_charge(partner, now);
@@ -120,6 +121,7 @@ impl WriteBehind {
     pub(crate) async fn write_uses(
         &self,
         store: &dyn Store,
+        partners: &Partners,
         tokens: &Tokens,
         now: Timestamp,
         all: bool,
@@ -130,7 +132,7 @@ impl WriteBehind {
             self.buffer().uses.extend(&due[written.load(Ordering::Relaxed)..]);
         });
         for batch in due.chunks(BATCH) {
-            let rows: Vec<_> = batch.iter().map(PendingWrite::token_use).collect();
+            let rows: Vec<_> = batch.iter().map(|pending| pending.token_use(partners)).collect();
             store.record_uses(&rows, now).await?;
             self.buffer().written.push_back((now, batch.to_vec()));
             written.fetch_add(batch.len(), Ordering::Relaxed);
@@ -154,8 +156,8 @@ impl WriteBehindBuffer {
         if self.uses.len() < max {
             self.uses.push(pending);
         }
-        self.waiting_since.get_or_insert(pending.last_at);
-        self.warn_if_forgotten(pending.last_at);
+        self.waiting_since.get_or_insert(pending.last.at);
+        self.warn_if_forgotten(pending.last.at);
     }
 
     fn warn_if_forgotten(&mut self, now: Timestamp) {
@@ -174,29 +176,33 @@ impl WriteBehindBuffer {
         let evicted = tokens.take_evicted();
         if !evicted.is_empty() {
             let last_of = |pending: &PendingWrite| {
-                let last_at = *evicted.get(&pending.token.id)?;
-                (last_at > pending.last_at).then_some(PendingWrite { last_at, ..*pending })
+                let last = *evicted.get(&pending.token.id)?;
+                (last.at > pending.last.at).then_some(PendingWrite { last, ..*pending })
             };
             due.extend(self.written.iter().flat_map(|(_, batch)| batch).filter_map(last_of));
         }
         // A time in the future comes from a clock that was wrong.
         let is_due = |at: &Timestamp| *at > now || at.saturating_add(WRITE_EVERY) <= now;
         while let Some((_, written)) = self.written.pop_front_if(|(at, _)| all || is_due(at)) {
-            let was_used = |use_: &PendingWrite| !tokens.clear_dirty(use_.token, use_.last_at);
+            let was_used = |use_: &PendingWrite| !tokens.clear_dirty(use_.token, use_.last.at);
             due.extend(written.into_iter().filter(was_used));
         }
         for pending in &mut due {
             let held = tokens.last_use(pending.token);
             let evicted = evicted.get(&pending.token.id).copied();
-            pending.last_at = pending.last_at.max(held.max(evicted).unwrap_or_default());
+            let known = held.max(evicted).filter(|last| last.at > pending.last.at);
+            pending.last = known.unwrap_or(pending.last);
         }
         merge_by_token(due)
     }
 }
 
 impl PendingWrite {
-    fn token_use(&self) -> TokenUse {
-        TokenUse { token: self.token.id, first_at: self.first_at, last_at: self.last_at }
+    fn token_use(&self, partners: &Partners) -> TokenUse {
+        let Self { token, first_at, last } = *self;
+        let partner = last.partner.and_then(|number| partners.entry(number));
+        let last_by = partner.map(|partner| partner.id);
+        TokenUse { token: token.id, first_at, last_at: last.at, last_by }
     }
 }
 
@@ -206,7 +212,7 @@ fn merge_by_token(mut uses: Vec<PendingWrite>) -> Vec<PendingWrite> {
     uses.dedup_by(|later, first| {
         let is_same = later.token.id == first.token.id;
         if is_same {
-            first.last_at = first.last_at.max(later.last_at);
+            first.last = first.last.max(later.last);
         }
         is_same
     });

@@ -9,6 +9,7 @@
 pub mod log;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dualkey_limit::{FakeClock, LimitPolicy, Timestamp};
 use dualkey_scope::{Catalogue, Requirement};
@@ -79,7 +80,10 @@ pub fn catalogue() -> Catalogue {
 }
 
 pub fn issue(registry: &Registry, expires_at: Option<Timestamp>) -> IssuedToken {
-    let token = NewToken::new("acme", "token", ["a:read"]);
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+    let name = format!("token {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let token = NewToken::new("acme", name, ["a:read"]);
     let token = match expires_at {
         Some(expires_at) => token.with_expiry(expires_at),
         None => token,

@@ -17,6 +17,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use dualkey::{NewToken, Registry, TokenId};
 use dualkey_testing::postgres::Server;
 use support::sandbox::Sandbox;
+use support::unique_name;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use trial::Trial;
@@ -53,7 +54,7 @@ async fn writer() {
 }
 
 async fn issue(registry: &Registry, organization: &str) -> (TokenId, String) {
-    let token = NewToken::new(organization, "Tests", ["full:read"]);
+    let token = NewToken::new(organization, unique_name(), ["full:read"]);
     let issued = registry.issue_token(token).await.unwrap();
     (issued.record.id, issued.secret.expose_secret().to_owned())
 }

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::ledger::Ledger;
 use crate::support::sandbox::{Sandbox, registry};
+use crate::support::unique_name;
 
 const DATABASE: &str = "GUESTWAY_TEST_DATABASE";
 const ORGANIZATION: &str = "GUESTWAY_TEST_ORGANIZATION";
@@ -95,7 +96,7 @@ async fn paced<T>(change: impl Future<Output = T>) -> T {
 
 async fn issue(registry: &Registry, organization: &OrganizationId) -> TokenId {
     println!("try issue");
-    let token = NewToken::new(organization.clone(), "Tests", ["full:read"]);
+    let token = NewToken::new(organization.clone(), unique_name(), ["full:read"]);
     let IssuedToken { secret, record } = registry.issue_token(token).await.unwrap();
     println!("did issue {} {}", record.id, secret.expose_secret());
     record.id

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::client::{Answer, Call, Client};
+use super::unique_name;
 
 /// The API on its own socket, with a partner whose limits are never reached.
 pub(crate) struct Api {
@@ -45,7 +46,7 @@ impl Api {
 
     /// Issues a token of this organization with these scopes, and returns a client that uses it.
     pub(crate) async fn caller(&self, organization: &str, scopes: &[&str]) -> Caller<'_> {
-        let token = NewToken::new(organization, "Tests", scopes.iter().copied());
+        let token = NewToken::new(organization, unique_name(), scopes.iter().copied());
         let issued = self.registry.issue_token(token).await.unwrap();
         Caller { api: self, token: issued.secret.expose_secret().to_owned() }
     }

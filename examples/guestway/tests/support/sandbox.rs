@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::program::Program;
+use super::unique_name;
 
 /// A temporary folder with its own database, in which commands run.
 pub(crate) struct Sandbox {
@@ -87,7 +88,8 @@ impl Sandbox {
 
     pub(crate) fn create_token(&self, organization: &str) -> Value {
         let scope = ["--scope", "full:read"];
-        let create = ["token", "create", "--organization", organization, "--name", "Tests"];
+        let name = unique_name();
+        let create = ["token", "create", "--organization", organization, "--name", &name];
         self.json(&[&create[..], &scope].concat())
     }
 

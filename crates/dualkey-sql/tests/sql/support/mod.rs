@@ -138,7 +138,11 @@ pub(crate) async fn issue(
     registry: &Registry,
     organization: &str,
 ) -> Result<IssuedToken, RegistryError> {
-    registry.issue_token(NewToken::new(organization, "token", ["b:read", "a:read"])).await
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("token {number} of process {}", process::id());
+    registry.issue_token(NewToken::new(organization, name, ["b:read", "a:read"])).await
 }
 
 pub(crate) async fn register(registry: &Registry, api_key: &str) -> Partner {

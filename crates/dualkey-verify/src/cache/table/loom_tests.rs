@@ -185,10 +185,14 @@ fn a_late_use_never_reaches_the_next_token() {
             upsert(table, key(1, 0), 2);
             let entry = table.get(key(1, 0)).unwrap();
             assert!(entry.contents.last_use() == 0, "a use of the token before");
+            assert!(
+                entry.slot.contents().last_partner().is_none(),
+                "a partner of the token before"
+            );
         },
         |table| {
             if let Some(entry) = table.get(key(0, 0)) {
-                entry.slot.record_use(entry.contents.generation(), 7);
+                entry.slot.record_use(entry.contents.generation(), 7, 1);
             }
         },
     );

@@ -56,5 +56,5 @@ pub(crate) use access::{Access, EncodedAccess};
 pub(crate) use arena::Arena;
 pub(crate) use index::Index;
 pub(crate) use interner::Interner;
-pub(crate) use slot::{Contents, Key, LAST_SECOND, Slot};
+pub(crate) use slot::{Contents, Key, LAST_SECOND, PARTNER_BITS, Slot};
 pub(crate) use token_table::{TokenTable, Writer};

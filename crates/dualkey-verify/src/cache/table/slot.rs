@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// One token: 56 bytes, of which 4 are unused. A slot whose key is zero is free.
+/// One token: 56 bytes. A slot whose key is zero is free.
 #[derive(Default)]
 pub(crate) struct Slot {
     key: [AtomicU64; 2],
@@ -15,6 +15,8 @@ pub(crate) struct Slot {
     access: AtomicU32,
     expires_at: AtomicU32,
     confirmed_at: AtomicU32,
+    /// The partner of the last use: see [`pack_partner`].
+    partner: AtomicU32,
 }
 
 /// Half of a digest, 128 bits: to find another text with the same half, one has to break SHA-256.
@@ -33,12 +35,16 @@ pub(crate) struct Contents {
     /// In ticks of the cache, rounded down; zero is never.
     pub(crate) confirmed_at: u32,
     pub(crate) usage: u64,
+    /// See [`pack_partner`].
+    pub(crate) partner: u32,
 }
 
 /// In a word of usage: the use is not written to the store yet.
 const DIRTY: u64 = 1 << 31;
 const SECONDS: u64 = LAST_SECOND as u64;
 const GENERATION: u64 = 1 << 32;
+/// The bits of a partner's number. The others of its word hold the end of the generation.
+pub(crate) const PARTNER_BITS: u32 = 20;
 
 /// The latest second that a slot holds: after 68 years.
 pub(crate) const LAST_SECOND: u32 = (1 << 31) - 1;
@@ -84,7 +90,8 @@ fn scale(random: u64, bound: usize) -> usize {
 impl Contents {
     /// A token without a use.
     pub(crate) const fn new(key: Key, id: u128) -> Self {
-        Self { key, id, access: 0, expires_at: 0, confirmed_at: 0, usage: 0 }
+        let partner = pack_partner(0, None);
+        Self { key, id, access: 0, expires_at: 0, confirmed_at: 0, usage: 0, partner }
     }
 
     /// How often the slot was given to a token.
@@ -101,6 +108,23 @@ impl Contents {
     /// The second of the last use.
     pub(crate) const fn last_use(&self) -> u32 {
         (self.usage & SECONDS) as u32
+    }
+
+    /// The number of the partner of the last use; none if it is not known.
+    pub(crate) const fn last_partner(&self) -> Option<u32> {
+        let is_of_this_token =
+            self.partner >> PARTNER_BITS == self.generation() << PARTNER_BITS >> PARTNER_BITS;
+        if is_of_this_token { Some(self.partner & ((1 << PARTNER_BITS) - 1)) } else { None }
+    }
+}
+
+/// A partner's number, below the end of the generation of the token that it used: a use that is recorded late
+/// names no partner of the next token in the slot, unless it is late by 4,096 generations. Without a partner,
+/// the end of another generation.
+const fn pack_partner(generation: u32, partner: Option<u32>) -> u32 {
+    match partner {
+        Some(number) => generation << PARTNER_BITS | number,
+        None => !generation << PARTNER_BITS,
     }
 }
 
@@ -130,6 +154,7 @@ impl Slot {
             expires_at: self.expires_at.load(Ordering::Relaxed),
             confirmed_at: self.confirmed_at.load(Ordering::Relaxed),
             usage: self.usage.load(Ordering::Relaxed),
+            partner: self.partner.load(Ordering::Relaxed),
         }
     }
 
@@ -147,7 +172,9 @@ impl Slot {
             let generation = (usage & !(GENERATION - 1)).wrapping_add(GENERATION);
             Some(generation | contents.usage & (GENERATION - 1))
         };
-        let _before = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
+        let before = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
+        let generation = before.map_or(0, |usage| (usage >> 32) as u32).wrapping_add(1);
+        self.partner.store(pack_partner(generation, contents.last_partner()), Ordering::Relaxed);
     }
 
     /// Overwrites what may change of its token: the access, the expiry, and when it was confirmed.
@@ -166,23 +193,28 @@ impl Slot {
         self.confirmed_at.store(0, Ordering::Release);
     }
 
-    /// Records a use in this second by the token of this generation. True if the slot becomes dirty: the
-    /// caller then enqueues the use to be written.
+    /// Records a use in this second by the token of this generation, with the number of the partner: that of
+    /// the second's first use. True if the slot becomes dirty: the caller then enqueues the use to be written.
     #[inline]
-    pub(crate) fn record_use(&self, generation: u32, second: u32) -> bool {
+    pub(crate) fn record_use(&self, generation: u32, second: u32, partner: u32) -> bool {
         let usage = self.usage.load(Ordering::Relaxed);
         let is_recorded = usage & (GENERATION - 1) >= DIRTY | u64::from(second);
-        !is_recorded && self.mark_dirty(generation, second)
+        !is_recorded && self.mark_dirty(generation, second, partner)
     }
 
-    fn mark_dirty(&self, generation: u32, second: u32) -> bool {
+    fn mark_dirty(&self, generation: u32, second: u32, partner: u32) -> bool {
         let later = |usage: u64| {
             let seconds = (usage & SECONDS).max(second.into());
             let is_same_token = usage >> 32 == u64::from(generation);
             is_same_token.then_some(u64::from(generation) << 32 | DIRTY | seconds)
         };
-        let before = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, later);
-        before.is_ok_and(|before| before & DIRTY == 0)
+        let Ok(before) = self.usage.fetch_update(Ordering::AcqRel, Ordering::Relaxed, later) else {
+            return false;
+        };
+        if before & SECONDS <= u64::from(second) {
+            self.partner.store(pack_partner(generation, Some(partner)), Ordering::Relaxed);
+        }
+        before & DIRTY == 0
     }
 
     /// The use of this second is written: the next one makes the slot dirty again. False if there was a

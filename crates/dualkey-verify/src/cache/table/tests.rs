@@ -161,13 +161,15 @@ fn a_late_use_is_not_recorded_for_the_next_token_in_the_slot() {
     table.write_lock().upsert(&contents(1), &access(1));
     let entry = table.get(key(1)).unwrap();
     let (slot, generation) = (entry.slot, entry.contents.generation());
-    assert!(slot.record_use(generation, 5));
-    assert!(!slot.record_use(generation, 6), "a write is pending already");
-    assert_eq!(slot.contents().last_use(), 6);
+    assert!(slot.record_use(generation, 5, 1));
+    assert!(!slot.record_use(generation, 6, 2), "a write is pending already");
+    assert_eq!((slot.contents().last_use(), slot.contents().last_partner()), (6, Some(2)));
 
     slot.assign(&contents(2));
-    assert!(!slot.record_use(generation, 7));
-    assert!(slot.record_use(slot.contents().generation(), 7), "no write is pending");
+    assert!(!slot.record_use(generation, 7, 3));
+    assert_eq!(slot.contents().last_partner(), None);
+    assert!(slot.record_use(slot.contents().generation(), 7, 0), "no write is pending");
+    assert_eq!(slot.contents().last_partner(), Some(0));
 }
 
 #[test]

@@ -7,13 +7,15 @@ use dualkey::{
     TokenRecord,
 };
 
+use crate::times::{brief, to_jiff};
+
 /// A partner and an organization's token for trying the API.
 pub(crate) struct Demonstration {
     partner: Partner,
     token: IssuedToken,
 }
 
-/// The name of both.
+/// The name of the partner, with which the names of the tokens begin.
 const NAME: &str = "Demonstration";
 
 /// The token may read everything, edit conversations and send messages. It may not edit custom fields,
@@ -30,8 +32,10 @@ impl Demonstration {
         let organization = OrganizationId::new("harbour-stays");
         let partner = partner(registry).await?;
         revoke_earlier(registry, &organization).await?;
-        let expiry = registry.clock().now().saturating_add(LIFETIME);
-        let token = NewToken::new(organization, NAME, SCOPES).with_expiry(expiry);
+        let now = registry.clock().now();
+        let name = format!("{NAME} {}", brief(Some(to_jiff(now))));
+        let expiry = now.saturating_add(LIFETIME);
+        let token = NewToken::new(organization, name, SCOPES).with_expiry(expiry);
         Ok(Self { partner, token: registry.issue_token(token).await? })
     }
 
@@ -70,11 +74,11 @@ async fn revoke_earlier(
     Ok(())
 }
 
-/// Whether an earlier start issued this token. A token of the same name with other scopes or lifetime
-/// belongs to the user.
+/// Whether an earlier start issued this token. A token of such a name with other scopes or lifetime belongs
+/// to the user.
 fn is_earlier(token: &TokenRecord) -> bool {
     let lifetime = token.expires_at.map(|end| end.saturating_duration_since(token.created_at));
-    token.name == NAME
+    token.name.starts_with(NAME)
         && token.scopes == SCOPES
         && lifetime.is_some_and(|lifetime| lifetime <= LIFETIME)
 }

@@ -38,6 +38,12 @@ Example:
 Example, with an hour in which both work:
   guestway token rotate --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b --overlap 1h")]
     Rotate(Rotate),
+    /// Give a token another name
+    #[command(after_help = "\
+Example:
+  guestway token rename --organization harbour-stays 0192f0c1-2d3e-7f00-8a9b-0c1d2e3f4a5b \\
+      --name 'Zapier - staging'")]
+    Rename(Rename),
     /// Revoke a token permanently
     ///
     /// Without an id, the token itself is read from standard input. Running servers refuse it within a
@@ -109,6 +115,19 @@ pub(crate) struct Rotate {
     output: SecretOutput,
 }
 
+#[derive(Args)]
+pub(crate) struct Rename {
+    #[command(flatten)]
+    owner: OrganizationOption,
+    /// The token's id, from the list
+    id: TokenId,
+    /// The new name
+    #[arg(long)]
+    name: String,
+    #[command(flatten)]
+    output: Output,
+}
+
 /// The output format of a command that prints a new token.
 #[derive(Args)]
 pub(crate) struct SecretOutput {
@@ -174,6 +193,7 @@ impl Token {
             Self::Create(command) => command.run(global).await,
             Self::List(command) => command.run(global).await,
             Self::Rotate(command) => command.run(global).await,
+            Self::Rename(command) => command.run(global).await,
             Self::Revoke(command) => command.run(global).await,
             Self::Idle(command) => command.run(global).await,
             Self::Unpeppered(command) => command.run(global).await,
@@ -207,7 +227,7 @@ impl List {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let registry = global.registry().await?;
         let tokens = registry.tokens(&self.owner.organization).await?;
-        self.output.list(&views(tokens, &registry))
+        self.output.list(&views(tokens, &registry).await?)
     }
 }
 
@@ -224,6 +244,16 @@ impl Rotate {
             overlap => format!("The old token works for at most {} more.", formatted(overlap)),
         };
         output.print(&IssuedView::new(issued, registry.catalogue()), &remark)
+    }
+}
+
+impl Rename {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let Self { owner: OrganizationOption { organization }, id, name, output } = self;
+        let registry = global.registry().await?;
+        let renamed = registry.rename_token(&organization, &id, name).await;
+        let renamed = renamed.map_err(|error| explain(error, &organization, &id))?;
+        output.one(&TokenView::new(renamed, registry.catalogue(), registry.clock().now()))
     }
 }
 
@@ -280,7 +310,7 @@ impl Idle {
         let registry = global.registry().await?;
         let since = registry.clock().now().saturating_sub(self.since);
         let tokens = registry.idle_tokens(&self.owner.organization, since).await?;
-        self.output.list(&views(tokens, &registry))
+        self.output.list(&views(tokens, &registry).await?)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::support::sandbox::{Sandbox, output_of, text};
 #[test]
 fn the_audit_trail_records_actor_action_and_target() {
     let sandbox = Sandbox::new();
-    let id = text(&sandbox.create_token("acme"), "id").to_owned();
+    let created = sandbox.create_token("acme");
+    let id = text(&created, "id").to_owned();
     let rotate = of_acme("rotate", &[&id, "--actor", "Robin (night shift)"]);
     let successor = sandbox.json(&rotate);
     sandbox.json(&of_acme("revoke", &[&id]));
@@ -24,9 +25,9 @@ fn the_audit_trail_records_actor_action_and_target() {
     assert_eq!(
         Vec::from_iter(entries.iter().map(summary)),
         [
-            [json!(tester), json!("token_revoked"), json!("Tests")],
+            [json!(tester), json!("token_revoked"), created["name"].clone()],
             [json!("Robin (night shift)"), json!("token_rotated"), successor["id"].clone()],
-            [json!(tester), json!("token_issued"), json!("Tests")],
+            [json!(tester), json!("token_issued"), created["name"].clone()],
         ]
     );
     assert!(entries.iter().all(|entry| entry["token"] == id && entry["organization"] == "acme"));

@@ -31,7 +31,7 @@ fn a_token_is_printed_at_creation_and_masked_in_the_list() {
     ];
     assert_eq!(listed[0]["permissions"], json!(permissions));
     assert_eq!((&listed[0]["status"], &listed[0]["name"]), (&json!("active"), &json!("Zapier")));
-    for none in ["first_used", "last_used", "replaces", "replaced_by"] {
+    for none in ["first_used", "last_used", "last_used_by", "replaces", "replaced_by"] {
         assert_eq!(listed[0][none], Value::Null, "{none}");
     }
     let time = |key| text(&listed[0], key).parse::<Timestamp>().unwrap();
@@ -58,6 +58,28 @@ fn a_rotated_token_works_for_the_overlap_and_is_rotated_once() {
     assert!(sandbox.refused(1, &of_acme("rotate", &[ids[0]])).contains("rotated before"));
     assert!(sandbox.refused(1, &of_acme("rotate", &[ids[1]])).contains("has expired"));
     assert_eq!(sandbox.list(&of_acme("list", &[])), listed);
+}
+
+#[test]
+fn a_token_gets_another_name_that_is_not_taken() {
+    let sandbox = Sandbox::new();
+    let [token, taken] = [(); 2].map(|()| sandbox.create_token("acme"));
+    let id = text(&token, "id");
+    let rename = |name| of_acme("rename", &[id, "--name", name]);
+    let renamed = sandbox.json(&rename("Door locks"));
+    assert_eq!((&renamed["id"], &renamed["name"]), (&token["id"], &json!("Door locks")));
+    assert_eq!(sandbox.list(&of_acme("list", &[]))[1], renamed);
+    let entry = &sandbox.list(&["audit", "--organization", "acme"])[0];
+    assert_eq!(entry["action"], "token_renamed");
+    let detail = format!("{} to \"Door locks\"", token["name"]);
+    assert_eq!(entry["detail"], detail);
+
+    let refused = sandbox.refused(1, &rename(text(&taken, "name")));
+    assert!(refused.contains("has this name: choose another"), "{refused}");
+    let create = of_acme("create", &["--name", "Door locks", "--scope", "guests:read"]);
+    assert!(sandbox.refused(1, &create).contains("has this name"));
+    let foreign = ["token", "rename", "--organization", "other", id, "--name", "Mine"];
+    assert!(sandbox.refused(1, &foreign).contains("has no token"));
 }
 
 #[test]
@@ -94,7 +116,7 @@ fn expired_tokens_are_pruned_with_an_audit_entry() {
     assert_eq!((listed.len(), &listed[0]["id"]), (1, &new["id"]));
     let entry = &sandbox.list(&["audit", "--organization", "acme"])[0];
     assert_eq!((&entry["action"], &entry["token"]), (&json!("token_pruned"), &old["id"]));
-    assert_eq!(entry["detail"], "Tests");
+    assert_eq!(entry["detail"], old["name"]);
 }
 
 #[test]

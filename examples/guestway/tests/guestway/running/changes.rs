@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 
-use super::{add_partner, call, json_of, revoke, status, until};
+use super::{add_partner, call, json_of, partner, revoke, status, until};
 use crate::support::client::Client;
 use crate::support::sandbox::{Sandbox, text};
 
@@ -60,4 +60,20 @@ async fn partner_changes_take_effect_in_a_running_server() {
     until("it is enabled", async || status(&client, &call).await == 200).await;
     json_of(&sandbox, &["partner", "limits", &api_key, "--daily", "1"]);
     until("its day is used up", async || status(&client, &call).await == 429).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_shows_which_partner_used_a_token_last() {
+    let sandbox = Sandbox::new();
+    let (program, client) = (sandbox.serve("info"), Client::http1());
+    let api_key = add_partner(&sandbox);
+    let token = block_in_place(|| sandbox.create_token("acme"));
+    assert_eq!(status(&client, &call(&program, &api_key, &token)).await, 200);
+    let list = ["token", "list", "--organization", "acme"];
+    let id = partner(&sandbox, &api_key)["id"].clone();
+    until("it is written", async || json_of(&sandbox, &list)[0]["last_used_by"] == id).await;
+    let table = block_in_place(|| sandbox.run(&list)).stdout;
+    let [headings, row] = Vec::from_iter(table.lines()).try_into().unwrap();
+    let at = headings.find("LAST USED BY").unwrap();
+    assert!(row[at..].starts_with("Tests "), "{table}");
 }

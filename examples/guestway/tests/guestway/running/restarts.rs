@@ -94,8 +94,8 @@ async fn each_start_prints_working_requests_and_keeps_one_token() {
 async fn without_room_for_the_demonstration_token_it_still_serves() {
     let sandbox = Sandbox::new();
     let registry = sandbox.registry().await;
-    for _ in 0..100 {
-        let token = NewToken::new("harbour-stays", "Tests", ["full:read"]);
+    for number in 0..100 {
+        let token = NewToken::new("harbour-stays", format!("Tests {number}"), ["full:read"]);
         registry.issue_token(token).await.unwrap();
     }
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

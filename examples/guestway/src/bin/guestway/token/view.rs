@@ -1,8 +1,8 @@
 use std::io;
 
 use dualkey::{
-    Catalogue, DigestMethod, IssuedToken, OrganizationId, PlainToken, Registry, TokenId,
-    TokenRecord,
+    Catalogue, DigestMethod, IssuedToken, OrganizationId, PartnerId, PlainToken, Registry,
+    RegistryError, TokenId, TokenRecord,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,6 +22,10 @@ pub(crate) struct TokenView {
     created: Timestamp,
     first_used: Option<Timestamp>,
     last_used: Option<Timestamp>,
+    last_used_by: Option<PartnerId>,
+    /// The name of that partner, for tables.
+    #[serde(skip)]
+    partner_name: Option<String>,
     expires: Option<Timestamp>,
     pub(crate) status: &'static str,
     replaces: Option<TokenId>,
@@ -51,6 +55,8 @@ impl TokenView {
             created: to_jiff(token.created_at),
             first_used: token.first_used_at.map(to_jiff),
             last_used: token.last_used_at.map(to_jiff),
+            last_used_by: token.last_used_by,
+            partner_name: None,
             expires: token.expires_at.map(to_jiff),
             status,
             replaces: token.replaces,
@@ -63,14 +69,33 @@ impl TokenView {
     }
 }
 
-pub(crate) fn views(tokens: Vec<TokenRecord>, registry: &Registry) -> Vec<TokenView> {
+/// Tokens with the names of the partners that used them last.
+pub(crate) async fn views(
+    tokens: Vec<TokenRecord>,
+    registry: &Registry,
+) -> Result<Vec<TokenView>, RegistryError> {
     let (catalogue, now) = (registry.catalogue(), registry.clock().now());
-    tokens.into_iter().map(|token| TokenView::new(token, catalogue, now)).collect()
+    let partners = registry.partners().await?;
+    let view = |token: TokenRecord| {
+        let partner = partners.iter().find(|partner| Some(partner.id) == token.last_used_by);
+        let partner_name = partner.map(|partner| partner.name.clone());
+        TokenView { partner_name, ..TokenView::new(token, catalogue, now) }
+    };
+    Ok(tokens.into_iter().map(view).collect())
 }
 
 impl Show for TokenView {
-    const HEADINGS: &'static [&'static str] =
-        &["ID", "NAME", "MASKED", "STATUS", "CREATED", "LAST USED", "EXPIRES", "PERMISSIONS"];
+    const HEADINGS: &'static [&'static str] = &[
+        "ID",
+        "NAME",
+        "MASKED",
+        "STATUS",
+        "CREATED",
+        "LAST USED",
+        "LAST USED BY",
+        "EXPIRES",
+        "PERMISSIONS",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -80,6 +105,7 @@ impl Show for TokenView {
             self.status.to_owned(),
             brief(Some(self.created)),
             brief(self.last_used),
+            self.partner_name.clone().unwrap_or_else(|| "-".to_owned()),
             brief(self.expires),
             self.permissions(),
         ]
