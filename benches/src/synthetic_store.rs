@@ -198,6 +198,15 @@ impl TokenStore for SyntheticStore {
         unsupported()
     }
 
+    fn expiring_tokens<'a>(
+        &'a self,
+        _: &'a OrganizationId,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        unsupported()
+    }
+
     fn prune_tokens(&self, _: Timestamp, _: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
         unsupported()
     }
@@ -225,6 +234,10 @@ impl TokenStore for SyntheticStore {
         _: &'a TokenId,
         _: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome> {
+        unsupported()
+    }
+
+    fn prune_nonces(&self, _: Timestamp) -> StoreFuture<'_, u64> {
         unsupported()
     }
 

@@ -29,6 +29,8 @@ fn fill(tokens: u32, numbers: &str, id: &str, digest: &str, time: &str, enabled:
          insert into dualkey_audit (id, organization, done_at, actor, action, subject, detail)
          select {id}, case when n % 2 = 0 then 'organization ' || (n % 2000) end, {time}, 'system',
             'token_issued', {id}, '' from {numbers} where n <= {entries};
+         insert into dualkey_nonces (organization, nonce, used_at, token)
+         select organization, substr(digest, 1, 16), created_at, id from dualkey_tokens;
          insert into dualkey_partners (id, name, api_key, enabled, rate_permits, rate_period, burst,
             daily, utc_offset_secs, created_at)
          select {id}, 'partner', 'key-number-' || n, {enabled}, 5, 1, 10, 10000, 0, {time}
@@ -135,6 +137,12 @@ fn arguments(statement: Statement, ids: &str) -> String {
              null, null, null, null, 'none'"
         ),
         Statement::SelectActiveTokenByName => format!("'organization 7', 'name', '{id}', now()"),
+        Statement::SelectExpiringTokens => "'organization 7', now(), now()".into(),
+        Statement::SelectNonce => "'organization 7', substr(sha256('7'), 1, 16)".into(),
+        Statement::InsertNonce => {
+            format!("'organization 7', substr(sha256('7'), 1, 16), now(), '{id}'")
+        }
+        Statement::DeleteOldNonces => "'2020-01-01'".into(),
         Statement::RenameToken => format!("'{id}', 'name'"),
         Statement::CountValidTokens => "'organization 7', now()".into(),
         Statement::SelectUnpepperedTokens => format!("'{id}', 50"),

@@ -117,6 +117,10 @@ impl Row {
         })
     }
 
+    pub(crate) fn token_id(&self, column: &str) -> Result<TokenId, SqlError> {
+        Ok(TokenId::from_bytes(self.id(column)?))
+    }
+
     pub(crate) fn partner(&self) -> Result<Partner, SqlError> {
         Ok(Partner {
             id: PartnerId::from_bytes(self.id("id")?),

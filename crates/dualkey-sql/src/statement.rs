@@ -96,6 +96,11 @@ statements! {
         select {token} from {schema}dualkey_tokens where organization = $1 and expires_at <= $2
         order by expires_at, id limit $3
     "),
+    SelectExpiringTokens: Same("
+        select {token} from {schema}dualkey_tokens
+        where organization = $1 and expires_at > $2 and expires_at <= $3 and replaced_by is null
+        order by expires_at, id
+    "),
     SelectTokensAfter: Same("
         select {token} from {schema}dualkey_tokens where id > $1 order by id limit $2
     "),
@@ -111,6 +116,19 @@ statements! {
     DeleteExpiredToken: Same("
         delete from {schema}dualkey_tokens where organization = $1 and id = $2 and expires_at <= $3
         returning digest
+    "),
+    SelectNonce: Same("
+        select token from {schema}dualkey_nonces where organization = $1 and nonce = $2
+    "),
+    InsertNonce: Same("
+        insert into {schema}dualkey_nonces (organization, nonce, used_at, token)
+        values ($1, $2, $3, $4)
+    "),
+    DeleteOldNonces: Same("
+        delete from {schema}dualkey_nonces where (organization, nonce) in (
+            select organization, nonce from {schema}dualkey_nonces
+            where used_at < $1 order by used_at limit 1000
+        )
     "),
     // The last argument is the current time: a stored time that lies ahead of it is replaced. In PostgreSQL,
     // the statement locks the rows in the order of their ids, so that two processes cannot deadlock. The

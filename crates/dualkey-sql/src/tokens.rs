@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use dualkey_limit::Timestamp;
 use dualkey_store::{
-    AuditEntry, AuditTarget, DigestMethod, IssueOutcome, IssueRequest, OrganizationId, Page,
-    RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
+    AuditEntry, AuditTarget, DigestMethod, FormNonce, IssueOutcome, IssueRequest, OrganizationId,
+    Page, RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
     StoredToken, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse,
 };
 use dualkey_token::TokenDigest;
@@ -102,6 +102,20 @@ impl TokenStore for SqlStore {
         })
     }
 
+    fn expiring_tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        let organization = organization.clone();
+        self.query(async move |shared| {
+            let values = values![&organization, after, until];
+            let rows = shared.query(Statement::SelectExpiringTokens, values).await?;
+            rows.iter().map(Row::record).collect()
+        })
+    }
+
     fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
         self.execute(async move |shared| prune(&shared, at, &entries).await)
     }
@@ -156,6 +170,16 @@ impl TokenStore for SqlStore {
         })
     }
 
+    fn prune_nonces(&self, before: Timestamp) -> StoreFuture<'_, u64> {
+        self.query(async move |shared| {
+            let mut session = shared.begin().await?;
+            let statement = Statement::DeleteOldNonces;
+            let deleted = shared.execute(&mut session, statement, values![before]).await?;
+            session.end("commit").await?;
+            Ok(deleted)
+        })
+    }
+
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {
         let uses = merge_by_token(uses, now);
         self.query(async move |shared| {
@@ -169,16 +193,31 @@ async fn issue(
     mutation: &mut Mutation<'_>,
     request: &IssueRequest,
 ) -> Result<IssueOutcome, SqlError> {
-    let IssueRequest { token, max_tokens } = request;
+    let IssueRequest { token, max_tokens, nonce } = request;
     let TokenRecord { id, organization, name, created_at, .. } = &token.record;
+    if let Some(token) = token_of(mutation, organization, nonce.as_ref()).await? {
+        return Ok(IssueOutcome::AlreadyDone(token));
+    }
     if !has_room(mutation, &token.record, *max_tokens).await? {
         return Ok(IssueOutcome::TooManyTokens);
     }
     if is_name_taken(mutation, organization, name, *id, *created_at).await? {
         return Ok(IssueOutcome::NameTaken);
     }
-    insert(mutation, token).await?;
+    insert(mutation, token, nonce.as_ref()).await?;
     Ok(IssueOutcome::Issued)
+}
+
+/// The token that the first use of this nonce issued.
+async fn token_of(
+    mutation: &mut Mutation<'_>,
+    organization: &OrganizationId,
+    nonce: Option<&FormNonce>,
+) -> Result<Option<TokenId>, SqlError> {
+    let Some(nonce) = nonce else { return Ok(None) };
+    let values = values![organization, nonce.as_bytes()];
+    let rows = mutation.fetch(Statement::SelectNonce, values).await?;
+    rows.first().map(|row| row.token_id("token")).transpose()
 }
 
 async fn rename(
@@ -248,9 +287,13 @@ async fn rotate(
     request: &RotationRequest,
     entry: &AuditEntry,
 ) -> Result<RotateOutcome, SqlError> {
-    let RotationRequest { successor, old_expires_at, max_tokens } = request;
+    let RotationRequest { successor, old_expires_at, max_tokens, nonce } = request;
     let new = &successor.record;
     let mut mutation = Mutation::begin(shared).await?;
+    if let Some(token) = token_of(&mut mutation, &new.organization, nonce.as_ref()).await? {
+        mutation.rollback().await?;
+        return Ok(RotateOutcome::AlreadyDone(token));
+    }
     let rows = mutation.fetch(Statement::SelectToken, values![&new.organization, token]).await?;
     let old = rows.first().map(Row::token).transpose()?;
     let old = match check_rotatable(old, new.created_at) {
@@ -269,7 +312,7 @@ async fn rotate(
     let expires_at = old.record.expires_at.map_or(*old_expires_at, |at| at.min(*old_expires_at));
     mutation.execute(Statement::ReplaceToken, values![token, expires_at, new.id]).await?;
     mutation.token_changed(&old.digest).await?;
-    insert(&mut mutation, successor).await?;
+    insert(&mut mutation, successor, nonce.as_ref()).await?;
     mutation.commit(&[entry]).await?;
     Ok(RotateOutcome::Rotated)
 }
@@ -294,7 +337,11 @@ async fn has_room(
     Ok(usize::try_from(count).unwrap_or(usize::MAX) < max_tokens)
 }
 
-async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), SqlError> {
+async fn insert(
+    mutation: &mut Mutation<'_>,
+    token: &StoredToken,
+    nonce: Option<&FormNonce>,
+) -> Result<(), SqlError> {
     let StoredToken { digest, record } = token;
     if record.scopes.iter().any(|name| name.is_empty() || name.contains(' ')) {
         return Err(SqlError::Encode("a scope name is empty or contains a space"));
@@ -322,6 +369,10 @@ async fn insert(mutation: &mut Mutation<'_>, token: &StoredToken) -> Result<(), 
         pepper.as_deref(),
     ];
     mutation.execute(Statement::InsertToken, values).await?;
+    if let Some(nonce) = nonce {
+        let values = values![&record.organization, nonce.as_bytes(), record.created_at, record.id];
+        mutation.execute(Statement::InsertNonce, values).await?;
+    }
     mutation.token_changed(digest).await
 }
 

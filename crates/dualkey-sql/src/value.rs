@@ -57,6 +57,7 @@ from! {
     Option<u32> => |number: Option<u32>| Self::Int(number.map(Into::into));
     bool => Self::Bool;
     &'a [u8] => Self::Bytes;
+    &'a [u8; 16] => |bytes: &'a [u8; 16]| Self::Bytes(bytes);
     &'a [u8; 32] => |bytes: &'a [u8; 32]| Self::Bytes(bytes);
     &'a str => |text| Self::Text(Some(text));
     &'a String => |text: &'a String| Self::Text(Some(text));

@@ -1,7 +1,10 @@
 use std::error::Error;
+use std::time::Duration;
 
 use dualkey_limit::InvalidPolicy;
 use dualkey_scope::UnknownScopes;
+
+use crate::TokenId;
 
 /// A store failed. It is unknown whether the change was stored. The call may be repeated.
 ///
@@ -69,6 +72,12 @@ pub enum RegistryError {
     /// The expiry is not later than now.
     #[error("expiry must be in the future")]
     ExpiryInThePast,
+    /// The token would live longer than the registry allows, or without end.
+    #[error("a token may live for at most {}: choose an earlier expiry", in_words(*max))]
+    LifetimeTooLong {
+        /// The maximum.
+        max: Duration,
+    },
     /// An active token of the organization has this name.
     #[error(
         "an active token of the organization has this name: choose another, or rotate that token"
@@ -89,7 +98,52 @@ pub enum RegistryError {
     /// A token can be rotated once.
     #[error("the token was rotated before: rotate its successor")]
     AlreadyRotated,
+    /// The form was sent before, and the token was issued then.
+    #[error(
+        "the form was sent before, and the token {token} was issued then: see the list of tokens"
+    )]
+    AlreadyDone {
+        /// The token that the first use of the nonce issued.
+        token: TokenId,
+    },
+    /// The form was open for more than a day, or its time lies in the future.
+    #[error("the form is too old: open it again")]
+    StaleForm,
     /// The store failed. It is unknown whether the change was stored.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A duration in the largest unit of which it is a multiple, down to seconds.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let unit =
+        units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, "second"));
+    match seconds / unit {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_maximum_lifetime_is_given_in_whole_units() {
+        for (seconds, words) in [
+            (90 * 86_400, "90 days"),
+            (86_400, "1 day"),
+            (86_400 + 3_600, "25 hours"),
+            (120, "2 minutes"),
+            (61, "61 seconds"),
+            (0, "0 seconds"),
+        ] {
+            let error = RegistryError::LifetimeTooLong { max: Duration::from_secs(seconds) };
+            let text = format!("a token may live for at most {words}: choose an earlier expiry");
+            assert_eq!(error.to_string(), text);
+        }
+    }
 }

@@ -38,6 +38,7 @@ mod error;
 mod id;
 mod limits_change;
 mod memory;
+mod nonce;
 mod organization;
 mod outcome;
 mod partner;
@@ -52,6 +53,7 @@ pub use error::{RegistryError, StoreError};
 pub use id::{AuditId, PartnerId, TokenId};
 pub use limits_change::LimitsChange;
 pub use memory::MemoryStore;
+pub use nonce::{FormNonce, InvalidFormNonce};
 pub use organization::OrganizationId;
 pub use outcome::{
     DailyUsage, InsertOutcome, IssueOutcome, IssueRequest, LimitsOutcome, Page, RenameOutcome,
@@ -61,5 +63,5 @@ pub use partner::{NewPartner, Partner};
 pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};
 pub use registry::Registry;
 pub use token::{
-    DigestMethod, IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse,
+    DigestMethod, Expiry, IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse,
 };

@@ -1,6 +1,6 @@
 use dualkey_limit::{InvalidPolicy, Timestamp};
 
-use crate::{OrganizationId, Partner, PartnerId, StoredToken, TokenId, TokenRecord};
+use crate::{FormNonce, OrganizationId, Partner, PartnerId, StoredToken, TokenId, TokenRecord};
 
 /// Which part of a list to return. Lists are ordered newest first.
 ///
@@ -41,6 +41,8 @@ pub struct IssueRequest {
     pub token: StoredToken,
     /// The maximum number of tokens of the organization that have not expired, the new one included.
     pub max_tokens: usize,
+    /// The nonce of the form that asks for the token.
+    pub nonce: Option<FormNonce>,
 }
 
 /// The arguments of [`TokenStore::rename_token`](crate::TokenStore::rename_token).
@@ -84,6 +86,8 @@ pub struct RotationRequest {
     pub old_expires_at: Timestamp,
     /// The maximum number of tokens of the organization that have not expired, the successor included.
     pub max_tokens: usize,
+    /// The nonce of the form that asks for the rotation.
+    pub nonce: Option<FormNonce>,
 }
 
 /// The permits that a partner used on one day.
@@ -141,6 +145,8 @@ pub enum InsertOutcome {
 pub enum IssueOutcome {
     /// The token is stored.
     Issued,
+    /// The organization used the nonce before, for this token.
+    AlreadyDone(TokenId),
     /// An active token of the organization has this name.
     NameTaken,
     /// The organization has the maximum number of tokens.
@@ -177,6 +183,8 @@ pub enum LimitsOutcome {
 pub enum RotateOutcome {
     /// The successor is stored, and the old token has its new expiry.
     Rotated,
+    /// The organization used the nonce before, for this token.
+    AlreadyDone(TokenId),
     /// The organization has no such token.
     NotFound,
     /// The token has expired.

@@ -116,6 +116,9 @@ pub trait TokenStore: Debug + Send + Sync {
     /// Adds a token. Refuses it if, at the time of its creation, an [active](crate::TokenStatus::Active)
     /// token of its organization has its name, or its organization has `max_tokens` or more that have not
     /// expired.
+    ///
+    /// A nonce is stored in the same transaction, with the token's organization, id and time of creation. If
+    /// the organization used the nonce before, the outcome is `AlreadyDone`, whatever else holds.
     fn insert_token(
         &self,
         request: IssueRequest,
@@ -155,6 +158,15 @@ pub trait TokenStore: Debug + Send + Sync {
         limit: u32,
     ) -> StoreFuture<'a, Vec<TokenRecord>>;
 
+    /// An organization's [active](crate::TokenStatus::Active) tokens that have not expired at the time
+    /// `after`, and have at the time `until`. Those that expire first come first.
+    fn expiring_tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'a, Vec<TokenRecord>>;
+
     /// Deletes those of the tokens that the entries are about which have expired at this time, and stores the
     /// entries of these. Returns their number.
     fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64>;
@@ -170,7 +182,7 @@ pub trait TokenStore: Debug + Send + Sync {
 
     /// Adds the successor of a token. In the same transaction, the old token gets the expiry of the
     /// request unless it expires earlier. Names are not compared, since the successor takes the place of
-    /// the old token.
+    /// the old token. A nonce is stored as [`insert_token`](Self::insert_token) does.
     fn rotate_token(
         &self,
         token: TokenId,
@@ -194,6 +206,10 @@ pub trait TokenStore: Debug + Send + Sync {
         token: &'a TokenId,
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome>;
+
+    /// Deletes nonces that were used before this time, and returns their number. A store may delete a part of
+    /// them: zero means that none is left. Nothing else deletes a nonce, so they outlive their tokens.
+    fn prune_nonces(&self, before: Timestamp) -> StoreFuture<'_, u64>;
 
     /// Records when tokens were used. The first recorded use stays, and the last use only moves later, with
     /// its partner. A

@@ -3,7 +3,7 @@ use std::fmt;
 use dualkey_limit::Timestamp;
 use dualkey_token::{Digester, PepperId, PlainToken, TokenDigest, TokenHint};
 
-use crate::{OrganizationId, PartnerId, TokenId};
+use crate::{FormNonce, OrganizationId, PartnerId, TokenId};
 
 /// The attributes of a token that lists show. It holds neither the token's text nor its digest. Times are
 /// in whole microseconds.
@@ -163,16 +163,29 @@ pub struct StoredToken {
     pub record: TokenRecord,
 }
 
+/// When a token to issue expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// After the [default lifetime](crate::Registry::with_default_lifetime) of the registry.
+    #[default]
+    Default,
+    /// It is refused from this time on.
+    At(Timestamp),
+    /// Never.
+    Never,
+}
+
 /// A token to [issue](crate::Registry::issue_token).
 ///
 /// ```
 /// use dualkey_limit::Timestamp;
-/// use dualkey_store::NewToken;
+/// use dualkey_store::{Expiry, NewToken};
 ///
-/// let token = NewToken::new("acme", "production", ["guests:read"])
-///     .with_expiry(Timestamp::from_secs(4_000_000_000));
-/// assert_eq!(token.scopes, ["guests:read"]);
-/// assert!(token.expires_at.is_some());
+/// let token = NewToken::new("acme", "production", ["guests:read"]);
+/// assert_eq!((token.scopes[0].as_str(), token.expiry), ("guests:read", Expiry::Default));
+/// let end = Timestamp::from_secs(4_000_000_000);
+/// assert_eq!(token.clone().with_expiry(end).expiry, Expiry::At(end));
+/// assert_eq!(token.without_expiry().expiry, Expiry::Never);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewToken {
@@ -182,12 +195,14 @@ pub struct NewToken {
     pub name: String,
     /// The names of its scopes, at least one. The registry stores each once, in the catalogue's order.
     pub scopes: Vec<String>,
-    /// It is refused from this time on. Default: it does not expire.
-    pub expires_at: Option<Timestamp>,
+    /// When it expires.
+    pub expiry: Expiry,
+    /// The nonce of the form that asks for it. `None`: no form does.
+    pub nonce: Option<FormNonce>,
 }
 
 impl NewToken {
-    /// A token of this organization, with this name and these scopes, that does not expire.
+    /// A token of this organization, with this name and these scopes, and the default lifetime.
     #[must_use]
     pub fn new<I>(
         organization: impl Into<OrganizationId>,
@@ -198,13 +213,27 @@ impl NewToken {
         I: IntoIterator<Item: Into<String>>,
     {
         let scopes = scopes.into_iter().map(Into::into).collect();
-        Self { organization: organization.into(), name: name.into(), scopes, expires_at: None }
+        let (organization, name) = (organization.into(), name.into());
+        Self { organization, name, scopes, expiry: Expiry::Default, nonce: None }
     }
 
     /// The same token, refused from this time on.
     #[must_use]
     pub fn with_expiry(self, expires_at: Timestamp) -> Self {
-        Self { expires_at: Some(expires_at), ..self }
+        Self { expiry: Expiry::At(expires_at), ..self }
+    }
+
+    /// The same token, without an expiry. A registry with a
+    /// [maximum lifetime](crate::Registry::with_max_lifetime) refuses it.
+    #[must_use]
+    pub fn without_expiry(self) -> Self {
+        Self { expiry: Expiry::Never, ..self }
+    }
+
+    /// The same token, issued at most once for the form with this nonce: see [`FormNonce`].
+    #[must_use]
+    pub fn with_nonce(self, nonce: FormNonce) -> Self {
+        Self { nonce: Some(nonce), ..self }
     }
 }
 

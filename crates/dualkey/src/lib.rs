@@ -17,11 +17,12 @@ pub use dualkey_scope::{
 pub use dualkey_sql::{Address, SqlError, SqlOptions, SqlStore};
 pub use dualkey_store::{
     ApiKey, AuditAction, AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeListener,
-    ChangeNotifier, DailyUsage, DigestMethod, InsertOutcome, InvalidApiKey, IssueOutcome,
-    IssueRequest, IssuedToken, LimitsChange, LimitsOutcome, MemoryStore, NewPartner, NewToken,
-    OrganizationId, Page, Partner, PartnerId, PartnerStore, Registry, RegistryError, RenameOutcome,
-    RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, Store, StoreError, StoreFuture,
-    StoredToken, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse, UsageStore,
+    ChangeNotifier, DailyUsage, DigestMethod, Expiry, FormNonce, InsertOutcome, InvalidApiKey,
+    InvalidFormNonce, IssueOutcome, IssueRequest, IssuedToken, LimitsChange, LimitsOutcome,
+    MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, PartnerStore,
+    Registry, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome,
+    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId, TokenRecord,
+    TokenStatus, TokenStore, TokenUse, UsageStore,
 };
 pub use dualkey_token::{
     Digester, InvalidHint, InvalidPepper, InvalidPepperId, InvalidPrefix, ParseTokenError,

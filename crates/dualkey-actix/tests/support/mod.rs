@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use actix_web::{App, HttpServer, rt, web};
 use bytes::Bytes;
@@ -73,7 +74,10 @@ impl Fixture {
 
     /// The plain text of a new token that may read guests.
     pub(crate) async fn token(&self) -> String {
-        let token = NewToken::new("acme", "token", ["guests:read"]);
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+        let name = format!("token {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let token = NewToken::new("acme", name, ["guests:read"]);
         let issued = self.registry.issue_token(token).await.unwrap();
         issued.secret.expose_secret().to_owned()
     }

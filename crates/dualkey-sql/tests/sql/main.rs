@@ -9,6 +9,7 @@ mod corrupted;
 mod durable;
 mod failover;
 mod feed;
+mod forms;
 mod full;
 mod migrations;
 mod outage;

@@ -107,7 +107,7 @@ async fn reopening_changes_nothing(database: Database) {
             "select tablename::text from pg_tables where schemaname = 'public' order by tablename"
         }
     };
-    let ours = ["audit", "changes", "partners", "revision", "schema", "tokens", "usage"];
+    let ours = ["audit", "changes", "nonces", "partners", "revision", "schema", "tokens", "usage"];
     assert_eq!(database.texts(tables).await, ours.map(|table| format!("dualkey_{table}")));
 }
 

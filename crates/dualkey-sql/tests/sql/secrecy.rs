@@ -63,7 +63,7 @@ async fn an_error_contains_no_digest(database: Database) {
         detail: String::new(),
     };
     let insert = async |token: &StoredToken| {
-        let request = IssueRequest { token: token.clone(), max_tokens: 100 };
+        let request = IssueRequest { token: token.clone(), max_tokens: 100, nonce: None };
         store.insert_token(request, entry.clone()).await.unwrap_err()
     };
     let error = insert(&token).await;

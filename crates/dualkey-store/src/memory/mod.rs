@@ -1,4 +1,5 @@
 mod audit;
+mod nonces;
 mod organization;
 mod partners;
 mod records;

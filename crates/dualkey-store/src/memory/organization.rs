@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use dualkey_limit::Timestamp;
 
@@ -28,6 +29,11 @@ impl OrganizationTokens {
     /// The tokens that have expired at this time, in the order of their expiries.
     pub(super) fn expired(&self, at: Timestamp) -> impl Iterator<Item = (Timestamp, TokenId)> {
         self.expiries.range(..=(at, MAX_ID)).copied()
+    }
+
+    /// The tokens that expire after this time, in the order of their expiries.
+    pub(super) fn expiring(&self, after: Timestamp) -> impl Iterator<Item = (Timestamp, TokenId)> {
+        self.expiries.range((Bound::Excluded((after, MAX_ID)), Bound::Unbounded)).copied()
     }
 
     /// The number of tokens that have not expired at this time.

@@ -5,12 +5,13 @@ use std::ops::Bound;
 use dualkey_limit::Timestamp;
 use dualkey_token::TokenDigest;
 
+use super::nonces::Nonces;
 use super::organization::OrganizationTokens;
 use crate::{
-    ApiKey, AuditEntry, AuditTarget, DigestMethod, InsertOutcome, IssueOutcome, IssueRequest,
-    LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId, RenameOutcome,
-    RenameRequest, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId, TokenRecord,
-    TokenStatus,
+    ApiKey, AuditEntry, AuditTarget, DigestMethod, FormNonce, InsertOutcome, IssueOutcome,
+    IssueRequest, LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId,
+    RenameOutcome, RenameRequest, RotateOutcome, RotationRequest, StoreError, StoredToken, TokenId,
+    TokenRecord, TokenStatus,
 };
 
 const MAX_TOKENS: usize = 1_000_000;
@@ -27,6 +28,7 @@ pub(super) struct Records {
     tokens: BTreeMap<TokenId, StoredToken>,
     token_id_by_digest: HashMap<[u8; 32], TokenId>,
     tokens_by_organization: HashMap<OrganizationId, OrganizationTokens>,
+    pub(super) nonces: Nonces,
     /// The permits that each partner used, by day.
     pub(super) usage: HashMap<PartnerId, BTreeMap<i64, u64>>,
     /// Oldest first.
@@ -169,6 +171,20 @@ impl Records {
         records.take(limit).collect()
     }
 
+    /// An organization's active tokens that expire after a time and until another, in this order.
+    pub(super) fn expiring_tokens(
+        &self,
+        organization: &OrganizationId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Vec<TokenRecord> {
+        let tokens = self.tokens_by_organization.get(organization).into_iter();
+        let expiring = tokens.flat_map(|tokens| tokens.expiring(after));
+        let expiring = expiring.take_while(|(expiry, _)| *expiry <= until);
+        let records = expiring.filter_map(|(_, id)| Some(&self.tokens.get(&id)?.record));
+        records.filter(|token| token.replaced_by.is_none()).cloned().collect()
+    }
+
     /// The tokens of all organizations whose ids are greater, in ascending order.
     pub(super) fn tokens_after(
         &self,
@@ -183,8 +199,11 @@ impl Records {
         request: IssueRequest,
         entry: AuditEntry,
     ) -> Result<IssueOutcome, StoreError> {
-        let IssueRequest { token, max_tokens } = request;
+        let IssueRequest { token, max_tokens, nonce } = request;
         let TokenRecord { id, organization, name, created_at, .. } = &token.record;
+        if let Some(token) = self.nonces.token(organization, nonce.as_ref()) {
+            return Ok(IssueOutcome::AlreadyDone(token));
+        }
         if self.valid_token_count(organization, *created_at) >= max_tokens {
             return Ok(IssueOutcome::TooManyTokens);
         }
@@ -192,7 +211,7 @@ impl Records {
             return Ok(IssueOutcome::NameTaken);
         }
         self.check_room_for_token()?;
-        self.add_token(token);
+        self.add_token(token, nonce);
         self.append(entry);
         Ok(IssueOutcome::Issued)
     }
@@ -241,8 +260,11 @@ impl Records {
         request: RotationRequest,
         entry: AuditEntry,
     ) -> Result<Rotation, StoreError> {
-        let RotationRequest { successor, old_expires_at, max_tokens } = request;
+        let RotationRequest { successor, old_expires_at, max_tokens, nonce } = request;
         let organization = &successor.record.organization;
+        if let Some(token) = self.nonces.token(organization, nonce.as_ref()) {
+            return Ok(Rotation::NotDone(RotateOutcome::AlreadyDone(token)));
+        }
         let Some(old) = self.token(organization, id) else {
             return Ok(Rotation::NotDone(RotateOutcome::NotFound));
         };
@@ -266,7 +288,7 @@ impl Records {
                 tokens.change_expiry(*id, expiry, new_expiry);
             }
         }
-        self.add_token(successor);
+        self.add_token(successor, nonce);
         self.append(entry);
         Ok(Rotation::Done { old_digest })
     }
@@ -310,8 +332,11 @@ impl Records {
         Some(digest)
     }
 
-    fn add_token(&mut self, token: StoredToken) {
+    fn add_token(&mut self, token: StoredToken, nonce: Option<FormNonce>) {
         let id = token.record.id;
+        if let Some(nonce) = nonce {
+            self.nonces.add(&token.record.organization, &nonce, token.record.created_at, id);
+        }
         self.token_id_by_digest.insert(*token.digest.as_bytes(), id);
         let organization = token.record.organization.clone();
         let tokens = self.tokens_by_organization.entry(organization).or_default();
@@ -328,7 +353,7 @@ impl Records {
         if self.tokens.len() >= MAX_TOKENS {
             return Err(StoreError::new("the memory store has its maximum of 1,000,000 tokens"));
         }
-        Ok(())
+        self.nonces.check_room()
     }
 
     /// Appends to the audit trail, whose oldest entry is dropped when it is full.

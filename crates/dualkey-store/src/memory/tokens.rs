@@ -69,6 +69,15 @@ impl TokenStore for MemoryStore {
         ready_ok(self.records().expired_tokens(organization, at, limit))
     }
 
+    fn expiring_tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        ready_ok(self.records().expiring_tokens(organization, after, until))
+    }
+
     fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
         let digests = self.records().prune_tokens(at, entries);
         for digest in &digests {
@@ -130,6 +139,10 @@ impl TokenStore for MemoryStore {
             }
             None => ready_ok(RevokeOutcome::NotFound),
         }
+    }
+
+    fn prune_nonces(&self, before: Timestamp) -> StoreFuture<'_, u64> {
+        ready_ok(self.records().nonces.prune(before))
     }
 
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {

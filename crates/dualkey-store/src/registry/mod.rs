@@ -4,6 +4,7 @@ mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dualkey_limit::{Clock, SystemClock, Timestamp};
 use dualkey_scope::Catalogue;
@@ -47,6 +48,8 @@ pub struct Registry {
     clock: Arc<dyn Clock>,
     digester: Digester,
     max_tokens_per_organization: usize,
+    default_lifetime: Option<Duration>,
+    max_lifetime: Option<Duration>,
     actor: Arc<str>,
 }
 
@@ -73,9 +76,17 @@ impl Registry {
         clock: Arc<dyn Clock>,
     ) -> Self {
         store.changes().add_clock(&clock);
-        let digester = Digester::unpeppered();
-        let actor = "system".into();
-        Self { catalogue, prefix, store, clock, digester, max_tokens_per_organization: 100, actor }
+        Self {
+            catalogue,
+            prefix,
+            store,
+            clock,
+            digester: Digester::unpeppered(),
+            max_tokens_per_organization: 100,
+            default_lifetime: None,
+            max_lifetime: None,
+            actor: "system".into(),
+        }
     }
 
     /// A registry on a new [`MemoryStore`] and the system's clock.
@@ -125,6 +136,62 @@ impl Registry {
     #[must_use]
     pub fn with_max_tokens_per_organization(self, max_tokens: usize) -> Self {
         Self { max_tokens_per_organization: max_tokens, ..self }
+    }
+
+    /// Sets the maximum lifetime of new tokens. Default: none.
+    ///
+    /// A token that expires later, or [never](crate::NewToken::without_expiry), is refused. A successor gets
+    /// at most this lifetime. Tokens that were issued before keep their expiry.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dualkey_store::{NewToken, Registry, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let year = Duration::from_hours(365 * 24);
+    /// let registry = registry.with_max_lifetime(year);
+    /// let token = |name| NewToken::new("acme", name, ["guests:read"]);
+    /// let issued = registry.issue_token(token("test")).await?;
+    /// assert!(issued.record.expires_at.is_some()); // after a year
+    /// let endless = registry.issue_token(token("endless").without_expiry()).await;
+    /// assert!(matches!(endless, Err(RegistryError::LifetimeTooLong { max }) if max == year));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn with_max_lifetime(self, max: Duration) -> Self {
+        Self { max_lifetime: Some(max), ..self }
+    }
+
+    /// Sets the lifetime of tokens that are issued without an expiry. Default: the maximum lifetime, or no
+    /// expiry if there is none. A default above the maximum counts as the maximum.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dualkey_store::{NewToken, Registry};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let registry = registry.with_default_lifetime(Duration::from_hours(90 * 24));
+    /// let token = |name| NewToken::new("acme", name, ["guests:read"]);
+    /// let record = registry.issue_token(token("test")).await?.record;
+    /// let end = record.created_at.saturating_add(Duration::from_hours(90 * 24));
+    /// assert_eq!(record.expires_at, Some(end));
+    /// let endless = registry.issue_token(token("endless").without_expiry()).await?.record;
+    /// assert_eq!(endless.expires_at, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn with_default_lifetime(self, lifetime: Duration) -> Self {
+        Self { default_lifetime: Some(lifetime), ..self }
     }
 
     /// The same registry with another actor in the audit trail, such as the user who is signed in or the
@@ -178,6 +245,24 @@ impl Registry {
     #[must_use]
     pub const fn digester(&self) -> &Digester {
         &self.digester
+    }
+
+    /// The maximum number of tokens of an organization that have not expired.
+    #[must_use]
+    pub const fn max_tokens_per_organization(&self) -> usize {
+        self.max_tokens_per_organization
+    }
+
+    /// The maximum lifetime of new tokens, if there is one.
+    #[must_use]
+    pub const fn max_lifetime(&self) -> Option<Duration> {
+        self.max_lifetime
+    }
+
+    /// The lifetime of tokens that are issued without an expiry. `None`: they do not expire.
+    #[must_use]
+    pub fn default_lifetime(&self) -> Option<Duration> {
+        shorter(self.default_lifetime, self.max_lifetime)
     }
 
     /// A page of the changes to an organization's tokens or, without an organization, to partners. Newest
@@ -237,6 +322,11 @@ fn check_name(name: &str) -> Result<(), RegistryError> {
 
 fn is_name(text: &str) -> bool {
     (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+/// The shorter of two lifetimes, of which `None` is endless.
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }
 
 /// Rounds down to whole microseconds.

@@ -8,6 +8,8 @@ use crate::{AuditAction, OrganizationId, RegistryError, TokenRecord};
 
 /// The time for which an expired token stays in lists.
 const EXPIRED_TTL: Duration = Duration::from_secs(30 * 86_400);
+/// The time for which a nonce is kept: longer than a form with it is accepted.
+const NONCE_TTL: Duration = Duration::from_secs(7 * 86_400);
 /// The maximum number of expired tokens of an organization.
 const MAX_EXPIRED: usize = 100;
 /// The tokens that one transaction deletes, so that it ends well within the timeout of a store.
@@ -16,6 +18,8 @@ const BATCH: u32 = 20;
 impl Registry {
     /// Deletes the tokens of all organizations that had expired at this time, or now if that is earlier. Those
     /// that expired first are deleted first, each with an entry in the audit trail. Returns their number.
+    ///
+    /// Nonces of forms that were sent a week ago are deleted too.
     ///
     /// Issuing or rotating a token also prunes, in its organization: tokens that expired 30 days ago, and the
     /// oldest expired ones beyond 100. A program that never calls this method keeps the expired tokens of
@@ -48,6 +52,7 @@ impl Registry {
     /// The store failed. Some of the tokens may be deleted.
     pub async fn prune_expired(&self, before: Timestamp) -> Result<u64, RegistryError> {
         let at = before.min(self.now());
+        while self.prune_nonces().await? > 0 {}
         let mut pruned = 0;
         loop {
             let expired = self.store.expired_tokens(None, at, BATCH).await?;
@@ -73,6 +78,11 @@ impl Registry {
             self.prune(now, batch).await?;
         }
         Ok(())
+    }
+
+    /// Deletes nonces of forms that were sent long ago, of all organizations. Zero: none is left.
+    pub(super) async fn prune_nonces(&self) -> Result<u64, RegistryError> {
+        Ok(self.store.prune_nonces(self.now().saturating_sub(NONCE_TTL)).await?)
     }
 
     async fn prune(&self, at: Timestamp, tokens: &[TokenRecord]) -> Result<u64, RegistryError> {

@@ -3,11 +3,11 @@ use std::time::Duration;
 use dualkey_limit::Timestamp;
 use dualkey_token::{PlainToken, TokenHint};
 
-use super::{Registry, check_name, whole_micros};
+use super::{Registry, check_name, shorter, whole_micros};
 use crate::{
-    AuditAction, AuditTarget, DigestMethod, IssueOutcome, IssueRequest, IssuedToken, NewToken,
-    OrganizationId, Page, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome,
-    RotateOutcome, RotationRequest, StoredToken, TokenId, TokenRecord,
+    AuditAction, AuditTarget, DigestMethod, Expiry, FormNonce, IssueOutcome, IssueRequest,
+    IssuedToken, NewToken, OrganizationId, Page, RegistryError, RenameOutcome, RenameRequest,
+    RevokeOutcome, RotateOutcome, RotationRequest, StoredToken, TokenId, TokenRecord,
 };
 
 impl Registry {
@@ -37,15 +37,20 @@ impl Registry {
     /// # Errors
     ///
     /// The name, organization, scopes or expiry are invalid, an active token of the organization has the
-    /// name, the organization has the maximum number of tokens, or the store failed.
+    /// name, the organization has the maximum number of tokens, the [nonce](crate::FormNonce) was used before
+    /// or is stale, or the store failed.
     pub async fn issue_token(&self, token: NewToken) -> Result<IssuedToken, RegistryError> {
-        let (issued, stored) = self.mint_new(token)?;
-        self.prune_organization(&stored.record.organization).await?;
-        let detail = stored.record.name.clone();
-        let entry = self.audit_entry(AuditAction::TokenIssued, target(&stored.record), detail);
+        let nonce = token.nonce;
+        let (issued, token) = self.mint_new(token)?;
+        self.check_nonce(nonce).await?;
+        self.prune_organization(&token.record.organization).await?;
+        let detail = token.record.name.clone();
+        let entry = self.audit_entry(AuditAction::TokenIssued, target(&token.record), detail);
         let max_tokens = self.max_tokens_per_organization;
-        match self.store.insert_token(IssueRequest { token: stored, max_tokens }, entry).await? {
+        let request = IssueRequest { token, max_tokens, nonce };
+        match self.store.insert_token(request, entry).await? {
             IssueOutcome::Issued => Ok(issued),
+            IssueOutcome::AlreadyDone(token) => Err(RegistryError::AlreadyDone { token }),
             IssueOutcome::NameTaken => Err(RegistryError::NameTaken),
             IssueOutcome::TooManyTokens => Err(RegistryError::TooManyTokens { max_tokens }),
         }
@@ -144,6 +149,43 @@ impl Registry {
         Ok(tokens)
     }
 
+    /// An organization's [active](crate::TokenStatus::Active) tokens that expire within this time from now,
+    /// those that expire first before the others: for notices to their owners. A token that was rotated is not
+    /// among them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dualkey_store::NewToken;
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let (acme, week) = ("acme".into(), Duration::from_hours(7 * 24));
+    /// let end = registry.clock().now().saturating_add(week * 2);
+    /// let token = NewToken::new("acme", "test", ["guests:read"]).with_expiry(end);
+    /// registry.issue_token(token).await?;
+    /// assert!(registry.expiring_within(&acme, week).await?.is_empty());
+    /// assert_eq!(registry.expiring_within(&acme, week * 2).await?[0].name, "test");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn expiring_within(
+        &self,
+        organization: &OrganizationId,
+        time: Duration,
+    ) -> Result<Vec<TokenRecord>, RegistryError> {
+        let now = self.now();
+        let until = now.saturating_add(time);
+        Ok(self.store.expiring_tokens(organization, now, until).await?)
+    }
+
     /// A page of the tokens of all organizations whose digests were computed without a pepper, or which are not
     /// known to have one, newest first. When it is empty, [`Digester::accept_unpeppered`] is not needed.
     ///
@@ -182,7 +224,8 @@ impl Registry {
         Ok(self.store.unpeppered_tokens(page).await?)
     }
 
-    /// Issues the successor of a token, with the same name, scopes and lifetime. The old token is accepted
+    /// Issues the successor of a token, with the same name, scopes and lifetime, or the
+    /// [maximum lifetime](Self::with_max_lifetime) if that is shorter. The old token is accepted
     /// for the overlap, which may be zero, or until its own expiry if that is earlier. It is listed until
     /// it is [pruned](Self::prune_expired) or revoked.
     ///
@@ -217,6 +260,52 @@ impl Registry {
         token: &TokenId,
         overlap: Duration,
     ) -> Result<IssuedToken, RegistryError> {
+        self.rotate(organization, token, overlap, None).await
+    }
+
+    /// [Rotates](Self::rotate_token) a token, at most once for the form with this nonce.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dualkey_store::{FormNonce, NewToken, RegistryError};
+    /// # use dualkey_scope::Catalogue;
+    /// # use dualkey_store::Registry;
+    /// # use dualkey_token::Prefix;
+    ///
+    /// # pollster::block_on(async {
+    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+    /// let (acme, hour) = ("acme".into(), Duration::from_hours(1));
+    /// let old = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?.record;
+    /// let nonce = FormNonce::random(registry.clock().now());
+    /// let new = registry.rotate_token_once(&acme, &old.id, hour, nonce).await?.record;
+    /// let again = registry.rotate_token_once(&acme, &old.id, hour, nonce).await;
+    /// assert!(matches!(again, Err(RegistryError::AlreadyDone { token }) if token == new.id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`rotate_token`](Self::rotate_token). Or the nonce was used before, or is stale.
+    pub async fn rotate_token_once(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+        overlap: Duration,
+        nonce: FormNonce,
+    ) -> Result<IssuedToken, RegistryError> {
+        self.rotate(organization, token, overlap, Some(nonce)).await
+    }
+
+    async fn rotate(
+        &self,
+        organization: &OrganizationId,
+        token: &TokenId,
+        overlap: Duration,
+        nonce: Option<FormNonce>,
+    ) -> Result<IssuedToken, RegistryError> {
+        self.check_nonce(nonce).await?;
         let old = self.store.token(organization, token).await?;
         let old = old.ok_or(RegistryError::NotFound)?;
         self.prune_organization(organization).await?;
@@ -227,9 +316,10 @@ impl Registry {
             self.audit_entry(AuditAction::TokenRotated, subject, issued.record.id.to_string());
         let max_tokens = self.max_tokens_per_organization.saturating_mul(2);
         let old_expires_at = whole_micros(now.saturating_add(overlap));
-        let request = RotationRequest { successor, old_expires_at, max_tokens };
+        let request = RotationRequest { successor, old_expires_at, max_tokens, nonce };
         match self.store.rotate_token(*token, request, entry).await? {
             RotateOutcome::Rotated => Ok(issued),
+            RotateOutcome::AlreadyDone(token) => Err(RegistryError::AlreadyDone { token }),
             RotateOutcome::NotFound => Err(RegistryError::NotFound),
             RotateOutcome::Expired => Err(RegistryError::Expired),
             RotateOutcome::AlreadyRotated => Err(RegistryError::AlreadyRotated),
@@ -320,8 +410,36 @@ impl Registry {
         }
     }
 
+    /// Refuses a stale nonce. Where nonces are used, old ones are deleted.
+    async fn check_nonce(&self, nonce: Option<FormNonce>) -> Result<(), RegistryError> {
+        match nonce {
+            None => Ok(()),
+            Some(nonce) if nonce.is_stale(self.now()) => Err(RegistryError::StaleForm),
+            Some(_) => self.prune_nonces().await.map(|_| ()),
+        }
+    }
+
+    /// When a token that is issued now expires.
+    fn expiry(&self, expiry: Expiry, now: Timestamp) -> Result<Option<Timestamp>, RegistryError> {
+        let after = |lifetime| whole_micros(now.saturating_add(lifetime));
+        let expires_at = match expiry {
+            Expiry::Default => self.default_lifetime().map(after),
+            Expiry::At(time) => Some(whole_micros(time)),
+            Expiry::Never => None,
+        };
+        if expires_at.is_some_and(|expiry| expiry <= now) {
+            return Err(RegistryError::ExpiryInThePast);
+        }
+        match self.max_lifetime {
+            Some(max) if expires_at.is_none_or(|expiry| expiry > after(max)) => {
+                Err(RegistryError::LifetimeTooLong { max })
+            }
+            _ => Ok(expires_at),
+        }
+    }
+
     fn mint_new(&self, token: NewToken) -> Result<(IssuedToken, StoredToken), RegistryError> {
-        let NewToken { organization, name, scopes, expires_at } = token;
+        let NewToken { organization, name, scopes, expiry, nonce: _ } = token;
         check_name(&name)?;
         if !organization.is_valid() {
             return Err(RegistryError::InvalidOrganization);
@@ -332,10 +450,7 @@ impl Registry {
         let scopes = self.catalogue.canonical_names(&scopes)?;
         let scopes = scopes.into_iter().map(str::to_owned).collect();
         let now = self.now();
-        let expires_at = expires_at.map(whole_micros);
-        if expires_at.is_some_and(|expiry| expiry <= now) {
-            return Err(RegistryError::ExpiryInThePast);
-        }
+        let expires_at = self.expiry(expiry, now)?;
         Ok(self.mint(|id, hint| TokenRecord {
             id,
             organization,
@@ -355,11 +470,12 @@ impl Registry {
 
     fn mint_successor(&self, old: TokenRecord, now: Timestamp) -> (IssuedToken, StoredToken) {
         let lifetime = old.expires_at.map(|end| end.saturating_duration_since(old.created_at));
+        let lifetime = shorter(lifetime, self.max_lifetime);
         self.mint(|id, hint| TokenRecord {
             id,
             hint,
             created_at: now,
-            expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+            expires_at: lifetime.map(|lifetime| whole_micros(now.saturating_add(lifetime))),
             first_used_at: None,
             last_used_at: None,
             last_used_by: None,

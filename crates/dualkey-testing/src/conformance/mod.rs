@@ -15,7 +15,9 @@
 mod audit;
 mod changes;
 mod expired;
+mod lifetimes;
 mod names;
+mod nonces;
 mod partners;
 mod rotation;
 mod setup;
@@ -53,6 +55,13 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     names::an_active_token_has_its_name_alone(setup().await).await;
     names::concurrent_issues_with_one_name_make_one_token(setup().await).await;
     names::a_token_is_renamed(setup().await).await;
+    nonces::a_form_issues_one_token(setup().await).await;
+    nonces::a_form_rotates_a_token_once(setup().await).await;
+    nonces::a_form_sent_twice_at_once_is_done_once(setup().await).await;
+    nonces::a_stale_form_issues_nothing(setup().await).await;
+    nonces::nonces_are_kept_for_a_week(setup().await).await;
+    lifetimes::lifetimes_have_a_default_and_a_maximum(setup().await).await;
+    lifetimes::expiring_tokens_are_listed_soonest_first(setup().await).await;
     rotation::rotation_links_two_tokens_and_ends_the_old_one(setup().await).await;
     rotation::rotation_never_prolongs_a_token(setup().await).await;
     usage::last_use_never_moves_backward(setup().await).await;

@@ -40,7 +40,10 @@ impl Setup {
         expires_at: Option<Timestamp>,
     ) -> IssuedToken {
         let token = NewToken::new(organization, name, ["b:read", "a:read"]);
-        let token = NewToken { expires_at, ..token };
+        let token = match expires_at {
+            Some(expires_at) => token.with_expiry(expires_at),
+            None => token,
+        };
         self.registry.issue_token(token).await.expect("the token is issued")
     }
 

@@ -94,6 +94,15 @@ impl TokenStore for FaultyStore {
         self.call(move |inner| inner.expired_tokens(organization, at, limit))
     }
 
+    fn expiring_tokens<'a>(
+        &'a self,
+        organization: &'a OrganizationId,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'a, Vec<TokenRecord>> {
+        self.call(move |inner| inner.expiring_tokens(organization, after, until))
+    }
+
     fn prune_tokens(&self, at: Timestamp, entries: Vec<AuditEntry>) -> StoreFuture<'_, u64> {
         self.call(move |inner| inner.prune_tokens(at, entries))
     }
@@ -130,6 +139,10 @@ impl TokenStore for FaultyStore {
         entry: AuditEntry,
     ) -> StoreFuture<'a, RevokeOutcome> {
         self.call(move |inner| inner.revoke_token(organization, token, entry))
+    }
+
+    fn prune_nonces(&self, before: Timestamp) -> StoreFuture<'_, u64> {
+        self.call(move |inner| inner.prune_nonces(before))
     }
 
     fn record_uses<'a>(&'a self, uses: &'a [TokenUse], now: Timestamp) -> StoreFuture<'a, ()> {

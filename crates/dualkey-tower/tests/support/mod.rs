@@ -7,6 +7,7 @@ pub(crate) mod server;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use dualkey_limit::{FakeClock, LimitPolicy, Rate, Timestamp};
@@ -132,8 +133,14 @@ impl Fixture {
 }
 
 fn issue(registry: &Registry, scope: &str, expires_at: Option<Timestamp>) -> IssuedToken {
-    let mut token = NewToken::new("acme", "production", [scope]);
-    token.expires_at = expires_at;
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+    let name = format!("token {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let token = NewToken::new("acme", name, [scope]);
+    let token = match expires_at {
+        Some(expires_at) => token.with_expiry(expires_at),
+        None => token,
+    };
     block_on(registry.issue_token(token)).unwrap()
 }
 

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::inspect::Inspect;
 use crate::partner::Partner;
 use crate::serve::Serve;
+use crate::times::duration;
 use crate::token::Token;
 
 /// Serve the Guestway Open API, and administer its partners and tokens
@@ -73,7 +74,7 @@ impl Command {
     }
 }
 
-/// The database, and the actor of changes.
+/// The database, the actor of changes, and the lifetimes of tokens.
 #[derive(Args)]
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct GlobalOptions {
@@ -90,6 +91,24 @@ pub(crate) struct GlobalOptions {
     /// The actor to record in the audit trail [default: cli: and your user name]
     #[arg(long, global = true, value_name = "NAME")]
     actor: Option<String>,
+    /// The lifetime of new tokens for which none is given, such as 90d [default: the longest]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        env = "GUESTWAY_DEFAULT_LIFETIME",
+        value_parser = duration
+    )]
+    default_lifetime: Option<Duration>,
+    /// The longest lifetime of new tokens, such as 365d [default: tokens need not expire]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        env = "GUESTWAY_MAX_LIFETIME",
+        value_parser = duration
+    )]
+    max_lifetime: Option<Duration>,
 }
 
 /// The database if none is given.
@@ -116,7 +135,13 @@ impl GlobalOptions {
         &self,
         timeout: Duration,
     ) -> Result<Registry, Failure> {
-        let registry = self.database()?.open(timeout).await?;
+        let mut registry = self.database()?.open(timeout).await?;
+        if let Some(lifetime) = self.default_lifetime {
+            registry = registry.with_default_lifetime(lifetime);
+        }
+        if let Some(max) = self.max_lifetime {
+            registry = registry.with_max_lifetime(max);
+        }
         actor::with_actor(&registry, self.actor.as_deref())
     }
 }

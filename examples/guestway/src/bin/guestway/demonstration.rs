@@ -34,7 +34,8 @@ impl Demonstration {
         revoke_earlier(registry, &organization).await?;
         let now = registry.clock().now();
         let name = format!("{NAME} {}", brief(Some(to_jiff(now))));
-        let expiry = now.saturating_add(LIFETIME);
+        let lifetime = registry.max_lifetime().map_or(LIFETIME, |max| max.min(LIFETIME));
+        let expiry = now.saturating_add(lifetime);
         let token = NewToken::new(organization, name, SCOPES).with_expiry(expiry);
         Ok(Self { partner, token: registry.issue_token(token).await? })
     }

@@ -60,6 +60,11 @@ Example, and for a token that was found in a file:
 Example:
   guestway token idle --organization harbour-stays --since 90d")]
     Idle(Idle),
+    /// List an organization's active tokens that expire within some time, soonest first
+    #[command(after_help = "\
+Example:
+  guestway token expiring --organization harbour-stays --within 14d")]
+    Expiring(Expiring),
     /// List the tokens of all organizations that are not stored under a pepper, newest first
     ///
     /// Those of unknown method were issued before it was recorded, with a pepper or without.
@@ -87,9 +92,12 @@ pub(crate) struct Create {
     /// A scope of the token; can be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scopes())]
     scopes: Vec<String>,
-    /// The lifetime, such as 90d [default: the token does not expire]
+    /// The lifetime, such as 90d [default: --default-lifetime, if it is given]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     expires_in: Option<Duration>,
+    /// Create a token that does not expire, whatever the default is
+    #[arg(long, conflicts_with = "expires_in")]
+    no_expiry: bool,
     #[command(flatten)]
     output: SecretOutput,
 }
@@ -165,6 +173,17 @@ pub(crate) struct Idle {
 }
 
 #[derive(Args)]
+pub(crate) struct Expiring {
+    #[command(flatten)]
+    owner: OrganizationOption,
+    /// The time from now, such as 14d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    within: Duration,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 pub(crate) struct Unpeppered {
     #[command(flatten)]
     output: Output,
@@ -196,6 +215,7 @@ impl Token {
             Self::Rename(command) => command.run(global).await,
             Self::Revoke(command) => command.run(global).await,
             Self::Idle(command) => command.run(global).await,
+            Self::Expiring(command) => command.run(global).await,
             Self::Unpeppered(command) => command.run(global).await,
             Self::Prune(command) => command.run(global).await,
         }
@@ -210,13 +230,15 @@ impl SecretOutput {
 
 impl Create {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { owner: OrganizationOption { organization }, name, scopes, expires_in, output } =
-            self;
+        let Self { owner, name, scopes, expires_in, no_expiry, output } = self;
         require_output()?;
         let registry = global.registry().await?;
-        let mut token = NewToken::new(organization, name, scopes);
+        let mut token = NewToken::new(owner.organization, name, scopes);
         if let Some(lifetime) = expires_in {
             token = token.with_expiry(after(registry.clock().now(), lifetime)?);
+        }
+        if no_expiry {
+            token = token.without_expiry();
         }
         let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
         output.print(&issued, "")
@@ -310,6 +332,14 @@ impl Idle {
         let registry = global.registry().await?;
         let since = registry.clock().now().saturating_sub(self.since);
         let tokens = registry.idle_tokens(&self.owner.organization, since).await?;
+        self.output.list(&views(tokens, &registry).await?)
+    }
+}
+
+impl Expiring {
+    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let registry = global.registry().await?;
+        let tokens = registry.expiring_within(&self.owner.organization, self.within).await?;
         self.output.list(&views(tokens, &registry).await?)
     }
 }

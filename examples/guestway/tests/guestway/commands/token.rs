@@ -105,6 +105,42 @@ fn a_token_that_was_not_used_for_some_time_is_idle() {
 }
 
 #[test]
+fn tokens_that_expire_soon_are_listed_soonest_first() {
+    let sandbox = Sandbox::new();
+    for (name, lifetime) in [("second", "9d"), ("first", "2d"), ("third", "20d")] {
+        let create = ["--name", name, "--scope", "guests:read", "--expires-in", lifetime];
+        sandbox.json(&of_acme("create", &create));
+    }
+    sandbox.create_token("acme");
+    let expiring = sandbox.list(&of_acme("expiring", &["--within", "14d"]));
+    assert_eq!(
+        Vec::from_iter(expiring.iter().map(|token| text(token, "name"))),
+        ["first", "second"]
+    );
+    assert!(sandbox.list(&of_acme("expiring", &["--within", "1d"])).is_empty());
+}
+
+#[test]
+fn lifetimes_of_tokens_have_a_default_and_a_maximum() {
+    let sandbox = Sandbox::new();
+    let create = |name, rest: &[&'static str]| {
+        let options = ["--default-lifetime", "30d", "--max-lifetime", "90d"];
+        let create = ["--name", name, "--scope", "guests:read"];
+        of_acme("create", &[&create[..], &options, rest].concat())
+    };
+    let created = sandbox.json(&create("short", &[]));
+    let time = |key| text(&created, key).parse::<Timestamp>().unwrap();
+    assert_eq!(time("expires").duration_since(time("created")).as_hours(), 30 * 24);
+    for rest in [&["--no-expiry"][..], &["--expires-in", "91d"]] {
+        let refused = sandbox.refused(1, &create("long", rest));
+        assert!(refused.contains("at most 90 days"), "{refused}");
+    }
+    let endless = of_acme("create", &["--name", "endless", "--scope", "guests:read"]);
+    let endless = [&endless[..], &["--default-lifetime", "30d", "--no-expiry"]].concat();
+    assert_eq!(sandbox.json(&endless)["expires"], Value::Null);
+}
+
+#[test]
 fn expired_tokens_are_pruned_with_an_audit_entry() {
     let sandbox = Sandbox::new();
     let old = sandbox.create_token("acme");
