@@ -108,6 +108,7 @@ mod error;
 mod feed;
 #[cfg(feature = "sqlite")]
 mod file;
+mod issue;
 #[cfg(feature = "postgres")]
 mod listen;
 mod migrate;

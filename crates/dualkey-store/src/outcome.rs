@@ -156,6 +156,7 @@ pub enum IssueOutcome {
 /// The outcome of renaming a token. Nothing changed unless it is `Renamed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "a value lives as long as one renaming")]
 pub enum RenameOutcome {
     /// The token with its new name, which may be the one that it had.
     Renamed(TokenRecord),

@@ -64,6 +64,7 @@ async fn last_uses_of_two_stores_only_move_forward(database: Database) {
     let stores = [database.open().await, database.open().await];
     database.run(&tokens(database.is_sqlite())).await;
     let time = |second: u64| Timestamp::from_secs(1_000_000 + second);
+    let partner = |second: u64| PartnerId::from_bytes(u128::from(second).to_be_bytes());
     let token = TokenId::from_bytes(uuid(0));
     let first = [TokenUse { token, first_at: time(0), last_at: time(0), last_by: None }];
     stores[0].record_uses(&first, time(0)).await.unwrap();
@@ -73,7 +74,7 @@ async fn last_uses_of_two_stores_only_move_forward(database: Database) {
             token: TokenId::from_bytes(uuid(number)),
             first_at: time(second),
             last_at: time(second + 100),
-            last_by: Some(PartnerId::from_bytes([second as u8; 16])),
+            last_by: Some(partner(second)),
         };
         let mut uses = Vec::from_iter((0..BATCH).map(token_use));
         if second % 2 == 1 {
@@ -88,7 +89,7 @@ async fn last_uses_of_two_stores_only_move_forward(database: Database) {
     assert_eq!(tokens.len(), BATCH as usize);
     for token in &tokens {
         assert_eq!(token.last_used_at, Some(time(108)));
-        assert_eq!(token.last_used_by, Some(PartnerId::from_bytes([8; 16])));
+        assert_eq!(token.last_used_by, Some(partner(8)));
         assert!(token.first_used_at.is_some_and(|first| first <= time(8)));
         if token.id == first[0].token {
             assert_eq!(token.first_used_at, Some(time(0)));

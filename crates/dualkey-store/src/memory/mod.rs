@@ -16,7 +16,7 @@ use crate::{ChangeNotifier, Store, StoreError, StoreFuture};
 /// A [`Store`] in memory, for tests, demonstrations, and servers that register their partners at start.
 /// It is empty after a restart.
 ///
-/// It holds up to 1,000,000 tokens and 100,000 partners. Adding more is a [`StoreError`]. It keeps the
+/// It holds up to 1,000,000 tokens, as many nonces, and 100,000 partners. Adding more is a [`StoreError`]. It keeps the
 /// latest 100,000 entries of the audit trail.
 ///
 /// ```

@@ -1,5 +1,9 @@
+mod issue;
+mod lifetimes;
+mod lists;
 mod partners;
 mod prune;
+mod rotation;
 mod tokens;
 
 use std::fmt;
@@ -138,62 +142,6 @@ impl Registry {
         Self { max_tokens_per_organization: max_tokens, ..self }
     }
 
-    /// Sets the maximum lifetime of new tokens. Default: none.
-    ///
-    /// A token that expires later, or [never](crate::NewToken::without_expiry), is refused. A successor gets
-    /// at most this lifetime. Tokens that were issued before keep their expiry.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use dualkey_store::{NewToken, Registry, RegistryError};
-    /// # use dualkey_scope::Catalogue;
-    /// # use dualkey_token::Prefix;
-    ///
-    /// # pollster::block_on(async {
-    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
-    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
-    /// let year = Duration::from_hours(365 * 24);
-    /// let registry = registry.with_max_lifetime(year);
-    /// let token = |name| NewToken::new("acme", name, ["guests:read"]);
-    /// let issued = registry.issue_token(token("test")).await?;
-    /// assert!(issued.record.expires_at.is_some()); // after a year
-    /// let endless = registry.issue_token(token("endless").without_expiry()).await;
-    /// assert!(matches!(endless, Err(RegistryError::LifetimeTooLong { max }) if max == year));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # }).unwrap();
-    /// ```
-    #[must_use]
-    pub fn with_max_lifetime(self, max: Duration) -> Self {
-        Self { max_lifetime: Some(max), ..self }
-    }
-
-    /// Sets the lifetime of tokens that are issued without an expiry. Default: the maximum lifetime, or no
-    /// expiry if there is none. A default above the maximum counts as the maximum.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use dualkey_store::{NewToken, Registry};
-    /// # use dualkey_scope::Catalogue;
-    /// # use dualkey_token::Prefix;
-    ///
-    /// # pollster::block_on(async {
-    /// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
-    /// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
-    /// let registry = registry.with_default_lifetime(Duration::from_hours(90 * 24));
-    /// let token = |name| NewToken::new("acme", name, ["guests:read"]);
-    /// let record = registry.issue_token(token("test")).await?.record;
-    /// let end = record.created_at.saturating_add(Duration::from_hours(90 * 24));
-    /// assert_eq!(record.expires_at, Some(end));
-    /// let endless = registry.issue_token(token("endless").without_expiry()).await?.record;
-    /// assert_eq!(endless.expires_at, None);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # }).unwrap();
-    /// ```
-    #[must_use]
-    pub fn with_default_lifetime(self, lifetime: Duration) -> Self {
-        Self { default_lifetime: Some(lifetime), ..self }
-    }
-
     /// The same registry with another actor in the audit trail, such as the user who is signed in or the
     /// job that runs. Default: `system`.
     ///
@@ -253,18 +201,6 @@ impl Registry {
         self.max_tokens_per_organization
     }
 
-    /// The maximum lifetime of new tokens, if there is one.
-    #[must_use]
-    pub const fn max_lifetime(&self) -> Option<Duration> {
-        self.max_lifetime
-    }
-
-    /// The lifetime of tokens that are issued without an expiry. `None`: they do not expire.
-    #[must_use]
-    pub fn default_lifetime(&self) -> Option<Duration> {
-        shorter(self.default_lifetime, self.max_lifetime)
-    }
-
     /// A page of the changes to an organization's tokens or, without an organization, to partners. Newest
     /// first.
     ///
@@ -322,11 +258,6 @@ fn check_name(name: &str) -> Result<(), RegistryError> {
 
 fn is_name(text: &str) -> bool {
     (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
-}
-
-/// The shorter of two lifetimes, of which `None` is endless.
-fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    one.into_iter().chain(other).min()
 }
 
 /// Rounds down to whole microseconds.

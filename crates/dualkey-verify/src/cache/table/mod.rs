@@ -27,6 +27,8 @@
 //!    A name too long for a record is read after that, and compared by a serial number that is never reused.
 //! 5. **Generations.** A slot counts how often it was given to a token (32 bits). A use is recorded with
 //!    compare-and-swap under the generation that the reader saw, so a late write never reaches another token.
+//!    The partner of the use is stored after it, beside 12 bits of the generation: of a late write, the next
+//!    token shows no partner.
 //!
 //! # What they buy
 //!

@@ -1,14 +1,16 @@
+mod lists;
 mod view;
 
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand};
-use dualkey::{NewToken, OrganizationId, Page, PlainToken, Registry, RegistryError, TokenId};
+use dualkey::{NewToken, OrganizationId, PlainToken, Registry, RegistryError, TokenId};
 use guestway::{PREFIX, catalogue};
 
+use self::lists::{Expiring, Idle, List, Unpeppered};
 pub(crate) use self::view::TokenView;
-use self::view::{IssuedView, Pruned, Revoked, UnpepperedView, views};
+use self::view::{IssuedView, Pruned, Revoked};
 use crate::arguments::{OrganizationOption, organization};
 use crate::cli::GlobalOptions;
 use crate::failure::Failure;
@@ -103,14 +105,6 @@ pub(crate) struct Create {
 }
 
 #[derive(Args)]
-pub(crate) struct List {
-    #[command(flatten)]
-    owner: OrganizationOption,
-    #[command(flatten)]
-    output: Output,
-}
-
-#[derive(Args)]
 pub(crate) struct Rotate {
     #[command(flatten)]
     owner: OrganizationOption,
@@ -157,34 +151,6 @@ pub(crate) struct Revoke {
     /// Do not ask, also on a terminal
     #[arg(long)]
     yes: bool,
-    #[command(flatten)]
-    output: Output,
-}
-
-#[derive(Args)]
-pub(crate) struct Idle {
-    #[command(flatten)]
-    owner: OrganizationOption,
-    /// The time without use, such as 90d
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    since: Duration,
-    #[command(flatten)]
-    output: Output,
-}
-
-#[derive(Args)]
-pub(crate) struct Expiring {
-    #[command(flatten)]
-    owner: OrganizationOption,
-    /// The time from now, such as 14d
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    within: Duration,
-    #[command(flatten)]
-    output: Output,
-}
-
-#[derive(Args)]
-pub(crate) struct Unpeppered {
     #[command(flatten)]
     output: Output,
 }
@@ -242,14 +208,6 @@ impl Create {
         }
         let issued = IssuedView::new(registry.issue_token(token).await?, registry.catalogue());
         output.print(&issued, "")
-    }
-}
-
-impl List {
-    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let registry = global.registry().await?;
-        let tokens = registry.tokens(&self.owner.organization).await?;
-        self.output.list(&views(tokens, &registry).await?)
     }
 }
 
@@ -324,31 +282,6 @@ async fn owner_of(
             Err(Failure::new(format!("the token does not belong to {expected}")))
         }
         _ => Ok((record.organization, record.id)),
-    }
-}
-
-impl Idle {
-    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let registry = global.registry().await?;
-        let since = registry.clock().now().saturating_sub(self.since);
-        let tokens = registry.idle_tokens(&self.owner.organization, since).await?;
-        self.output.list(&views(tokens, &registry).await?)
-    }
-}
-
-impl Expiring {
-    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let registry = global.registry().await?;
-        let tokens = registry.expiring_within(&self.owner.organization, self.within).await?;
-        self.output.list(&views(tokens, &registry).await?)
-    }
-}
-
-impl Unpeppered {
-    async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let registry = global.registry().await?;
-        let tokens = registry.unpeppered_tokens(Page::first(u32::MAX)).await?;
-        self.output.list(&Vec::from_iter(tokens.into_iter().map(UnpepperedView::from)))
     }
 }
 
