@@ -44,6 +44,7 @@ mod maintenance;
 mod recheck;
 mod refusal;
 mod resolve;
+mod standing;
 mod verifier;
 
 pub use credentials::{CredentialError, Credentials, HeaderNames};

@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use dualkey_limit::{Clock, LimitPolicy, Meter, Rate, Timestamp};
+use dualkey_limit::{Clock, LimitPolicy, Meter, Rate, Standing, Timestamp};
 use dualkey_scope::{Catalogue, ScopeSet};
-use dualkey_store::{OrganizationId, Store, StoreError, TokenId};
+use dualkey_store::{ApiKey, OrganizationId, Store, StoreError, TokenId};
 use dualkey_token::TokenDigest;
 
 use changes::ChangeSubscriber;
@@ -204,6 +204,13 @@ impl CredentialCache {
     /// The organization of a token; none if the token may have changed since it was looked up.
     pub(crate) fn organization(&self, token: &Token<'_>) -> Option<OrganizationId> {
         self.fetcher.state.tokens.organization(token)
+    }
+
+    /// What is left of the limits of the partner with this key; none if this process holds no such partner.
+    pub(crate) fn standing(&self, api_key: &ApiKey, now: Timestamp) -> Option<Standing> {
+        let partners = &self.fetcher.state.partners;
+        let partner = partners.get(&partners.hash_key(api_key.as_str().as_bytes()))?;
+        Some(partner.entry.standing(partner.policy, now))
     }
 
     /// The partner of this number.

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Timestamp};
+use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Standing, Timestamp};
 use dualkey_store::{ApiKey, DailyUsage, Partner, PartnerId};
 
 /// A partner: its meters, and its state in the store.
@@ -135,6 +135,11 @@ impl PartnerEntry {
     ) -> Outcome {
         let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst()).get();
         self.limits.take(policy, now, cost.min(max).saturating_sub(charged))
+    }
+
+    /// What is left of the limits. Nothing is charged.
+    pub(crate) fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
+        *self.limits.peek(policy, now, 0).standing()
     }
 
     /// Charges the failure allowance, unless it is used up.
