@@ -5,6 +5,10 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "console")]
+pub use dualkey_console::{
+    Console, ConsoleBuilder, Operator, OperatorBuilder, PageContent, Staff, TokenChange, Visitor,
+};
 pub use dualkey_limit::{
     AtCapacity, Clock, FakeClock, InvalidPolicy, LimitPolicy, LimitState, Limiter, Meter, Outcome,
     Rate, Refusal, Standing, SystemClock, Timestamp,
