@@ -27,10 +27,12 @@ mod random;
 mod records;
 mod sample;
 mod server;
+mod settings;
 
 pub use catalogue::{PREFIX, catalogue};
 pub use endpoints::router;
 pub use server::{ConnectionLimits, serve};
+pub use settings::{InvalidSiteUrl, Sessions, SiteUrl, User, settings};
 
 /// The program of the workspace's README compiles.
 #[cfg(doctest)]

@@ -12,5 +12,7 @@ mod program;
 #[cfg(unix)]
 mod running;
 mod scopes;
+#[cfg(unix)]
+mod settings;
 #[path = "../support/mod.rs"]
 mod support;

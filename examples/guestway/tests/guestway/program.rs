@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::settings::code as sign_in_code;
+use crate::support::browser::Browser;
 use crate::support::client::{Call, Client};
 use crate::support::sandbox::{Sandbox, text};
 use crate::support::secret::assert_absent;
@@ -133,12 +135,19 @@ async fn no_secret_is_in_the_trace_log_or_the_database() {
     let created = sandbox.create_token("harbour-stays");
     let rotated = ["token", "rotate", "--organization", "harbour-stays", text(&created, "id")];
     let rotated = sandbox.json(&[&rotated[..], &["--overlap", "1h"]].concat());
-    let tokens = [&*call.token, text(&created, "token"), text(&rotated, "token")];
+    let mut tokens = vec![&*call.token, text(&created, "token"), text(&rotated, "token")];
     let client = Client::http1();
-    for token in tokens {
+    for token in &tokens {
         assert_eq!(client.send(program.call("/v1/guests", token).get()).await.status, 200);
     }
     send_secrets_where_they_do_not_belong(&call).await;
+    let code = sign_in_code(&sandbox, &["--organization", "harbour-stays"]);
+    let mut browser = Browser::at(&program);
+    assert_eq!(browser.get(&format!("/sign-in/{code}")).await.status, 200);
+    assert_eq!(browser.post("/sign-in", &format!("code={code}")).await.status, 303);
+    assert_eq!(browser.get("/settings/api-access").await.status, 200);
+    let session = browser.cookie.as_ref().unwrap().rsplit('=').next().unwrap();
+    tokens.extend([&*code, session]);
     let database = sandbox.files();
     let (_, log) = program.stop("TERM").await;
     assert!(log.contains("TRACE") && log.contains("answered") && log.contains("dualkey_tokens"));

@@ -6,6 +6,7 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) mod api;
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod program;
 pub(crate) mod sandbox;

@@ -2,9 +2,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use dualkey::Registry;
+use guestway::Sessions;
 use tracing::level_filters::LevelFilter;
 
 use crate::actor;
+use crate::admin::Admin;
 use crate::audit::Audit;
 use crate::completions::Completions;
 use crate::database::Database;
@@ -54,6 +56,14 @@ Example:
   guestway token create --organization harbour-stays --name Zapier --scope guests:read"
     )]
     Token(Token),
+    /// Sign users in to the pages of the server, and out
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  guestway admin sign-in --organization harbour-stays"
+    )]
+    Admin(Admin),
     Audit(Audit),
     Inspect(Inspect),
     Completions(Completions),
@@ -120,6 +130,11 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 impl GlobalOptions {
     pub(crate) fn database(&self) -> Result<Database, Failure> {
         Database::parse(self.database.as_deref().unwrap_or(DATABASE))
+    }
+
+    /// The sign-in links and sessions, beside the registry.
+    pub(crate) async fn sessions(&self) -> Result<Sessions, Failure> {
+        self.database()?.sessions().await
     }
 
     /// The registry of a command.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dualkey::{Address, MemoryStore, Registry, SqlError, SqlOptions, Store, SystemClock};
-use guestway::{PREFIX, catalogue};
+use guestway::{PREFIX, Sessions, catalogue};
 
 use crate::failure::{Failure, with_causes};
 
@@ -40,6 +40,16 @@ impl Database {
             }
         };
         Ok(Registry::new(catalogue(), PREFIX, store, Arc::new(SystemClock)))
+    }
+
+    /// Opens the tables of the sign-in in the same database.
+    pub(crate) async fn sessions(&self) -> Result<Sessions, Failure> {
+        let url = match self {
+            Self::Memory => "memory:",
+            Self::Sql { text, .. } => text,
+        };
+        let opened = Sessions::open(url).await;
+        opened.map_err(|error| Failure::new(format!("cannot open {self}: {}", with_causes(&error))))
     }
 }
 

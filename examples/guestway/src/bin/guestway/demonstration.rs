@@ -3,9 +3,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use dualkey::{
-    IssuedToken, NewPartner, NewToken, OrganizationId, Partner, Registry, RegistryError,
-    TokenRecord,
+    Clock as _, IssuedToken, NewPartner, NewToken, OrganizationId, Partner, Registry,
+    RegistryError, SystemClock, TokenRecord,
 };
+use guestway::{Sessions, SiteUrl, User};
+
+use crate::failure::Failure;
 
 use crate::times::{brief, to_jiff};
 
@@ -40,8 +43,26 @@ impl Demonstration {
         Ok(Self { partner, token: registry.issue_token(token).await? })
     }
 
-    /// Prints two curl commands to paste into a shell.
-    pub(crate) fn print(&self, out: &mut impl Write, bound: SocketAddr) -> io::Result<()> {
+    /// A link to the token page of the organization.
+    pub(crate) async fn sign_in_link(
+        &self,
+        sessions: &Sessions,
+        site: &SiteUrl,
+    ) -> Result<String, Failure> {
+        let organization = Some(self.token.record.organization.clone());
+        let user = User { actor: NAME.to_owned(), organization, may_edit: true };
+        let created = sessions.create_link(&user, SystemClock.now()).await;
+        let failed = |error| Failure::new(format!("the database of sessions failed: {error}"));
+        Ok(site.sign_in(&created.map_err(failed)?))
+    }
+
+    /// Prints two curl commands to paste into a shell, and the link.
+    pub(crate) fn print(
+        &self,
+        out: &mut impl Write,
+        bound: SocketAddr,
+        link: &str,
+    ) -> io::Result<()> {
         let (key, token) = (&self.partner.api_key, self.token.secret.expose_secret());
         for path in ["/v1/organization", "/v1/reservations"] {
             writeln!(
@@ -49,6 +70,7 @@ impl Demonstration {
                 "curl -H 'X-Api-Key: {key}' -H 'Authorization: Bearer {token}' 'http://{bound}{path}'"
             )?;
         }
+        writeln!(out, "Settings → API Access, within ten minutes: {link}")?;
         out.flush()
     }
 }

@@ -1,6 +1,7 @@
 //! Serves the Guestway Open API, and administers its partners and tokens.
 
 mod actor;
+mod admin;
 mod arguments;
 mod audit;
 mod cli;
@@ -49,6 +50,7 @@ async fn run() -> Result<(), Failure> {
         Command::Serve(command) => command.run(&global).await,
         Command::Partner(command) => command.run(&global).await,
         Command::Token(command) => command.run(&global).await,
+        Command::Admin(command) => command.run(&global).await,
         Command::Audit(command) => command.run(&global).await,
         Command::Inspect(command) => command.run(&global).await,
         Command::Completions(command) => command.run(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dualkey::{Registry, RegistryError, Verifier};
-use guestway::{ConnectionLimits, router};
+use guestway::{ConnectionLimits, Sessions, SiteUrl, router, settings};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -27,6 +27,11 @@ pub(crate) struct Serve {
     /// The token expires after a day, and is revoked at the next start with this option.
     #[arg(long)]
     pub(crate) demo: bool,
+    /// The address at which browsers reach the server [default: the address that it listens on]
+    ///
+    /// With https://, the cookie of a session is sent over HTTPS only.
+    #[arg(long, env = "GUESTWAY_URL")]
+    pub(crate) url: Option<SiteUrl>,
 }
 
 const EXAMPLE: &str = "\
@@ -40,14 +45,14 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Default for Serve {
     fn default() -> Self {
-        Self { listen: LISTEN, demo: false }
+        Self { listen: LISTEN, demo: false, url: None }
     }
 }
 
 impl Serve {
     /// Serves the API until a signal stops the program.
     pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { listen, demo } = self;
+        let Self { listen, demo, url } = self;
         if demo && !listen.ip().to_canonical().is_loopback() {
             return Err(Failure::usage(format!(
                 "--demo prints a working token, so it listens on a loopback address only: {listen} is none"
@@ -63,13 +68,16 @@ impl Serve {
         let verifier = Verifier::new(registry.clone());
         let api = router(verifier.clone(), registry.catalogue());
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
+        let site = url.unwrap_or_else(|| SiteUrl::of(bound));
+        let sessions = global.sessions().await?;
+        let app = api.merge(settings(verifier.clone(), sessions.clone(), &site));
         if demo {
-            demonstrate(&registry, bound).await?;
+            demonstrate(&registry, &sessions, bound, &site).await?;
         }
         let _warming_up = tokio::spawn(warm_up(verifier.clone()));
         tracing::info!(%bound, database = %global.database()?, "serving");
         let limits = ConnectionLimits::default();
-        let serving = tokio::spawn(guestway::serve(listener, api, limits, stop));
+        let serving = tokio::spawn(guestway::serve(listener, app, limits, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;
@@ -92,10 +100,16 @@ async fn warm_up(verifier: Verifier) {
 
 /// Prints the requests to try. Without room for another token in the organization, only a warning is
 /// logged and the API is served all the same.
-async fn demonstrate(registry: &Registry, bound: SocketAddr) -> Result<(), Failure> {
+async fn demonstrate(
+    registry: &Registry,
+    sessions: &Sessions,
+    bound: SocketAddr,
+    site: &SiteUrl,
+) -> Result<(), Failure> {
     match Demonstration::prepare(registry).await {
         Ok(demonstration) => {
-            if let Err(error) = demonstration.print(&mut stdout(), bound) {
+            let link = demonstration.sign_in_link(sessions, site).await?;
+            if let Err(error) = demonstration.print(&mut stdout(), bound, &link) {
                 tracing::warn!(%error, "cannot print the requests to try");
             }
             Ok(())
