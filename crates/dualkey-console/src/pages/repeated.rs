@@ -1,8 +1,9 @@
+use std::time::Duration;
+
 use axum::response::Response;
 use dualkey_limit::Timestamp;
 use dualkey_store::{FormNonce, RegistryError, TokenId, TokenRecord};
 use maud::html;
-use std::time::Duration;
 
 use super::parts::summary;
 use super::result::{self, Minted};
