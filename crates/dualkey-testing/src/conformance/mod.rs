@@ -14,6 +14,7 @@
 
 mod audit;
 mod changes;
+mod concurrency;
 mod expired;
 mod lifetimes;
 mod names;
@@ -68,6 +69,10 @@ pub async fn check<F: Future<Output = Arc<dyn Store>>>(empty_store: impl Fn() ->
     usage::a_use_ahead_of_now_is_corrected(setup().await).await;
     usage::usage_adds_up_by_day(setup().await).await;
     usage::the_newest_32_days_of_usage_are_kept(setup().await).await;
+    concurrency::concurrent_issuers_do_not_exceed_the_maximum(setup().await).await;
+    concurrency::one_of_concurrent_rotations_wins(setup().await).await;
+    concurrency::a_revoked_token_stays_gone_whatever_rotates_it(setup().await).await;
+    concurrency::concurrent_usage_adds_up(setup().await).await;
     audit::the_audit_trail_records_actor_and_action(setup().await).await;
     changes::changes_are_published_before_acknowledgement(setup().await).await;
     changes::catching_up_succeeds_with_and_without_changes(setup().await).await;
