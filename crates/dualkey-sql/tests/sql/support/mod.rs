@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use dualkey_limit::{Clock as _, LimitPolicy, SystemClock};
+use dualkey_limit::{Clock, LimitPolicy, SystemClock};
 use dualkey_scope::Catalogue;
 use dualkey_sql::{SqlOptions, SqlStore};
 use dualkey_store::{IssuedToken, NewPartner, NewToken, Partner, Registry, RegistryError, Store};
@@ -130,8 +130,12 @@ pub(crate) fn tolerant_options() -> SqlOptions {
 }
 
 pub(crate) fn registry(store: Arc<dyn Store>) -> Registry {
+    registry_with_clock(store, Arc::new(SystemClock))
+}
+
+pub(crate) fn registry_with_clock(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Registry {
     let catalogue = Catalogue::builder().scope("a:read", "A").scope("b:read", "B").build();
-    Registry::new(catalogue.unwrap(), Prefix::new("gw"), store, Arc::new(SystemClock))
+    Registry::new(catalogue.unwrap(), Prefix::new("gw"), store, clock)
 }
 
 pub(crate) async fn issue(
