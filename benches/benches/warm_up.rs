@@ -36,7 +36,7 @@ async fn read_all(file: &Path, tokens: usize) -> f64 {
         let batch = store.tokens_after(after, BATCH).await.expect("the store answers");
         read += batch.len();
         let Some(last) = batch.last() else { break };
-        after = Some(last.record.id);
+        after = Some(last.id);
     }
     assert_eq!(read, tokens);
     began.elapsed().as_secs_f64()

@@ -6,8 +6,8 @@ use dualkey_store::{
     ApiKey, AuditEntry, AuditId, AuditStore, ChangeNotifier, DailyUsage, DigestMethod,
     InsertOutcome, IssueOutcome, IssueRequest, LimitsChange, LimitsOutcome, OrganizationId, Page,
     Partner, PartnerId, PartnerStore, RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome,
-    RotationRequest, Store, StoreFuture, StoredToken, TokenId, TokenRecord, TokenStore, TokenUse,
-    UsageStore,
+    RotationRequest, Store, StoreFuture, StoredToken, TokenAccess, TokenId, TokenRecord,
+    TokenStore, TokenUse, UsageStore,
 };
 use dualkey_token::{PlainToken, TokenDigest, TokenHint};
 use rand::{TryCryptoRng, TryRng};
@@ -211,7 +211,7 @@ impl TokenStore for SyntheticStore {
         unsupported()
     }
 
-    fn tokens_after(&self, _: Option<TokenId>, _: usize) -> StoreFuture<'_, Vec<StoredToken>> {
+    fn tokens_after(&self, _: Option<TokenId>, _: usize) -> StoreFuture<'_, Vec<TokenAccess>> {
         unsupported()
     }
 

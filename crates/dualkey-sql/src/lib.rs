@@ -100,6 +100,7 @@ compile_error!("dualkey-sql requires the feature `sqlite` or `postgres`");
 
 mod address;
 mod audit;
+mod batch;
 mod connect;
 mod dialect;
 #[cfg(feature = "postgres")]

@@ -52,15 +52,15 @@ impl Row {
         Ok(get!(self, column))
     }
 
-    fn text(&self, column: &str) -> Result<String, SqlError> {
+    pub(crate) fn text(&self, column: &str) -> Result<String, SqlError> {
         Ok(get!(self, column))
     }
 
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, SqlError> {
+    pub(crate) fn maybe_text(&self, column: &str) -> Result<Option<String>, SqlError> {
         Ok(get!(self, column))
     }
 
-    fn id(&self, column: &str) -> Result<[u8; 16], SqlError> {
+    pub(crate) fn id(&self, column: &str) -> Result<[u8; 16], SqlError> {
         let id: Id = get!(self, column);
         Ok(id.0)
     }
@@ -79,7 +79,7 @@ impl Row {
         Ok(time.0)
     }
 
-    fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, SqlError> {
+    pub(crate) fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, SqlError> {
         let time: Option<Time> = get!(self, column);
         Ok(time.map(|time| time.0))
     }
@@ -200,6 +200,6 @@ impl Row {
     }
 }
 
-fn invalid(column: &str) -> SqlError {
+pub(crate) fn invalid(column: &str) -> SqlError {
     SqlError::Decode(column.to_owned())
 }

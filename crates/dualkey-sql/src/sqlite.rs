@@ -82,7 +82,7 @@ fn time_text(time: Timestamp) -> String {
     format!("{time:.6}")
 }
 
-fn read_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
     let time: jiff::Timestamp = text.parse().ok()?;
     Some(Timestamp::from_nanos(time.as_nanosecond().try_into().ok()?))
 }

@@ -4,10 +4,11 @@ use dualkey_limit::Timestamp;
 use dualkey_store::{
     AuditEntry, AuditTarget, IssueOutcome, IssueRequest, OrganizationId, Page, RenameOutcome,
     RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture, StoredToken,
-    TokenId, TokenRecord, TokenStore, TokenUse,
+    TokenAccess, TokenId, TokenRecord, TokenStore, TokenUse,
 };
 use dualkey_token::TokenDigest;
 
+use crate::batch::decode_batch;
 use crate::error::SqlError;
 use crate::issue::{issue, rename, rotate};
 use crate::mutation::Mutation;
@@ -125,11 +126,11 @@ impl TokenStore for SqlStore {
         &self,
         after: Option<TokenId>,
         limit: usize,
-    ) -> StoreFuture<'_, Vec<StoredToken>> {
+    ) -> StoreFuture<'_, Vec<TokenAccess>> {
         self.query(async move |shared| {
             let values = values![after.unwrap_or(MIN_ID), limit];
             let rows = shared.query(Statement::SelectTokensAfter, values).await?;
-            rows.iter().map(Row::token).collect()
+            decode_batch(&rows)
         })
     }
 

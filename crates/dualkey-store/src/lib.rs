@@ -63,5 +63,6 @@ pub use partner::{NewPartner, Partner};
 pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};
 pub use registry::Registry;
 pub use token::{
-    DigestMethod, Expiry, IssuedToken, NewToken, StoredToken, TokenRecord, TokenStatus, TokenUse,
+    DigestMethod, Expiry, IssuedToken, NewToken, StoredToken, TokenAccess, TokenRecord,
+    TokenStatus, TokenUse,
 };

@@ -9,7 +9,7 @@ use crate::{
     ApiKey, AuditEntry, AuditId, ChangeNotifier, DailyUsage, InsertOutcome, IssueOutcome,
     IssueRequest, LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId,
     RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreError,
-    StoredToken, TokenId, TokenRecord, TokenUse,
+    StoredToken, TokenAccess, TokenId, TokenRecord, TokenUse,
 };
 
 /// The future that a method of a store returns. It is boxed so that a store can be a `dyn Store`. The
@@ -178,7 +178,7 @@ pub trait TokenStore: Debug + Send + Sync {
         &self,
         after: Option<TokenId>,
         limit: usize,
-    ) -> StoreFuture<'_, Vec<StoredToken>>;
+    ) -> StoreFuture<'_, Vec<TokenAccess>>;
 
     /// Adds the successor of a token. In the same transaction, the old token gets the expiry of the
     /// request unless it expires earlier. Names are not compared, since the successor takes the place of

@@ -163,6 +163,45 @@ pub struct StoredToken {
     pub record: TokenRecord,
 }
 
+/// The part of a [`StoredToken`] that decides about requests with it, and that a cache holds.
+///
+/// ```
+/// # use dualkey_scope::Catalogue;
+/// # use dualkey_store::{NewToken, Registry};
+/// # use dualkey_token::Prefix;
+/// use dualkey_store::TokenStore as _;
+///
+/// # pollster::block_on(async {
+/// # let catalogue = Catalogue::builder().scope("guests:read", "Guests - Read").build()?;
+/// # let registry = Registry::in_memory(catalogue, Prefix::new("gw"));
+/// let issued = registry.issue_token(NewToken::new("acme", "test", ["guests:read"])).await?;
+/// let all = registry.store().tokens_after(None, 10).await?;
+/// assert_eq!((all[0].id, &all[0].scopes), (issued.record.id, &issued.record.scopes));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenAccess {
+    /// Its id in lists and logs.
+    pub id: TokenId,
+    /// The organization to whose data it gives access.
+    pub organization: OrganizationId,
+    /// The digest of the token's text.
+    pub digest: TokenDigest,
+    /// The names of its scopes.
+    pub scopes: Vec<String>,
+    /// It is refused from this time on. `None`: it does not expire.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl From<StoredToken> for TokenAccess {
+    fn from(stored: StoredToken) -> Self {
+        let StoredToken { digest, record } = stored;
+        let TokenRecord { id, organization, scopes, expires_at, .. } = record;
+        Self { id, organization, digest, scopes, expires_at }
+    }
+}
+
 /// When a token to issue expires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {

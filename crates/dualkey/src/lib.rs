@@ -25,8 +25,8 @@ pub use dualkey_store::{
     InvalidFormNonce, IssueOutcome, IssueRequest, IssuedToken, LimitsChange, LimitsOutcome,
     MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, PartnerStore,
     Registry, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome,
-    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenId, TokenRecord,
-    TokenStatus, TokenStore, TokenUse, UsageStore,
+    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenAccess, TokenId,
+    TokenRecord, TokenStatus, TokenStore, TokenUse, UsageStore,
 };
 pub use dualkey_token::{
     Digester, InvalidHint, InvalidPepper, InvalidPepperId, InvalidPrefix, ParseTokenError,

@@ -67,6 +67,8 @@ async fn a_token_changed_by_hand_is_an_error(database: Database) {
         let error = registry.tokens(&"acme".into()).await.unwrap_err();
         assert!(reason(&error).contains(column), "{column} = {value}: {error:?}");
         assert!(registry.store().token_by_digest(&token.secret.digest()).await.is_err());
+        let batch = registry.store().tokens_after(None, 10).await;
+        assert_eq!(batch.is_err(), column == "expires_at", "it is the only column of a batch");
         database.run(&format!("update dualkey_tokens set {column} = {original}")).await;
         registry.tokens(&"acme".into()).await.unwrap();
     }

@@ -6,7 +6,7 @@ use super::{MemoryStore, ready_err, ready_ok};
 use crate::{
     AuditEntry, Change, IssueOutcome, IssueRequest, OrganizationId, Page, RenameOutcome,
     RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture, StoredToken,
-    TokenId, TokenRecord, TokenStore, TokenUse,
+    TokenAccess, TokenId, TokenRecord, TokenStore, TokenUse,
 };
 
 impl TokenStore for MemoryStore {
@@ -90,8 +90,10 @@ impl TokenStore for MemoryStore {
         &self,
         after: Option<TokenId>,
         limit: usize,
-    ) -> StoreFuture<'_, Vec<StoredToken>> {
-        ready_ok(self.records().tokens_after(after).take(limit).cloned().collect())
+    ) -> StoreFuture<'_, Vec<TokenAccess>> {
+        let records = self.records();
+        let tokens = records.tokens_after(after).take(limit);
+        ready_ok(tokens.cloned().map(TokenAccess::from).collect())
     }
 
     fn rotate_token(

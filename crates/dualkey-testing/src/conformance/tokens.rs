@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use dualkey_store::{DigestMethod, NewToken, OrganizationId, Page, RegistryError, TokenUse};
+use dualkey_limit::Timestamp;
+use dualkey_store::{
+    DigestMethod, NewToken, OrganizationId, Page, RegistryError, TokenAccess, TokenId, TokenUse,
+};
 use dualkey_token::{Digester, Pepper, TokenDigest};
 
 use super::setup::{DAY, START, Setup};
@@ -122,25 +125,25 @@ pub(super) async fn tokens_without_a_pepper_are_listed(setup: Setup) {
 
 pub(super) async fn batches_by_id_cover_every_token_once(setup: Setup) {
     let mut expected = Vec::new();
-    for (organization, name) in
-        [("b", "token"), ("a", "token"), ("b", "other"), ("c", "token"), ("a", "other")]
-    {
-        let expiry = START.saturating_add(DAY);
-        let token = setup.issue_until(organization, name, Some(expiry)).await;
-        let stored = setup.stored(&token).await.expect("the token is found");
-        expected.push((stored.record, *stored.digest.as_bytes()));
+    let expiry = Some(START.saturating_add(DAY));
+    for (organization, name, expiry) in [
+        ("b", "token", expiry),
+        ("a", "token", None),
+        ("b", "other", None),
+        ("☂ c", "token", expiry),
+        ("a", "other", expiry),
+    ] {
+        let token = setup.issue_until(organization, name, expiry).await;
+        expected.push(fields(setup.stored(&token).await.expect("the token is found").into()));
     }
-    setup.clock.advance(DAY * 2); // all tokens have expired
+    setup.clock.advance(DAY * 2); // three tokens have expired
     let batch = |after, limit| {
         let tokens = setup.store.tokens_after(after, limit);
-        async {
-            let tokens = tokens.await.expect("a batch").into_iter();
-            Vec::from_iter(tokens.map(|token| (token.record, *token.digest.as_bytes())))
-        }
+        async { Vec::from_iter(tokens.await.expect("a batch").into_iter().map(fields)) }
     };
     assert_eq!(batch(None, 100).await, expected);
     assert_eq!(batch(None, 2).await, expected[..2]);
-    let second = expected[1].0.id;
+    let second = expected[1].0;
     let revoked = setup.registry.revoke_token(&"a".into(), &second).await;
     revoked.expect("revoked");
     assert_eq!(
@@ -148,6 +151,14 @@ pub(super) async fn batches_by_id_cover_every_token_once(setup: Setup) {
         expected[2..4],
         "although the last token of the batch before is revoked"
     );
-    assert_eq!(batch(Some(expected[3].0.id), 2).await, expected[4..]);
-    assert_eq!(batch(Some(expected[4].0.id), 2).await, []);
+    assert_eq!(batch(Some(expected[3].0), 2).await, expected[4..]);
+    assert_eq!(batch(Some(expected[4].0), 2).await, []);
+}
+
+/// The fields, which can be compared.
+fn fields(
+    token: TokenAccess,
+) -> (TokenId, OrganizationId, Vec<String>, Option<Timestamp>, [u8; 32]) {
+    let TokenAccess { id, organization, digest, scopes, expires_at } = token;
+    (id, organization, scopes, expires_at, *digest.as_bytes())
 }

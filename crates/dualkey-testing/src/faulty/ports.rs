@@ -5,7 +5,7 @@ use dualkey_store::{
     ApiKey, AuditEntry, AuditId, AuditStore, DailyUsage, InsertOutcome, IssueOutcome, IssueRequest,
     LimitsChange, LimitsOutcome, OrganizationId, Page, Partner, PartnerId, PartnerStore,
     RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome, RotationRequest, StoreFuture,
-    StoredToken, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
+    StoredToken, TokenAccess, TokenId, TokenRecord, TokenStore, TokenUse, UsageStore,
 };
 use dualkey_token::TokenDigest;
 
@@ -111,7 +111,7 @@ impl TokenStore for FaultyStore {
         &self,
         after: Option<TokenId>,
         limit: usize,
-    ) -> StoreFuture<'_, Vec<StoredToken>> {
+    ) -> StoreFuture<'_, Vec<TokenAccess>> {
         self.call(move |inner| inner.tokens_after(after, limit))
     }
 

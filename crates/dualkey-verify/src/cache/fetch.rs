@@ -90,6 +90,6 @@ impl Fetcher {
             return Ok(None);
         };
         let is_current = || start.is_current();
-        Ok(Some(state.tokens.upsert(stored, start.at, is_current)))
+        Ok(Some(state.tokens.upsert(stored.into(), start.at, is_current)))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dualkey_limit::Timestamp;
 use dualkey_scope::{Catalogue, ResolvedScopes, ScopeSet};
-use dualkey_store::{OrganizationId, StoredToken, TokenId};
+use dualkey_store::{OrganizationId, TokenAccess, TokenId};
 use dualkey_token::TokenDigest;
 
 use super::coverage::Coverage;
@@ -167,29 +167,28 @@ impl Tokens {
     /// Caches a token of the store, if there is room; as fresh only if the answer is current.
     pub(crate) fn upsert(
         &self,
-        stored: StoredToken,
+        stored: TokenAccess,
         read_at: Timestamp,
         is_current: impl FnOnce() -> bool,
     ) -> FetchedToken {
-        let StoredToken { digest, record } = stored;
-        let ResolvedScopes { scopes, unknown } = self.catalogue.resolve(&record.scopes);
+        let ResolvedScopes { scopes, unknown } = self.catalogue.resolve(&stored.scopes);
         if !unknown.is_empty() {
-            let (token, unknown) = (record.id, unknown.join(" "));
+            let (token, unknown) = (stored.id, unknown.join(" "));
             tracing::warn!(%token, unknown, "a token has scopes that the catalogue does not know");
         }
-        let access = Access { organization: record.organization, scopes: scopes.to_bits() };
-        let key = Key::of(&digest);
+        let access = Access { organization: stored.organization, scopes: scopes.to_bits() };
+        let key = Key::of(&stored.digest);
         let mut writer = self.table.write_lock();
         if writer.find(key).is_some() || self.has_room(&mut writer, read_at) {
-            let expires_at = record.expires_at.map_or(NEVER, |at| self.ticks(at));
+            let expires_at = stored.expires_at.map_or(NEVER, |at| self.ticks(at));
             let confirmed_at = if is_current() { self.ticks(read_at) } else { 0 };
-            let contents = Contents::new(key, to_word(record.id));
+            let contents = Contents::new(key, to_word(stored.id));
             if !writer.upsert(&Contents { expires_at, confirmed_at, ..contents }, &access) {
                 self.coverage.overflow();
             }
         }
-        let token = Token { key, id: to_word(record.id), access: (&access).into(), slot: None };
-        FetchedToken { token, organization: access.organization, expires_at: record.expires_at }
+        let token = Token { key, id: to_word(stored.id), access: (&access).into(), slot: None };
+        FetchedToken { token, organization: access.organization, expires_at: stored.expires_at }
     }
 
     /// The organization of a token; none if the token may have changed since it was looked up.

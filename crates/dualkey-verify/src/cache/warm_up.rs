@@ -33,11 +33,11 @@ impl Fetcher {
             let read_at = clock.now();
             let batch = self.store.tokens_after(after, BATCH).await?;
             let Some(last) = batch.last() else { break };
-            after = Some(last.record.id);
-            for stored in batch {
-                let digest = stored.digest;
+            after = Some(last.id);
+            for token in batch {
+                let digest = token.digest;
                 let is_current = || self.state.announced_tokens.is_unchanged(digest.as_bytes());
-                self.state.tokens.upsert(stored, read_at, is_current);
+                self.state.tokens.upsert(token, read_at, is_current);
             }
         }
         Ok(())
