@@ -91,3 +91,7 @@ semver:
 # Each fuzz target for some seconds.
 fuzz:
     .ci/run fuzz
+
+# Changes that no test notices: `just mutants -p dualkey-limit --shard 0/5`. Takes hours, so CI leaves it out.
+mutants *args:
+    cargo mutants {{args}}

@@ -71,3 +71,57 @@ impl LookupStart {
         !self.is_outdated.load(Ordering::SeqCst)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dualkey_limit::FakeClock;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+    const AGE: Duration = Duration::from_secs(5);
+    const NANO: Duration = Duration::from_nanos(1);
+
+    #[test]
+    fn a_time_is_within_an_age_to_the_nanosecond() {
+        let ahead = Duration::from_millis(100);
+        for (at, expected) in [
+            (NOW, true),
+            (NOW.saturating_sub(AGE), true),
+            (NOW.saturating_sub(AGE + NANO), false),
+            (NOW.saturating_add(ahead), true),
+            (NOW.saturating_add(ahead + NANO), false),
+            (Timestamp::EPOCH, false),
+            (Timestamp::MAX, false),
+        ] {
+            assert_eq!(is_within(at, NOW, AGE), expected, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_fresh_by_itself_or_by_the_watermark() {
+        let clock = FakeClock::new(NOW);
+        let (fresh, stale) = (NOW.saturating_sub(AGE), NOW.saturating_sub(AGE + NANO));
+        for (watermark, confirmed_at, expected) in [
+            (fresh, fresh, true),
+            (fresh, stale, true),
+            (stale, fresh, true),
+            (stale, stale, false),
+            (Timestamp::EPOCH, stale, false),
+            (Timestamp::MAX, stale, true), // every change is announced at once
+        ] {
+            let now = OnceCell::new();
+            let time = RequestTime { clock: &clock, now, max_staleness: AGE, watermark };
+            assert_eq!(time.is_fresh(confirmed_at), expected, "{watermark:?}, {confirmed_at:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_reaches_every_clone_of_a_start() {
+        let start = LookupStart::new(NOW);
+        let clone = start.clone();
+        assert!(clone.is_current());
+        start.mark_outdated();
+        assert!(!clone.is_current());
+    }
+}

@@ -62,3 +62,68 @@ impl NegativeCache {
         (&self.slots[at], hash)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::OnceCell;
+    use std::time::Duration;
+
+    use dualkey_limit::FakeClock;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+    const AGE: Duration = Duration::from_secs(5);
+
+    fn contains(cache: &NegativeCache, key: u32, clock: &FakeClock) -> bool {
+        let (now, watermark) = (OnceCell::new(), Timestamp::EPOCH);
+        let time = RequestTime { clock, now, max_staleness: AGE, watermark };
+        cache.contains(&key.to_ne_bytes(), &time)
+    }
+
+    #[test]
+    fn a_key_is_absent_until_its_answer_is_stale() {
+        let (cache, clock) = (NegativeCache::new(RandomState::default()), FakeClock::new(NOW));
+        assert!(!contains(&cache, 7, &clock));
+        cache.insert(&7_u32.to_ne_bytes(), NOW);
+        assert!(contains(&cache, 7, &clock));
+        clock.advance(AGE);
+        assert!(contains(&cache, 7, &clock));
+        clock.advance(Duration::from_nanos(1));
+        assert!(!contains(&cache, 7, &clock));
+    }
+
+    #[test]
+    fn another_key_is_not_absent() {
+        let (cache, clock) = (NegativeCache::new(RandomState::default()), FakeClock::new(NOW));
+        for key in 0..100 {
+            cache.insert(&u32::to_ne_bytes(key), NOW);
+        }
+        assert!(!(100..10_000).any(|key| contains(&cache, key, &clock)));
+    }
+
+    #[test]
+    fn keys_are_spread_over_all_slots() {
+        let (cache, clock) = (NegativeCache::new(RandomState::default()), FakeClock::new(NOW));
+        for key in 0..10_000 {
+            cache.insert(&u32::to_ne_bytes(key), NOW);
+        }
+        let held = (0..10_000).filter(|key| contains(&cache, *key, &clock)).count();
+        assert!(held > 6_600, "{held}"); // 7,485 of 16,384 slots are expected, 5,774 of half as many
+    }
+
+    #[test]
+    fn invalidation_concerns_one_key_or_all() {
+        let (cache, clock) = (NegativeCache::new(RandomState::default()), FakeClock::new(NOW));
+        let keys = || (0..10).filter(|key| contains(&cache, *key, &clock)).count();
+        for key in 0..10 {
+            cache.insert(&u32::to_ne_bytes(key), NOW);
+        }
+        let held = keys();
+        cache.invalidate(&9_u32.to_ne_bytes());
+        assert!(!contains(&cache, 9, &clock));
+        assert_eq!(keys(), held - 1);
+        cache.invalidate_all();
+        assert_eq!(keys(), 0);
+    }
+}
