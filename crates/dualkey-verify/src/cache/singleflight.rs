@@ -123,3 +123,64 @@ impl<T: Clone> Drop for RemoveOnDrop<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use dualkey_limit::Timestamp;
+    use pollster::block_on;
+
+    use super::*;
+
+    fn start() -> LookupStart {
+        LookupStart::new(Timestamp::EPOCH)
+    }
+
+    fn held(singleflight: &Singleflight<usize>) -> usize {
+        singleflight.lookups().by_key.len()
+    }
+
+    #[test]
+    fn a_lookup_is_shared_by_each_of_its_keys_until_it_ends() {
+        let (lookups, started) = (Singleflight::new(), start());
+        let first = lookups.join_or_start(&[b"a", b"b"], &started, |_| true, ready(1));
+        let second = lookups.join_or_start(&[b"a"], &start(), |_| true, ready(2));
+        let other = lookups.join_or_start(&[b"c"], &start(), |_| true, ready(3));
+        assert_eq!(held(&lookups), 3);
+        let joined = lookups.join(b"b", |_| true).expect("it is in flight");
+        assert!(lookups.join(b"d", |_| true).is_none());
+        assert_eq!([first, second, joined].map(block_on), [1; 3]);
+        assert!(started.is_current());
+        assert_eq!(held(&lookups), 1, "what ended is removed");
+        drop(other);
+        assert_eq!(held(&lookups), 0, "and so is what is no longer awaited");
+    }
+
+    #[test]
+    fn a_lookup_that_is_not_accepted_is_replaced() {
+        let (lookups, [old, new]) = (Singleflight::new(), [start(), start()]);
+        let first = lookups.join_or_start(&[b"a"], &old, |_| true, ready(1));
+        assert!(lookups.join(b"a", |_| false).is_none());
+        let second = lookups.join_or_start(&[b"a"], &new, |_| false, ready(2));
+        assert!(!old.is_current() && new.is_current());
+        assert_eq!(block_on(first), 1, "it serves those that wait for it");
+        let joined = lookups.join(b"a", |_| true).expect("the end of the old one changes nothing");
+        assert_eq!([second, joined].map(block_on), [2; 2]);
+    }
+
+    #[test]
+    fn a_change_marks_the_lookups_of_its_key_or_all() {
+        let (lookups, starts) = (Singleflight::new(), [start(), start(), start()]);
+        let keys = [b"a", b"b", b"c"];
+        let answers = [0, 1, 2]
+            .map(|n| lookups.join_or_start(&[keys[n].as_slice()], &starts[n], |_| true, ready(n)));
+        lookups.mark_outdated(b"b");
+        assert_eq!([0, 1, 2].map(|n| starts[n].is_current()), [true, false, true]);
+        assert!(lookups.join(b"b", |_| true).is_none());
+        lookups.mark_all_outdated();
+        assert_eq!([0, 1, 2].map(|n| starts[n].is_current()), [false; 3]);
+        assert!(lookups.join(b"a", |_| true).is_none());
+        assert_eq!(answers.map(block_on), [0, 1, 2]);
+    }
+}
