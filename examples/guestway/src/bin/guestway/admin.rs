@@ -95,7 +95,7 @@ impl SignIn {
         let organization = self.whose.organization;
         let user = User { actor, organization, may_edit: !self.read_only };
         let sessions = global.sessions().await?;
-        let code = sessions.create_link(&user, SystemClock.now()).await.map_err(failed)?;
+        let code = sessions.create_link(&user, SystemClock.now()).await?;
         let link = Link { link: self.url.sign_in(&code) };
         let remark = "Open the link in a browser within ten minutes. It works once.";
         let printed = self.output.one_with_remark(&link, remark);
@@ -106,13 +106,9 @@ impl SignIn {
 impl SignOut {
     async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         let sessions = global.sessions().await?;
-        let ended = sessions.sign_out_all(self.whose.organization.as_ref()).await;
-        self.output.one(&Ended { sessions: ended.map_err(failed)? })
+        let ended = sessions.sign_out_all(self.whose.organization.as_ref()).await?;
+        self.output.one(&Ended { sessions: ended })
     }
-}
-
-fn failed(error: sqlx::Error) -> Failure {
-    Failure::new(format!("the database of sessions failed: {error}"))
 }
 
 impl Show for Link {

@@ -51,9 +51,8 @@ impl Demonstration {
     ) -> Result<String, Failure> {
         let organization = Some(self.token.record.organization.clone());
         let user = User { actor: NAME.to_owned(), organization, may_edit: true };
-        let created = sessions.create_link(&user, SystemClock.now()).await;
-        let failed = |error| Failure::new(format!("the database of sessions failed: {error}"));
-        Ok(site.sign_in(&created.map_err(failed)?))
+        let code = sessions.create_link(&user, SystemClock.now()).await?;
+        Ok(site.sign_in(&code))
     }
 
     /// Prints two curl commands to paste into a shell, and the link.

@@ -57,6 +57,13 @@ impl From<RegistryError> for Failure {
     }
 }
 
+/// The tables of sign-in links and sessions.
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::new(format!("the database of sessions failed: {}", with_causes(&error)))
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(with_causes(&error)).and("check the database and its content, and try again")
