@@ -54,7 +54,7 @@ pub(crate) async fn form(
         @if unexpired >= max {
             p.dk-note { "There is no room for another token. Remove one that is not needed first." }
         } @else {
-            form.dk-form method="post" action=(ctx.links.home()) data-dk-once {
+            form.dk-form method="post" action=(ctx.links.home()) novalidate data-dk-once {
                 input type="hidden" name="action" value="create";
                 input type="hidden" name="nonce" value=(nonce) autocomplete="off";
                 (name_field(draft, errors.and_then(|errors| errors.name.as_deref())))

@@ -38,7 +38,7 @@ async fn page(ctx: &Context, fields: &Fields) -> Result<View, RegistryError> {
     let notice = notice(ctx, fields).await?;
     let query = Query::parse(fields);
     let body = html! {
-        (header(ctx))
+        (header(ctx, !tokens.is_empty()))
         @if let Some(notice) = notice {
             div.dk-notice tabindex="-1" autofocus { (notice) }
         }
@@ -55,7 +55,8 @@ async fn page(ctx: &Context, fields: &Fields) -> Result<View, RegistryError> {
     Ok(View::new("API Access", body))
 }
 
-fn header(ctx: &Context) -> Markup {
+/// The head of the page. Without tokens, the form is linked below it.
+fn header(ctx: &Context, has_tokens: bool) -> Markup {
     html! {
         header.dk-header {
             div {
@@ -67,7 +68,7 @@ fn header(ctx: &Context) -> Markup {
                     }
                 }
             }
-            @if ctx.visitor.may_edit {
+            @if has_tokens && ctx.visitor.may_edit {
                 a.dk-button.dk-primary href=(ctx.links.below("/new")) { "Create token" }
             }
         }
