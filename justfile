@@ -60,6 +60,10 @@ limiter-deps:
 test:
     .ci/run test
 
+# The pages of examples/guestway in a real browser.
+browser:
+    .ci/run browser
+
 # Each leaf alone, without default features.
 test-leaves:
     .ci/run test-leaves
