@@ -1,6 +1,8 @@
 //! The tokens of a batch, as `SelectTokensAfter` returns them.
 
-use dualkey_store::{OrganizationId, TokenAccess, TokenId};
+use dualkey_store::TokenAccess;
+#[cfg(feature = "postgres")]
+use dualkey_store::{OrganizationId, TokenId};
 
 use crate::error::SqlError;
 use crate::row::Row;

@@ -2,7 +2,7 @@
 
 use core::fmt::{Debug, Display};
 
-use dualkey_token::{Digester, Pepper, PlainToken, Prefix, TokenDigest};
+use dualkey_token::{Digester, Pepper, PepperId, PlainToken, Prefix, TokenDigest};
 use static_assertions::assert_not_impl_any;
 
 assert_not_impl_any!(PlainToken: Display, Clone, PartialEq, core::hash::Hash, AsRef<str>, AsRef<[u8]>);
@@ -42,6 +42,14 @@ fn debug_of_a_pepper_shows_no_key() {
     assert_eq!(debug_formats(&pepper), ["Pepper(..)"; 2]);
     let digester = Digester::peppered(pepper).accept_unpeppered();
     assert_eq!(debug_formats(&digester)[0], "Digester { peppers: 1, plain: true }");
+    let digester = Digester::peppered(Pepper::new([7; 32]).unwrap());
+    assert_eq!(debug_formats(&digester)[0], "Digester { peppers: 1, plain: false }");
+}
+
+#[test]
+fn debug_of_a_pepper_id_shows_the_id() {
+    let id: PepperId = "00000000000000ff".parse().unwrap();
+    assert_eq!(debug_formats(&id), ["PepperId(00000000000000ff)"; 2]);
 }
 
 #[test]

@@ -337,6 +337,21 @@ fn a_valid_token_parses_to_its_digest_and_hint() {
     }
 }
 
+/// The differences of single bytes must not cancel one another out.
+#[test]
+fn digests_that_differ_in_one_or_two_bytes_are_not_equal() {
+    let digest = TokenDigest::of(b"gw_one");
+    let bytes = *digest.as_bytes();
+    for (a, b) in (0..32).flat_map(|a| (0..32).map(move |b| (a, b))) {
+        let mut other = bytes;
+        other[a] ^= 0x55;
+        if b != a {
+            other[b] ^= 0x55;
+        }
+        assert!(!bool::from(digest.ct_eq(&TokenDigest::from_bytes(other))), "{a} {b}");
+    }
+}
+
 /// A generator that returns these secrets in order.
 struct Scripted {
     secrets: Vec<[u8; 32]>,
