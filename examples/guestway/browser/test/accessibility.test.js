@@ -36,7 +36,7 @@ for (const [name, reach] of Object.entries(states).filter(([name]) => name !== '
   });
 }
 
-test('axe-core finds nothing after a change, and in the audit trail', async () => {
+test('axe-core finds nothing after changes and in the audit trail', async () => {
   const { browser, guestway } = shared;
   const page = await visit(browser, guestway, 'changes');
   await create(page, 'Changed');
@@ -113,7 +113,7 @@ test('with forced colours each chip keeps its border and its word', async () => 
   }
 });
 
-test('each page has one heading of the first level and a live region', async () => {
+test('each page has one main heading and one live region', async () => {
   const { browser, guestway } = shared;
   const { id } = await guestway.createToken('headings', 'Zapier', ['guests:read']);
   const page = await visit(browser, guestway, 'headings');

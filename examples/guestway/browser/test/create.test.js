@@ -136,9 +136,9 @@ test('after signing in again, the form is filled in as before', async () => {
   await page.getByRole('heading', { name: 'Signed out' }).waitFor();
   assert.deepEqual(await guestway.tokens('interrupted'), []);
 
-  const tab = await page.context().newPage();
-  await signIn(tab, await guestway.link('interrupted'));
   await page.getByRole('link', { name: 'Sign in' }).click();
+  await page.getByText('You are signed out.').waitFor();
+  await signIn(page, await guestway.link('interrupted'));
   assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Kept');
   assert.ok(await page.getByLabel('Owners - Read').isChecked());
   assert.deepEqual(await guestway.tokens('interrupted'), []);

@@ -18,7 +18,7 @@ test('the token is shown without script, and no button to copy it', async () => 
   await row(page, 'Plain').waitFor();
 });
 
-test('a form sent twice offers to replace the token that was not seen', async () => {
+test('a form sent twice offers to replace the unseen token', async () => {
   const { browser, guestway } = shared;
   const page = await visit(browser, guestway, 'twice', withoutScript);
   await fillForm(page, 'Unseen');

@@ -62,7 +62,7 @@ test('no page can be framed', async () => {
   }
 });
 
-test('every answer has the headers, and nothing comes from elsewhere', async () => {
+test('every answer has the headers, and all come from one origin', async () => {
   const { browser, guestway } = shared;
   const page = await (await browser.newContext()).newPage();
   const responses = [];

@@ -64,6 +64,21 @@ test('no script and no other site can read the session', async () => {
   assert.equal(await page.evaluate('document.cookie'), '');
 });
 
+test('signing in leads to the page that was asked for, if it is one', async () => {
+  const { browser, guestway } = shared;
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${guestway.tokensUrl}/audit`);
+  await signIn(page, await guestway.link('asked-for'));
+  assert.equal(page.url(), `${guestway.tokensUrl}/audit`);
+  assert.equal((await page.context().cookies()).length, 1);
+
+  for (const value of ['//other.example/', '/settings/api-access.other', '/operator']) {
+    await page.context().addCookies([{ name: 'guestway-page', value, url: guestway.origin }]);
+    await signIn(page, await guestway.link('asked-for'));
+    assert.equal(page.url(), guestway.tokensUrl, value);
+  }
+});
+
 test('operators and organizations do not see the other page', async () => {
   const { browser, guestway } = shared;
   const operator = await (await browser.newContext()).newPage();

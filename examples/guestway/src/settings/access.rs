@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::extract::OriginalUri;
+use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use dualkey::{Clock, Staff, Visitor};
 
@@ -36,11 +38,31 @@ impl Access {
     }
 
     async fn user(&self, parts: &Parts) -> Result<User, Response> {
-        let signed_out = || Redirect::to(SIGN_IN).into_response();
+        let signed_out = || self.signed_out(parts);
         let session = self.cookie.of(&parts.headers).ok_or_else(signed_out)?;
         let user = self.sessions.user(&session, self.clock.now()).await;
         user.map_err(|error| unavailable(&error))?.ok_or_else(signed_out)
     }
+
+    /// The way to the sign-in, which leads to the page afterwards.
+    fn signed_out(&self, parts: &Parts) -> Response {
+        let sign_in = Redirect::to(SIGN_IN);
+        match wanted(parts) {
+            Some(page) => ([(SET_COOKIE, self.cookie.keep_page(page))], sign_in).into_response(),
+            None => sign_in.into_response(),
+        }
+    }
+}
+
+/// The bytes of a page's path and query that are kept. Browsers keep cookies of 4096 bytes (RFC 6265bis §5.6).
+const MAX_PAGE: usize = 3_500;
+
+/// The page that was asked for, if it can be opened again and a cookie can hold it.
+fn wanted(parts: &Parts) -> Option<&str> {
+    let OriginalUri(uri) = parts.extensions.get()?;
+    let page = uri.path_and_query()?.as_str();
+    let fits = page.len() <= MAX_PAGE && page.is_ascii() && !page.contains(';');
+    (parts.method == Method::GET && fits).then_some(page)
 }
 
 fn forbidden(whose: &str) -> Response {

@@ -2,7 +2,7 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
 
@@ -36,15 +36,19 @@ pub(crate) async fn confirm(Path(code): Path<String>) -> Response {
     page(StatusCode::OK, "Sign in to Guestway", text, Some(&form))
 }
 
-/// Spends a link.
+/// Spends a link, and leads to the page that was asked for before, if it is one of the user's.
 pub(crate) async fn sign_in(
     State(access): State<Access>,
+    headers: HeaderMap,
     Form(SignIn { code }): Form<SignIn>,
 ) -> Response {
     match access.sessions.sign_in(&code, access.clock.now()).await {
         Ok(Some((session, user))) => {
-            let to = if user.organization.is_some() { TOKENS } else { PARTNERS };
-            ([(SET_COOKIE, access.cookie.set(&session))], Redirect::to(to)).into_response()
+            let home = if user.organization.is_some() { TOKENS } else { PARTNERS };
+            let page = access.cookie.page_of(&headers).filter(|page| is_below(home, page));
+            let cookies = [access.cookie.set(&session), access.cookie.forget_page()];
+            let cookies = AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie)));
+            (cookies, Redirect::to(page.as_deref().unwrap_or(home))).into_response()
         }
         Ok(None) => {
             let text = "A link is good once, for ten minutes. Ask for a new one.";
@@ -52,6 +56,10 @@ pub(crate) async fn sign_in(
         }
         Err(error) => unavailable(&error),
     }
+}
+
+fn is_below(home: &str, page: &str) -> bool {
+    page.strip_prefix(home).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 /// Ends the session.
