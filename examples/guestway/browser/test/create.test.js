@@ -63,7 +63,7 @@ test('a double click creates one token, and shows it', async () => {
   const page = await visit(browser, guestway, 'double-click');
   await fillForm(page, 'Once');
   await delay(page);
-  await page.getByRole('button', { name: 'Create token' }).dblclick();
+  await page.getByRole('button', { name: 'Create token' }).dblclick({ delay: 60 });
   await page.getByRole('heading', { name: 'Token created' }).waitFor();
   assert.match(await page.locator('#dk-token').textContent(), /^gw_/);
   assert.equal((await guestway.tokens('double-click')).length, 1);

@@ -18,7 +18,7 @@ test('a double click rotates once, and shows the new token', async () => {
   await row(page, 'Zapier').getByRole('link', { name: 'Rotate' }).click();
   await page.getByLabel('7 days').check();
   await delay(page);
-  await page.getByRole('button', { name: 'Rotate token' }).dblclick();
+  await page.getByRole('button', { name: 'Rotate token' }).dblclick({ delay: 60 });
   await page.getByRole('heading', { name: 'Token rotated' }).waitFor();
   assert.match(await page.locator('#dk-token').textContent(), /^gw_/);
   const tokens = await guestway.tokens('rotated');
