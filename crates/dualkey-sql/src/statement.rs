@@ -137,12 +137,19 @@ statements! {
         insert into {schema}dualkey_nonces (organization, nonce, used_at, token)
         values ($1, $2, $3, $4)
     "),
-    DeleteOldNonces: Same("
-        delete from {schema}dualkey_nonces where (organization, nonce) in (
-            select organization, nonce from {schema}dualkey_nonces
-            where used_at < $1 order by used_at limit 1000
-        )
-    "),
+    // By the place of a row in the table: PostgreSQL reads a small table whole to find rows by their keys.
+    DeleteOldNonces: Each {
+        sqlite: "
+            delete from dualkey_nonces where rowid in
+                (select rowid from dualkey_nonces where used_at < $1 order by used_at limit 1000)
+        ",
+        postgres: "
+            delete from {schema}dualkey_nonces where ctid = any (array(
+                select ctid from {schema}dualkey_nonces
+                where used_at < $1 order by used_at limit 1000
+            ))
+        ",
+    },
     // The last argument is the current time: a stored time that lies ahead of it is replaced. In PostgreSQL,
     // the statement locks the rows in the order of their ids, so that two processes cannot deadlock. The
     // arrays are wrapped in `select` to hide their length from the planner, which would choose a sequential
