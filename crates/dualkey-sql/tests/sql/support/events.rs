@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
@@ -12,6 +13,16 @@ pub(crate) struct Events(Arc<Mutex<String>>);
 impl Events {
     pub(crate) fn contain(&self, text: &str) -> bool {
         self.0.lock().unwrap().contains(text)
+    }
+
+    /// Waits for an event with this text.
+    pub(crate) async fn received(&self, text: &str) {
+        let began = Instant::now();
+        while !self.contain(text) {
+            let events = self.0.lock().unwrap().clone();
+            assert!(began.elapsed() < Duration::from_secs(30), "no event of {text}: {events}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
