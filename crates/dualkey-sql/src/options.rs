@@ -61,21 +61,25 @@ impl SqlOptions {
     /// cause of the delay. Default: 1 s.
     ///
     /// ```
-    /// # #[cfg(feature = "sqlite")]
+    /// # #[cfg(all(feature = "sqlite", feature = "postgres"))]
     /// # #[tokio::main]
     /// # async fn main() {
+    /// use std::net::TcpListener;
     /// use std::time::Duration;
     /// use dualkey_sql::SqlOptions;
     ///
+    /// let options = SqlOptions::new().with_timeout(Duration::from_secs(30));
     /// # let path = std::env::temp_dir().join(format!("dualkey-sql-late-{}.db", std::process::id()));
     /// # let address = format!("sqlite:{}", path.display());
-    /// let options = SqlOptions::new();
-    /// assert!(options.clone().with_timeout(Duration::from_secs(30)).connect(&address).await.is_ok());
-    /// let late = options.with_timeout(Duration::ZERO).connect(&address).await;
-    /// assert!(late.is_err()); // no connection opens within 0 s
+    /// assert!(options.connect(&address).await.is_ok());
     /// # std::fs::remove_file(path).ok();
+    ///
+    /// let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // a server that never answers
+    /// let address = format!("postgres://me@{}/api", silent.local_addr().unwrap());
+    /// let options = SqlOptions::new().with_timeout(Duration::from_millis(50));
+    /// assert!(options.connect(&address).await.is_err());
     /// # }
-    /// # #[cfg(not(feature = "sqlite"))]
+    /// # #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
     /// # fn main() {}
     /// ```
     #[must_use]

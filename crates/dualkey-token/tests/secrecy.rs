@@ -47,6 +47,11 @@ fn debug_of_a_pepper_shows_no_key() {
 }
 
 #[test]
+fn debug_of_a_prefix_shows_the_prefix() {
+    assert_eq!(debug_formats(&Prefix::new("gw")), ["Prefix(gw)"; 2]);
+}
+
+#[test]
 fn debug_of_a_pepper_id_shows_the_id() {
     let id: PepperId = "00000000000000ff".parse().unwrap();
     assert_eq!(debug_formats(&id), ["PepperId(00000000000000ff)"; 2]);
