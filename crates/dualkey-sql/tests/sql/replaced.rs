@@ -75,7 +75,7 @@ async fn a_replaced_file_is_followed() {
 #[tokio::test] // one thread, so that the subscriber receives the events of the feed
 async fn a_new_file_beside_the_log_of_the_old_one_is_refused() {
     let events = Events::default();
-    let _subscriber = tracing::subscriber::set_default(events.clone());
+    let _subscriber = events.of_this_thread();
     let this = Replaced::new().await;
     fs::rename(this.file("copy"), this.file("")).unwrap();
     let refusal = this.is_stored(&this.lost).await.unwrap_err();

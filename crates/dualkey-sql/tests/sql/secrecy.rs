@@ -101,7 +101,7 @@ async fn a_new_file_is_readable_for_its_owner_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_error_and_no_event_quotes_a_password() {
     let events = Events::default();
-    let _subscriber = tracing::subscriber::set_default(events.clone());
+    let _subscriber = events.of_this_thread();
     for address in [
         "postgres://app:hunter2@127.0.0.1:1/app",
         "postgres://app:1#hunter2@127.0.0.1:1/app",

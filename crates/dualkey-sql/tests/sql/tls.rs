@@ -76,7 +76,7 @@ async fn a_connection_in_clear_is_logged_unless_it_is_demanded() {
     let setup = Setup::new();
     for (mode, is_logged) in [("prefer", false), ("allow", true), ("disable", false)] {
         let events = Events::default();
-        let _subscriber = tracing::subscriber::set_default(events.clone());
+        let _subscriber = events.of_this_thread();
         let address = setup.address("127.0.0.1", mode, "root.pem");
         drop(tolerant_options().connect(&address).await.unwrap());
         assert_eq!(events.contain("is not encrypted"), is_logged, "{mode}");

@@ -1,9 +1,10 @@
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
 use tracing::{Event, Metadata, Subscriber};
 
 /// Records the fields of all events.
@@ -11,6 +12,17 @@ use tracing::{Event, Metadata, Subscriber};
 pub(crate) struct Events(Arc<Mutex<String>>);
 
 impl Events {
+    /// Records the events of this thread until the guard is dropped.
+    ///
+    /// While there is one subscriber, tracing asks only the subscriber of the thread that is the first to
+    /// reach an event, and without one disables the event in all threads. So each thread has one.
+    pub(crate) fn of_this_thread(&self) -> DefaultGuard {
+        static OF_OTHER_THREADS: Once = Once::new();
+
+        OF_OTHER_THREADS.call_once(|| set_global_default(Self::default()).unwrap());
+        set_default(self.clone())
+    }
+
     pub(crate) fn contain(&self, text: &str) -> bool {
         self.0.lock().unwrap().contains(text)
     }
