@@ -163,9 +163,7 @@ impl ConsoleBuilder {
     ///
     /// If the directive or the source has characters that a header field cannot hold.
     pub fn content_security_policy(mut self, directive: &str, source: &str) -> Self {
-        let policy = &mut self.shell().policy;
-        policy.add(directive, source);
-        policy.header();
+        self.shell().policy.add(directive, source);
         self
     }
 

@@ -26,10 +26,15 @@ impl Policy {
     }
 
     /// Adds a source to a directive. `'none'` goes where another source comes (CSP 3 §6.7.2.5).
+    ///
+    /// # Panics
+    ///
+    /// If the directive or the source has characters that a header field cannot hold.
     pub(crate) fn add(&mut self, directive: &str, source: &str) {
         let sources = self.0.entry(directive.to_owned()).or_default();
         sources.retain(|source| source != "'none'");
         sources.push(source.to_owned());
+        self.header();
     }
 
     /// The value of the header field.

@@ -84,10 +84,11 @@ impl LimitState {
     /// [`spend`](Self::spend) without its answer: whether the permits were spent.
     #[inline]
     pub(crate) fn try_spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> bool {
-        if permits == 0 {
-            return true;
-        }
-        let bucket = Bucket::read(self.0, policy, now);
+        permits == 0 || self.try_spend_from(Bucket::read(self.0, policy, now), policy, permits)
+    }
+
+    #[inline]
+    fn try_spend_from(&mut self, bucket: Bucket, policy: &LimitPolicy, permits: u32) -> bool {
         let is_allowed = bucket.allows(policy, permits);
         if is_allowed {
             self.0 = bucket.spent(permits).write(policy);
@@ -110,16 +111,11 @@ impl LimitState {
         now: Timestamp,
         permits: u32,
     ) -> Outcome {
-        if permits == 0 {
-            return Outcome::Allowed(self.standing(policy, now));
-        }
-        if bucket.allows(policy, permits) {
-            return self.grant(bucket, policy, now, permits);
-        }
-        if bucket.must_write {
-            self.0 = bucket.write(policy);
-        }
+        let is_allowed = permits == 0 || self.try_spend_from(bucket, policy, permits);
         let standing = self.standing(policy, now);
+        if is_allowed {
+            return Outcome::Allowed(standing);
+        }
         match bucket.wait(policy, permits) {
             Wait::Endless => Outcome::Unsatisfiable(standing),
             Wait::ForBurst(retry_after) => {
