@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use crate::context::{Context, Refused, asks_to_sign_in, with_cookies};
 use crate::fields::Fields;
+use crate::links::Links;
 use crate::markup::heading;
 use crate::shell::View;
 use crate::site::Site;
@@ -72,9 +73,23 @@ fn unavailable<S: Site>(ctx: &Context<S>, form: Option<&Fields>) -> Response {
     response
 }
 
+/// The context of a form that the visitor may send, or the answer to any other visitor. After signing in, a
+/// visitor returns to the page at `back`.
+#[expect(clippy::result_large_err, reason = "the response is returned at once")]
+pub(crate) fn admitted<S: Site>(
+    ctx: Result<Context<S>, Refused<S>>,
+    back: impl FnOnce(&Links) -> String,
+) -> Result<Context<S>, Response> {
+    let ctx = ctx.map_err(|refused| {
+        let back = back(&refused.links);
+        signed_out(refused, &back)
+    })?;
+    if S::may_edit(&ctx.visitor) { Ok(ctx) } else { Err(forbidden(&ctx)) }
+}
+
 /// The answer to a form whose visitor the access function did not admit. After signing in, `back` shows
 /// the form again.
-pub(crate) fn signed_out<S: Site>(refused: Refused<S>, back: &str) -> Response {
+fn signed_out<S: Site>(refused: Refused<S>, back: &str) -> Response {
     if !refused.asks_to_sign_in() {
         return refused.into_inner();
     }

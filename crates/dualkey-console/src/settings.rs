@@ -55,4 +55,8 @@ impl Site for Settings {
     fn actor(visitor: &Visitor) -> &str {
         &visitor.actor
     }
+
+    fn may_edit(visitor: &Visitor) -> bool {
+        visitor.may_edit
+    }
 }

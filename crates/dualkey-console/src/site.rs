@@ -18,4 +18,5 @@ pub(crate) trait Site: Send + Sync + 'static {
     fn access(&self) -> &Access<Self::Visitor>;
     fn registry(&self) -> &Registry;
     fn actor(visitor: &Self::Visitor) -> &str;
+    fn may_edit(visitor: &Self::Visitor) -> bool;
 }

@@ -18,7 +18,7 @@ pub(super) async fn set_enabled(
     PathId(id): PathId,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let ctx = match admitted(ctx) {
+    let ctx = match problem::admitted(ctx, |links| links.home().to_owned()) {
         Ok(ctx) => ctx,
         Err(response) => return response,
     };
@@ -33,21 +33,6 @@ pub(super) async fn set_enabled(
     changed.await.unwrap_or_else(|error| problem::failed(&ctx, &error, Some(&fields)))
 }
 
-/// The context of a change, or the response of a visitor who may not make it.
-#[expect(clippy::result_large_err, reason = "the response is returned at once")]
-fn admitted(
-    ctx: Result<OperatorContext, Refused<OperatorSettings>>,
-) -> Result<OperatorContext, Response> {
-    match ctx {
-        Ok(ctx) if ctx.visitor.may_edit => Ok(ctx),
-        Ok(ctx) => Err(problem::forbidden(&ctx)),
-        Err(refused) => {
-            let back = refused.links.home().to_owned();
-            Err(problem::signed_out(refused, &back))
-        }
-    }
-}
-
 /// The page of the partner, with a notice.
 fn back_to(ctx: &OperatorContext, partner: &Partner, notice: &str) -> Response {
     let page = ctx.links.below(&format!("/{}", partner.id));
@@ -60,7 +45,7 @@ pub(super) async fn change_limits(
     PathId(id): PathId,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let ctx = match admitted(ctx) {
+    let ctx = match problem::admitted(ctx, |links| links.home().to_owned()) {
         Ok(ctx) => ctx,
         Err(response) => return response,
     };

@@ -57,6 +57,10 @@ impl Site for OperatorSettings {
     fn actor(visitor: &Staff) -> &str {
         &visitor.actor
     }
+
+    fn may_edit(visitor: &Staff) -> bool {
+        visitor.may_edit
+    }
 }
 
 /// What the pages of partners have in common.

@@ -19,16 +19,10 @@ pub(crate) async fn post(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let fields = Fields::new(fields);
-    let ctx = match ctx {
+    let ctx = match problem::admitted(ctx, |links| form_url(links, &fields)) {
         Ok(ctx) => ctx,
-        Err(refused) => {
-            let back = form_url(&refused.links, &fields);
-            return problem::signed_out(refused, &back);
-        }
+        Err(response) => return response,
     };
-    if !ctx.visitor.may_edit {
-        return problem::forbidden(&ctx);
-    }
     let is_new = fields.first("action") == "create";
     let change = if is_new { TokenChange::Create } else { TokenChange::Rotate };
     if let Err(response) = ctx.reauthenticate(change).await {

@@ -95,16 +95,10 @@ pub(crate) async fn post(ctx: Result<Context, Refused>, PathId(id): PathId) -> R
     let back = |links: &Links| {
         id.parse().map_or_else(|_| links.home().to_owned(), |id: TokenId| links.remove(&id))
     };
-    let ctx = match ctx {
+    let ctx = match problem::admitted(ctx, back) {
         Ok(ctx) => ctx,
-        Err(refused) => {
-            let back = back(&refused.links);
-            return problem::signed_out(refused, &back);
-        }
+        Err(response) => return response,
     };
-    if !ctx.visitor.may_edit {
-        return problem::forbidden(&ctx);
-    }
     if let Err(response) = ctx.reauthenticate(TokenChange::Remove).await {
         return problem::unconfirmed(&ctx, response, &back(&ctx.links));
     }

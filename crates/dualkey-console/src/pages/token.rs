@@ -12,7 +12,7 @@ use crate::chip::Chip;
 use crate::context::{Context, PathId, Refused};
 use crate::draft::{name_error, name_taken};
 use crate::fields::Fields;
-use crate::links::with_query;
+use crate::links::{Links, with_query};
 use crate::markup::{bdi, heading, isolated};
 use crate::problem;
 use crate::shell::{View, see_other};
@@ -145,17 +145,12 @@ pub(crate) async fn rename(
     PathId(id): PathId,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let ctx = match ctx {
+    let back =
+        |links: &Links| id.parse().map_or_else(|_| links.home().to_owned(), |id| links.token(&id));
+    let ctx = match problem::admitted(ctx, back) {
         Ok(ctx) => ctx,
-        Err(refused) => {
-            let home = refused.links.home().to_owned();
-            let back = id.parse().map_or(home, |id| refused.links.token(&id));
-            return problem::signed_out(refused, &back);
-        }
+        Err(response) => return response,
     };
-    if !ctx.visitor.may_edit {
-        return problem::forbidden(&ctx);
-    }
     let fields = Fields::new(fields);
     match renamed(&ctx, &id, fields.first("name")).await {
         Ok(response) => response,
