@@ -152,7 +152,9 @@ pub fn is_measuring() -> bool {
     has("--bench") && !has("--test")
 }
 
-fn median(mut of: Vec<f64>) -> f64 {
+/// The median; not a number if there is none.
+#[must_use]
+pub fn median(mut of: Vec<f64>) -> f64 {
     of.sort_by(f64::total_cmp);
     of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -13,7 +13,8 @@ use dualkey_benches::{Record, Row, Table};
 
 const BEGIN: &str = "<!-- results: made by `cargo run -p dualkey-benches` -->";
 const END: &str = "<!-- end of results -->";
-const BENCHES: [&str; 7] = ["decision", "limiter", "layers", "peers", "cache", "memory", "warm_up"];
+const BENCHES: [&str; 8] =
+    ["end_to_end", "decision", "limiter", "layers", "peers", "cache", "memory", "warm_up"];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let readme = here().join("README.md");
@@ -38,9 +39,9 @@ fn results() -> String {
     for bench in BENCHES {
         for table in &Record::read(bench).tables {
             text += &format!(
-                "### {bench}: {}\n\n{}\n{}\n",
+                "### {bench}: {}\n\n{}\n\n{}\n",
                 table.title,
-                taken(table),
+                table.taken(),
                 table.markdown()
             );
         }
@@ -61,14 +62,10 @@ fn pictures() -> String {
     text
 }
 
-fn taken(table: &Table) -> String {
-    let busy = if table.load < 1.5 { "" } else { ", **a busy machine**" };
-    format!("{}, load {:.1}{busy}.\n", table.date, table.load)
-}
-
 /// The charts whose tables exist; the others keep their files.
 fn charts() -> Vec<(&'static str, Chart)> {
     let charts = [
+        ("end-to-end", end_to_end()),
         ("decision", decision()),
         ("limiter", limiter()),
         ("layers", layers()),
@@ -82,21 +79,19 @@ fn table(bench: &str, title: &str) -> Option<Table> {
 }
 
 /// A bar for each row that has this value.
-fn bars<'a>(
-    rows: impl IntoIterator<Item = &'a Row>,
-    value: impl Fn(&Row) -> Option<f64>,
-) -> Vec<Bar> {
-    let bar = |row: &Row| {
+fn bars(rows: impl IntoIterator<Item = Row>, value: impl Fn(&Row) -> Option<f64>) -> Vec<Bar> {
+    let bar = |row: Row| {
         let (label, is_ours) =
             (row.work.clone(), row.work.to_ascii_lowercase().starts_with("dualkey"));
-        Some(Bar { label, value: value(row)?, is_ours })
+        Some(Bar { label, value: value(&row)?, is_ours })
     };
     rows.into_iter().filter_map(bar).collect()
 }
 
 /// The rows of these names, in this order.
-fn named<'a>(table: &'a Table, works: &[&str]) -> Vec<&'a Row> {
-    works.iter().filter_map(|work| table.rows.iter().find(|row| row.work == *work)).collect()
+fn named(table: &Table, works: &[&str]) -> Vec<Row> {
+    let rows = table.rows();
+    works.iter().filter_map(|work| rows.iter().find(|row| row.work == *work).cloned()).collect()
 }
 
 /// The rows of these names of one table, under a heading of their own.
@@ -110,8 +105,22 @@ fn group(
 }
 
 /// The chart that the README of the repository shows too.
+fn end_to_end() -> Option<Chart> {
+    let table = table("end_to_end", "one route over loopback")?;
+    let share = |row: &Row| {
+        let measured = row.measured.as_ref().filter(|(_, unit)| unit == "× bare");
+        measured.map(|(share, _)| share * 100.0)
+    };
+    Some(Chart {
+        title: "Requests a second of a server, each with one worker on one core",
+        subtitle: "as a share of the same server without a guard; longer is better",
+        unit: " %",
+        groups: vec![Group { heading: "", bars: bars(table.rows(), share) }],
+    })
+}
+
 fn decision() -> Option<Chart> {
-    let works = ["Dualkey", "by hand, lean", "by hand, plain"];
+    let works = ["Dualkey", "by hand, strict", "by hand, plain"];
     let group = |heading, title| group(heading, table("decision", title), &works, |row| row.hashes);
     Some(Chart {
         title: "The whole decision: partner key, token, scopes and both limits",
@@ -147,7 +156,7 @@ fn layers() -> Option<Chart> {
         title: "What guarding a route of axum adds to it",
         subtitle: "in nanoseconds a request; shorter is better",
         unit: " ns",
-        groups: vec![Group { heading: "", bars: bars(&table.rows, over) }],
+        groups: vec![Group { heading: "", bars: bars(table.rows(), over) }],
     })
 }
 
@@ -159,6 +168,6 @@ fn peers() -> Option<Chart> {
         title: "Checking a bearer credential, where it takes less than 10 µs",
         subtitle: "in nanoseconds; shorter is better",
         unit: " ns",
-        groups: vec![Group { heading: "", bars: bars(&table.rows, fast) }],
+        groups: vec![Group { heading: "", bars: bars(table.rows(), fast) }],
     })
 }
