@@ -82,6 +82,22 @@ impl Requirement {
         }
     }
 
+    /// Whether a token with one of the [named](Self::names) scopes passes. Otherwise it needs all of them.
+    ///
+    /// ```
+    /// use dualkey_scope::{Catalogue, Requirement};
+    ///
+    /// let catalogue = Catalogue::builder().scope("a", "A").scope("b", "B").build()?;
+    /// assert!(catalogue.require_any(["a", "b"])?.accepts_any());
+    /// assert!(!catalogue.require_all(["a", "b"])?.accepts_any());
+    /// assert!(Requirement::DENY_ALL.accepts_any() && !Requirement::NONE.accepts_any());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn accepts_any(&self) -> bool {
+        matches!(self.0, Rule::DenyAll | Rule::Any(_))
+    }
+
     /// The names of the required scopes, each once, in the order of the arguments.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names = match &self.0 {

@@ -12,6 +12,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::gate::Gate;
 use crate::guard::GuardLayer;
+#[cfg(feature = "openapi")]
+use crate::guard::GuardRule;
 
 /// An axum router in which each route is declared together with its requirement and its handler.
 ///
@@ -248,6 +250,12 @@ where
         });
         let closed = self.gate.require(Requirement::DENY_ALL);
         router.fallback((async || StatusCode::NOT_FOUND).layer(closed))
+    }
+
+    /// The routes, each with its rule.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&Method, &str, &GuardRule)> {
+        self.routes.iter().map(|route| (&route.method, &*route.path, route.guard.rule()))
     }
 
     fn declare(mut self, route: Route<S>) -> Self {

@@ -45,6 +45,16 @@
 //! charged once, the highest cost of them (see [`Decision`]). The page [`layer_order`] lists which other layers
 //! belong outside and inside, among them CORS.
 //!
+#![cfg_attr(
+    feature = "openapi",
+    doc = "[`GuardedRouter::document`] completes an OpenAPI document with what the guards require and respond: \
+           see the page [`openapi`]."
+)]
+#![cfg_attr(
+    not(feature = "openapi"),
+    doc = "With the feature `openapi`, `GuardedRouter::document` completes an OpenAPI document."
+)]
+//!
 //! # The content of a refusal
 //!
 //! A refusal has problem details (RFC 9457) with the denial's [code](Denial::code), and
@@ -61,15 +71,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod decision;
+#[cfg(feature = "openapi")]
+mod document;
 mod gate;
 mod guard;
 #[cfg(feature = "axum")]
 mod guarded_router;
 pub mod layer_order;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod response;
 mod route_table;
 
 pub use decision::Decision;
+#[cfg(feature = "openapi")]
+pub use document::OpenApiMismatch;
 pub use dualkey_verify::{Denial, Grant, Verifier};
 pub use gate::Gate;
 pub use guard::{Guard, GuardBody, GuardFuture, GuardLayer, GuardRule};

@@ -34,6 +34,8 @@ pub use dualkey_token::{
 };
 #[cfg(feature = "axum")]
 pub use dualkey_tower::GuardedRouter;
+#[cfg(feature = "openapi")]
+pub use dualkey_tower::OpenApiMismatch;
 #[cfg(feature = "tower")]
 pub use dualkey_tower::{
     Decision, Gate, GrpcRefusals, Guard, GuardBody, GuardFuture, GuardLayer, GuardRule, MapRefusal,

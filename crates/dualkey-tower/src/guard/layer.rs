@@ -45,6 +45,11 @@ impl GuardLayer {
         Self { rule: GuardRule::public(gate) }
     }
 
+    #[cfg(feature = "openapi")]
+    pub(crate) const fn rule(&self) -> &GuardRule {
+        &self.rule
+    }
+
     pub(crate) const fn gate(&self) -> &Gate {
         self.rule.gate()
     }

@@ -102,6 +102,11 @@ impl GuardRule {
         &self.gate
     }
 
+    #[cfg(feature = "openapi")]
+    pub(crate) const fn requirement(&self) -> &Requirement {
+        &self.requirement
+    }
+
     #[cfg(feature = "axum")]
     pub(crate) fn is_public(&self) -> bool {
         self.access == Access::Public

@@ -10,6 +10,8 @@ mod refusal;
 mod reverse_buffer;
 mod settings;
 
+#[cfg(feature = "openapi")]
+pub(crate) use challenge::title_case;
 pub use fields::RateLimitFields;
 pub(crate) use fields::{RATE_LIMIT, RATE_LIMIT_POLICY, RateLimitState};
 pub use grpc::GrpcRefusals;
