@@ -1,6 +1,7 @@
 use core::fmt;
 
-/// The scopes that a token grants, implied ones included. Each set belongs to one catalogue.
+/// The scopes that a token grants, implied ones included. Each set belongs to one catalogue, except for the
+/// default: an empty set of none.
 ///
 /// [`Catalogue::names`](crate::Catalogue::names) lists the names.
 ///
@@ -11,8 +12,9 @@ use core::fmt;
 /// assert!(catalogue.grant([""; 0])?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ScopeSet {
+    /// Zero is none.
     catalogue: u64,
     /// The lower half first. A `u128` is aligned to 16 bytes, so with one the set would take 32 bytes
     /// instead of 24.

@@ -204,9 +204,11 @@ fn a_grant_in_the_extensions_opens_nothing() {
         let (_, request) = send_through(each(&usual(&fixture)), |_| {}, fixture.request());
         request.unwrap().extensions_mut().remove::<Grant>().unwrap()
     };
-    let mut forged = Request::<Body>::default();
-    forged.extensions_mut().insert(grant);
-    assert_eq!(outcome(&fixture.send(forged)), "api_key_missing");
+    for grant in [grant, Grant::builder().partner(fixture.partner.id).build()] {
+        let mut forged = Request::<Body>::default();
+        forged.extensions_mut().insert(grant);
+        assert_eq!(outcome(&fixture.send(forged)), "api_key_missing");
+    }
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub(crate) struct GrantSource {
 
 /// A denied request, and why. No denial holds a credential.
 ///
+/// Code under test gets one from its variant: `Denial::TokenInvalid`. The [`Refusal`] of a limit comes from an
+/// [`Outcome`](dualkey_limit::Outcome).
+///
 /// ```
 /// use std::time::Duration;
 ///

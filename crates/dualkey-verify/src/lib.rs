@@ -38,6 +38,7 @@ mod decide;
 mod decision;
 #[cfg(feature = "axum")]
 mod extract;
+mod grant_builder;
 mod live;
 mod lookup;
 mod maintenance;
@@ -52,5 +53,6 @@ pub use decide::Request;
 pub use decision::{Anonymous, CredentialField, Denial, Grant};
 #[cfg(feature = "axum")]
 pub use extract::MissingGrant;
+pub use grant_builder::GrantBuilder;
 pub use lookup::StoreLookup;
 pub use verifier::{Verifier, VerifierBuilder};

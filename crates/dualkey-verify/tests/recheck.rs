@@ -33,6 +33,17 @@ fn a_recheck_asks_no_store_and_charges_nothing() {
 }
 
 #[test]
+fn a_built_grant_fails_its_recheck() {
+    let setting = Setting::new();
+    let grant = granted(&setting);
+    let built = Grant::builder().partner(grant.partner).organization(grant.organization);
+    let built = built.token(grant.token).scopes(grant.scopes).standing(grant.standing).build();
+    assert_eq!(recheck(&setting, &built), "unavailable");
+    assert_eq!((built.partner, built.token), (grant.partner, grant.token));
+    assert_eq!((built.scopes, built.standing), (grant.scopes, grant.standing));
+}
+
+#[test]
 fn a_revoked_token_fails_its_next_recheck() {
     let setting = Setting::new();
     let grant = granted(&setting);

@@ -44,6 +44,6 @@ pub use dualkey_tower::{
 #[cfg(feature = "axum")]
 pub use dualkey_verify::MissingGrant;
 pub use dualkey_verify::{
-    Anonymous, CredentialError, CredentialField, Credentials, Denial, Grant, HeaderNames, Verifier,
-    VerifierBuilder,
+    Anonymous, CredentialError, CredentialField, Credentials, Denial, Grant, GrantBuilder,
+    HeaderNames, Verifier, VerifierBuilder,
 };
