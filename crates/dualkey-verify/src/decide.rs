@@ -13,6 +13,7 @@ use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant, GrantSource};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
 use crate::refusal::Reason;
+use crate::telemetry::{Code, Found};
 
 /// What is decided on: see [`Verifier::try_verify`](crate::Verifier::try_verify).
 #[derive(Clone, Copy)]
@@ -45,6 +46,27 @@ impl Decider {
         request: &Request<'_>,
         store: &mut StoreLookup,
     ) -> Poll<Result<Grant, Denial>> {
+        let decision = self.try_decide(request, store);
+        if let Poll::Ready(decision) = &decision {
+            self.count(decision, store);
+        }
+        decision
+    }
+
+    /// Counts a decision, for metrics.
+    #[inline]
+    pub(crate) fn count(&self, decision: &Result<Grant, Denial>, store: &StoreLookup) {
+        if let Some(code) = code_of(decision) {
+            self.cache.count(code, &store.trace);
+        }
+    }
+
+    #[inline(always)]
+    fn try_decide(
+        &self,
+        request: &Request<'_>,
+        store: &mut StoreLookup,
+    ) -> Poll<Result<Grant, Denial>> {
         let Self { registry, cache, header_names } = self;
         let time = cache.request_time(registry.clock());
         let credentials = Credentials::new(request.headers, header_names);
@@ -54,13 +76,17 @@ impl Decider {
         // up first: an unknown key costs no hash.
         let digests_first = cache.has_large_partner_index();
         let early = digests_first.then(|| self.read_bearer(credentials));
-        let partner = match cache.partner(&key, &time) {
+        let lookup = cache.partner(&key, &time);
+        store.trace.found_partner(lookup.found());
+        let partner = match lookup {
             CacheLookup::Fresh(partner) if partner.state.is_enabled() => partner,
             lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))?,
         };
+        store.trace.set_partner(partner.number);
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
         let digest = bearer.digest.as_ref();
         if let Some(token) = digest.and_then(|digest| cache.fresh_token(digest, &time)) {
+            store.trace.found_token(Found::Hit);
             let organization = || token.short_organization();
             return Poll::Ready(self.charge(request, partner, &token, time.now(), organization));
         }
@@ -121,6 +147,28 @@ impl fmt::Debug for Request<'_> {
             .field("charged", &self.charged)
             .finish_non_exhaustive()
     }
+}
+
+/// None for what a verifier never decides.
+#[inline]
+const fn code_of(decision: &Result<Grant, Denial>) -> Option<Code> {
+    let denial = match decision {
+        Ok(_) => return Some(Code::Granted),
+        Err(denial) => denial,
+    };
+    Some(match denial {
+        Denial::ApiKeyMissing => Code::ApiKeyMissing,
+        Denial::ApiKeyInvalid { .. } => Code::ApiKeyInvalid,
+        Denial::TokenMissing => Code::TokenMissing,
+        Denial::HeaderRepeated(_) => Code::HeaderRepeated,
+        Denial::TokenInvalid => Code::TokenInvalid,
+        Denial::ScopeInsufficient { .. } => Code::ScopeInsufficient,
+        Denial::RateLimited { .. } => Code::RateLimited,
+        Denial::QuotaExceeded { .. } => Code::QuotaExceeded,
+        Denial::AttemptsExceeded { .. } => Code::AttemptsExceeded,
+        Denial::Unavailable { .. } => Code::Unavailable,
+        Denial::MethodNotAllowed { .. } => return None,
+    })
 }
 
 fn api_key_denial(error: CredentialError) -> Denial {

@@ -46,6 +46,7 @@ mod recheck;
 mod refusal;
 mod resolve;
 mod standing;
+mod telemetry;
 mod verifier;
 
 pub use credentials::{CredentialError, Credentials, HeaderNames};

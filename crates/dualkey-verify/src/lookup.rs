@@ -13,6 +13,7 @@ use crate::cache::{
 use crate::credentials::CredentialError;
 use crate::decision::{CredentialField, Denial};
 use crate::refusal::Reason;
+use crate::telemetry::{Found, Trace};
 
 /// What a request presents as its token.
 pub(crate) struct Bearer<'a> {
@@ -39,6 +40,7 @@ pub struct StoreLookup {
     token: Option<Box<TokenLookup>>,
     /// All changes before this time were published, or the store did not answer.
     caught_up: Option<Result<Timestamp, StoreUnavailable>>,
+    pub(crate) trace: Trace,
 }
 
 const UNKNOWN_KEY: Reason<'_> = Reason::new("unknown partner key");
@@ -168,11 +170,17 @@ pub(crate) fn resolve_token<'a>(
         return Poll::Ready(token.ok_or_else(|| charge_invalid_token(partner, expired, now)));
     }
     let (mut unknown, mut is_known, mut expired) = (Vec::new(), false, None);
+    let mut found = Found::NotLookedUp;
     let text = parse_token(registry, bearer, partner, now)?;
     for digest in registry.digester().candidates(text) {
-        match cache.token(&digest, time) {
+        let lookup = cache.token(&digest, time);
+        found = found.max(lookup.found());
+        match lookup {
             CacheLookup::Fresh(token) => match cache.organization(&token) {
-                Some(organization) => return Poll::Ready(Ok((token, organization))),
+                Some(organization) => {
+                    store.trace.found_token(found);
+                    return Poll::Ready(Ok((token, organization)));
+                }
                 None => is_known = true,
             },
             CacheLookup::NegativeHit => {
@@ -184,6 +192,7 @@ pub(crate) fn resolve_token<'a>(
         }
         unknown.push(digest);
     }
+    store.trace.found_token(found);
     if !is_known
         && !unknown.is_empty()
         && cache.lacks_tokens(&unknown)

@@ -104,17 +104,30 @@ impl Verifier {
                 poll_fn(&mut next).await
             };
             if is_over {
-                return self.flush().await;
+                let flushed = self.flush().await;
+                self.decider.cache.publish_metrics(self.decider.registry.clock());
+                return flushed;
             }
             if let Err(error) = self.write_behind().await {
                 log_store_error(&error);
             }
+            self.decider.cache.publish_metrics(self.decider.registry.clock());
             if reload.is_none() && self.decider.cache.is_reload_due(self.now()) {
                 reload = Some(Box::pin(async {
                     self.warm_up().await.unwrap_or_else(|error| log_store_error(&error));
                 }));
             }
         }
+    }
+
+    /// Passes what is counted to the recorder of the crate `metrics` that was installed when this verifier
+    /// was built. [`run_write_behind`](Self::run_write_behind) does so after each tick. A program that renders
+    /// the metrics itself calls this first, so that they are current.
+    ///
+    #[doc = include_str!("../METRICS.md")]
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.decider.cache.publish_metrics(self.decider.registry.clock());
     }
 
     /// Writes everything that is not written yet. Call it once before the process ends, when no more

@@ -10,10 +10,26 @@ impl Decider {
     pub(crate) async fn resolve(
         &self,
         request: Request<'_>,
+        store: StoreLookup,
+    ) -> Result<Grant, Denial> {
+        let (telemetry, clock) = (self.cache.telemetry(), self.registry.clock());
+        let start = telemetry.start(clock);
+        let decision = self.await_store(request, store).await;
+        telemetry.store_was_awaited(start, clock);
+        decision
+    }
+
+    async fn await_store(
+        &self,
+        request: Request<'_>,
         mut store: StoreLookup,
     ) -> Result<Grant, Denial> {
         loop {
-            store.wait().await?;
+            if let Err(unavailable) = store.wait().await {
+                let decision = Err(unavailable);
+                self.count(&decision, &store);
+                return decision;
+            }
             if let Poll::Ready(decision) = self.decide(&request, &mut store) {
                 return decision;
             }

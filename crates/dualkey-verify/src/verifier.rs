@@ -16,6 +16,7 @@ use crate::decide::{Decider, Request};
 use crate::decision::{Denial, Grant};
 use crate::live;
 use crate::lookup::StoreLookup;
+use crate::telemetry::Telemetry;
 
 /// Decides on requests by their two headers. Clones share one cache and one set of meters.
 ///
@@ -63,6 +64,7 @@ pub struct VerifierBuilder {
     registry: Registry,
     header_names: HeaderNames,
     limits: CacheLimits,
+    metrics_by_partner: bool,
 }
 
 impl VerifierBuilder {
@@ -102,16 +104,28 @@ impl VerifierBuilder {
         Self { limits: CacheLimits { unknown_keys, ..self.limits }, ..self }
     }
 
+    /// Whether decisions are also counted by partner: see
+    /// [`publish_metrics`](Verifier::publish_metrics). Default: no.
+    ///
+    /// Each partner that sends requests adds a series for each code that it gets, labelled with its id. A
+    /// partner that the store does not have adds none.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn metrics_by_partner(self, metrics_by_partner: bool) -> Self {
+        Self { metrics_by_partner, ..self }
+    }
+
     /// A verifier with an empty cache and full buckets.
     ///
     /// Limits are counted per verifier: a second one on the same store admits as much again, and is logged
     /// as a warning. Clones of one verifier share its limits.
     #[must_use]
     pub fn build(self) -> Verifier {
-        let Self { registry, header_names, limits } = self;
+        let Self { registry, header_names, limits, metrics_by_partner } = self;
         let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
         let now = registry.clock().now();
-        let cache = Arc::new(CredentialCache::new(store, catalogue, limits, now));
+        let telemetry = Telemetry::new(metrics_by_partner);
+        let cache = Arc::new(CredentialCache::new(store, catalogue, limits, telemetry, now));
         live::register(registry.store(), &cache);
         Verifier { decider: Decider { registry, cache, header_names } }
     }
@@ -149,6 +163,7 @@ impl Verifier {
             registry,
             header_names: HeaderNames::default(),
             limits: CacheLimits::default(),
+            metrics_by_partner: false,
         }
     }
 

@@ -40,6 +40,17 @@ pub(crate) fn log_store_error(error: &StoreError) {
 }
 
 impl Fetcher {
+    /// The answer to a lookup that begins at this time. Whether the store answered is counted.
+    pub(crate) async fn noted<T>(
+        &self,
+        at: Timestamp,
+        lookup: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer = lookup.await;
+        self.state.telemetry.store_answered(answer.is_ok(), at);
+        answer
+    }
+
     pub(crate) async fn fetch_partner(
         &self,
         key: &ApiKey,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, Timestamp};
 
+use crate::telemetry::Found;
+
 /// The time of a request, read once and only when needed, and what is still fresh at that time.
 pub(crate) struct RequestTime<'a> {
     pub(crate) clock: &'a dyn Clock,
@@ -47,6 +49,19 @@ pub(crate) enum CacheLookup<T> {
     NegativeHit,
     /// Nothing.
     Miss,
+}
+
+impl<T> CacheLookup<T> {
+    /// The same without the entry, to be counted.
+    #[inline]
+    pub(crate) const fn found(&self) -> Found {
+        match self {
+            Self::Fresh(_) => Found::Hit,
+            Self::Stale => Found::Stale,
+            Self::NegativeHit => Found::NegativeHit,
+            Self::Miss => Found::Miss,
+        }
+    }
 }
 
 /// When a lookup in the store began, and whether its answer is still current. Clones share the latter.

@@ -10,6 +10,7 @@ mod negative;
 mod partner_entry;
 mod partners;
 mod queries;
+mod report;
 mod singleflight;
 mod state;
 mod table;
@@ -34,6 +35,8 @@ use fetch::Fetcher;
 use singleflight::Singleflight;
 use state::CacheState;
 use write_behind::WriteBehind;
+
+use crate::telemetry::Telemetry;
 
 /// Pending until every change before it began was published.
 pub(crate) type CatchUp = Pin<Box<dyn Future<Output = Result<(), StoreUnavailable>> + Send>>;
@@ -84,9 +87,10 @@ impl CredentialCache {
         store: Arc<dyn Store>,
         catalogue: Catalogue,
         limits: CacheLimits,
+        telemetry: Telemetry,
         now: Timestamp,
     ) -> Self {
-        let state = Arc::new(CacheState::new(catalogue, limits.max_tokens, now));
+        let state = Arc::new(CacheState::new(catalogue, limits.max_tokens, telemetry, now));
         let changes = Arc::new(ChangeSubscriber {
             state: Arc::clone(&state),
             partner_lookups: Singleflight::new(),
@@ -245,9 +249,17 @@ impl CredentialCache {
     /// Writes usage, and the last uses that are due or all of them.
     pub(crate) async fn write_behind(&self, now: Timestamp, all: bool) -> Result<(), StoreError> {
         let Fetcher { store, state } = &self.fetcher;
+        let is_needed = self.write_behind.pending() > 0;
         let usage = self.write_behind.write_usage(&**store, &state.partners, now).await;
         let uses =
             self.write_behind.write_uses(&**store, &state.partners, &state.tokens, now, all).await;
-        uses.and(usage)
+        let written = uses.and(usage);
+        if written.is_err() {
+            state.telemetry.write_failed();
+        }
+        if written.is_err() || is_needed {
+            state.telemetry.store_answered(written.is_ok(), now);
+        }
+        written
     }
 }

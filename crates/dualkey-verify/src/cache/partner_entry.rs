@@ -6,6 +6,8 @@ use std::time::Duration;
 use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Standing, Timestamp};
 use dualkey_store::{ApiKey, DailyUsage, Partner, PartnerId};
 
+use crate::telemetry::PartnerCounts;
+
 /// A partner: its meters, and its state in the store.
 ///
 /// Each request writes the first cache line and only reads the second. In one line, two processors that
@@ -33,6 +35,7 @@ struct ColdState {
     reserved_failures: AtomicU32,
     /// A day, and how many of its permits the store knows of.
     written: Mutex<(i32, u64)>,
+    decisions: PartnerCounts,
 }
 
 /// The state of a partner in the store, in one word that is swapped as a whole: from the top, the time of
@@ -135,6 +138,11 @@ impl PartnerEntry {
     ) -> Outcome {
         let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst()).get();
         self.limits.take(policy, now, cost.min(max).saturating_sub(charged))
+    }
+
+    /// The decisions on its requests.
+    pub(crate) fn decisions(&self) -> &PartnerCounts {
+        &self.cold.decisions
     }
 
     /// What is left of the limits. Nothing is charged.

@@ -148,6 +148,15 @@ impl Partners {
         (0..*count).filter_map(|number| self.entry(number)).for_each(PartnerEntry::invalidate);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// All partners, by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &PartnerEntry> {
+        (0..).map_while(|number| self.entry(number))
+    }
+
     #[inline]
     pub(crate) fn entry(&self, number: u32) -> Option<&PartnerEntry> {
         self.entries.get(number)?.0.get()

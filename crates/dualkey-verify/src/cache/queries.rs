@@ -54,7 +54,7 @@ impl CredentialCache {
         let start = LookupStart::new(now);
         let (fetcher, owned, begun) = (self.fetcher.clone(), key.clone(), start.clone());
         let fetch = async move {
-            let partner = fetcher.fetch_partner(&owned, &begun).await?;
+            let partner = fetcher.noted(begun.at, fetcher.fetch_partner(&owned, &begun)).await?;
             let announced = &fetcher.state.announced_keys;
             announced.remove(owned.as_str().as_bytes(), || begun.is_current());
             Ok(partner)
@@ -90,7 +90,7 @@ impl CredentialCache {
         let fetch = async move {
             let mut lookup = TokenLookup { token: None, _reservation: reservation.map(Arc::new) };
             for digest in &owned {
-                lookup.token = fetcher.fetch_token(digest, &begun).await?;
+                lookup.token = fetcher.noted(begun.at, fetcher.fetch_token(digest, &begun)).await?;
                 let announced = &fetcher.state.announced_tokens;
                 announced.remove(digest.as_bytes(), || begun.is_current());
                 if lookup.token.is_some() {

@@ -8,6 +8,7 @@ use super::coverage::{Announced, Coverage};
 use super::negative::NegativeCache;
 use super::partners::Partners;
 use super::tokens::Tokens;
+use crate::telemetry::Telemetry;
 
 /// The entries of the cache.
 pub(crate) struct CacheState {
@@ -18,21 +19,28 @@ pub(crate) struct CacheState {
     pub(crate) coverage: Arc<Coverage>,
     pub(crate) announced_keys: Announced,
     pub(crate) announced_tokens: Announced,
+    pub(crate) telemetry: Telemetry,
 }
 
 impl CacheState {
-    pub(crate) fn new(catalogue: Catalogue, max_tokens: usize, now: Timestamp) -> Self {
-        let coverage = Arc::default();
+    pub(crate) fn new(
+        catalogue: Catalogue,
+        max_tokens: usize,
+        telemetry: Telemetry,
+        now: Timestamp,
+    ) -> Self {
+        let (coverage, evictions) = (Arc::default(), telemetry.evictions());
         // A request hashes its key once, for both.
         let key_hasher = RandomState::default();
         Self {
             partners: Partners::new(key_hasher.clone()),
-            tokens: Tokens::new(catalogue, max_tokens, Arc::clone(&coverage), now),
+            tokens: Tokens::new(catalogue, max_tokens, Arc::clone(&coverage), evictions, now),
             negative_keys: NegativeCache::new(key_hasher),
             negative_tokens: NegativeCache::new(RandomState::default()),
             announced_keys: Announced::new(&coverage),
             announced_tokens: Announced::new(&coverage),
             coverage,
+            telemetry,
         }
     }
 

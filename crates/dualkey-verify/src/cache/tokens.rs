@@ -14,6 +14,7 @@ use dualkey_token::TokenDigest;
 use super::coverage::Coverage;
 use super::freshness::{CacheLookup, RequestTime, is_within};
 use super::table::{Access, Contents, EncodedAccess, Key, LAST_SECOND, Slot, TokenTable, Writer};
+use crate::telemetry::Counter;
 
 /// The tokens of this process by digest: a bounded table that is read without a lock.
 pub(crate) struct Tokens {
@@ -25,6 +26,7 @@ pub(crate) struct Tokens {
     /// When idle tokens were last evicted, in seconds.
     evicted_at: AtomicU64,
     coverage: Arc<Coverage>,
+    evictions: Counter,
     /// The last uses of evicted tokens that are not written.
     evicted: Mutex<HashMap<TokenId, LastUse>>,
 }
@@ -111,6 +113,7 @@ impl Tokens {
         catalogue: Catalogue,
         max_tokens: usize,
         coverage: Arc<Coverage>,
+        evictions: Counter,
         now: Timestamp,
     ) -> Self {
         let capacity = max_tokens.min(MAX_TOKENS);
@@ -121,6 +124,7 @@ impl Tokens {
             table: TokenTable::with_capacity(capacity),
             evicted_at: AtomicU64::new(0),
             coverage,
+            evictions,
             evicted: Mutex::default(),
         }
     }
@@ -292,7 +296,7 @@ impl Tokens {
             self.coverage.overflow();
             let idle = self.seconds(now.saturating_sub(IDLE));
             let evicted = RefCell::new(self.evicted());
-            let capacity = self.max_pending();
+            let (capacity, before) = (self.max_pending(), self.table.len());
             writer.retain(|token| {
                 let is_kept = token.last_use() >= idle;
                 let mut evicted = evicted.borrow_mut();
@@ -302,6 +306,7 @@ impl Tokens {
                 }
                 is_kept
             });
+            self.evictions.increment((before - self.table.len()) as u64);
         }
         let has_room = self.table.len() < self.capacity;
         if !has_room {

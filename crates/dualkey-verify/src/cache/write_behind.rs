@@ -75,6 +75,12 @@ impl WriteBehind {
         self.buffer().warn_if_forgotten(now);
     }
 
+    /// How many rows wait to be written.
+    pub(crate) fn pending(&self) -> usize {
+        let buffer = self.buffer();
+        buffer.charged.len() + buffer.uses.len()
+    }
+
     fn record_charge(&self, partner: CachedPartner<'_>, now: Timestamp) {
         if partner.entry.mark_dirty() {
             let mut buffer = self.buffer();
