@@ -62,7 +62,7 @@ pub use clock::{Clock, FakeClock};
 #[cfg(feature = "keyed")]
 pub use limiter::{AtCapacity, Limiter};
 pub use meter::Meter;
-pub use outcome::{Outcome, Refusal, Standing};
+pub use outcome::{Outcome, Refusal, Remaining, Standing};
 pub use policy::{InvalidPolicy, LimitPolicy};
 pub use rate::Rate;
 pub use state::LimitState;

@@ -49,6 +49,18 @@ pub struct Standing {
     pub(crate) now: Timestamp,
 }
 
+/// The permits that remain of both limits: see [`Standing::remaining`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remaining {
+    /// Permits left in the bucket.
+    pub burst: u32,
+    /// Permits left today, or `None` without a daily quota.
+    pub daily: Option<u32>,
+    /// Time until the day ends and the daily count restarts at zero, with or without a quota.
+    pub quota_resets_in: Duration,
+}
+
 /// What is left after a refusal, and the time to wait.
 ///
 /// ```
@@ -102,6 +114,26 @@ impl Standing {
     #[must_use]
     pub fn quota_resets_in(&self) -> Duration {
         self.bucket().until_day_ends(&self.policy)
+    }
+
+    /// [`burst_remaining`](Self::burst_remaining), [`daily_remaining`](Self::daily_remaining) and
+    /// [`quota_resets_in`](Self::quota_resets_in) at once: each of them works out the state of the bucket anew.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, Meter, Timestamp};
+    ///
+    /// let (policy, now) = (LimitPolicy::default(), Timestamp::EPOCH); // burst 10, 10,000 a day
+    /// let remaining = Meter::new().take(&policy, now, 3).standing().remaining();
+    /// assert_eq!((remaining.burst, remaining.daily), (7, Some(9_997)));
+    /// ```
+    #[must_use]
+    pub fn remaining(&self) -> Remaining {
+        let bucket = self.bucket();
+        Remaining {
+            burst: bucket.available,
+            daily: bucket.daily_remaining(&self.policy),
+            quota_resets_in: bucket.until_day_ends(&self.policy),
+        }
     }
 
     /// The standing of an empty bucket on a day on which nothing was spent.

@@ -6,6 +6,8 @@ use dualkey_limit::Standing;
 use dualkey_verify::{Denial, Grant, HeaderNames, Verifier};
 use http::{HeaderMap, HeaderValue};
 
+use crate::gate::Gate;
+
 /// A request passed a guard. The guard puts it into the extensions of the request, where an inner guard of
 /// the same [`Gate`](crate::Gate) finds it, and the outermost guard also into those of the response, where an
 /// outer layer can read whose request it was and what is left of the limits.
@@ -70,22 +72,28 @@ struct State {
 }
 
 impl Decision {
-    /// The decision of the outermost guard. `earlier` is what the extensions of the request contained.
+    /// The decision of the outermost guard, which hides the credentials. `earlier` is what the extensions of
+    /// the request contained.
     pub(crate) fn outermost(
-        verifier: &Arc<Verifier>,
-        headers: &HeaderMap,
+        gate: &Gate,
+        headers: &mut HeaderMap,
         grant: Grant,
         charged: u32,
         earlier: Option<Self>,
     ) -> Self {
+        let verifier = Arc::clone(gate.shared_verifier());
+        let is_stripped = gate.strips_credentials();
         let credentials = fields(verifier.header_names()).map(|name| {
-            let value = headers.get(name).cloned();
-            let mut value = value.unwrap_or(HeaderValue::from_static(""));
-            value.set_sensitive(true);
-            value
+            let value = headers.get_mut(name).map(|value| {
+                value.set_sensitive(true);
+                value.clone()
+            });
+            value.unwrap_or(HeaderValue::from_static(""))
         });
-        let state = State { charged, standing: grant.standing, is_stripped: false };
-        let (verifier, state) = (Arc::clone(verifier), Mutex::new(state));
+        if is_stripped {
+            gate.hide_credentials(headers, true);
+        }
+        let state = Mutex::new(State { charged, standing: grant.standing, is_stripped });
         let shared = Shared { verifier, credentials, grant, state, outer: earlier };
         Self { shared: Arc::new(shared), is_outermost: true }
     }

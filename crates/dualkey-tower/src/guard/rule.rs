@@ -185,19 +185,15 @@ impl GuardRule {
         deciding: &mut Deciding,
         decision: Result<Grant, Denial>,
     ) -> Decided {
-        let cost = self.cost.get();
-        let decision = match deciding.outer.take() {
-            Some(outer) => {
-                outer.update(&decision, cost);
-                decision.map(|_grant| outer)
-            }
-            None => decision.map(|grant| {
-                let earlier = deciding.earlier.take();
-                Decision::outermost(self.gate.shared_verifier(), headers, grant, cost, earlier)
-            }),
-        }?;
-        self.hide_credentials(headers, Some(&decision));
-        Ok(Some(decision))
+        let (cost, gate) = (self.cost.get(), &self.gate);
+        let Some(outer) = deciding.outer.take() else {
+            let (grant, earlier) = (decision?, deciding.earlier.take());
+            return Ok(Some(Decision::outermost(gate, headers, grant, cost, earlier)));
+        };
+        outer.update(&decision, cost);
+        decision?;
+        self.hide_credentials(headers, Some(&outer));
+        Ok(Some(outer))
     }
 
     /// Removes the credentials if a guard of this decision does, and marks them as sensitive otherwise.

@@ -39,8 +39,8 @@ impl Quota {
 impl Remaining {
     /// The remaining permits of the burst and, if there is one, of the daily quota.
     pub(crate) fn of(standing: &Standing) -> [Option<Self>; 2] {
-        let in_bucket = standing.burst_remaining();
-        [Some(Self::of_burst(standing, in_bucket)), Self::of_day(standing, in_bucket)]
+        let remaining = standing.remaining();
+        [Some(Self::of_burst(standing, remaining.burst)), Self::of_day(standing, &remaining)]
     }
 
     fn of_burst(standing: &Standing, in_bucket: u32) -> Self {
@@ -53,9 +53,10 @@ impl Remaining {
     }
 
     /// At most the permits that bucket and rate allow until the day ends.
-    fn of_day(standing: &Standing, in_bucket: u32) -> Option<Self> {
+    fn of_day(standing: &Standing, remaining: &dualkey_limit::Remaining) -> Option<Self> {
         let quota = standing.policy().daily()?.get();
-        let (unused, resets_in) = (standing.daily_remaining()?, standing.quota_resets_in());
+        let (in_bucket, unused) = (remaining.burst, remaining.daily?);
+        let resets_in = remaining.quota_resets_in;
         let permits = match refills_within(resets_in, standing, unused.saturating_sub(in_bucket)) {
             true => unused.into(),
             false => usable_until_reset(standing, in_bucket, resets_in).min(unused.into()),
