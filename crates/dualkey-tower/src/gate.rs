@@ -228,6 +228,7 @@ impl Gate {
             allowed.push(Method::HEAD);
         }
         let denial = Denial::MethodNotAllowed { allowed };
+        tracing::Span::current().record("code", denial.code());
         for_method(method, self.refusal_response_to(headers, &denial))
     }
 

@@ -5,7 +5,7 @@
 //!
 //! | layer | why it is there |
 //! | --- | --- |
-//! | tracing, request ids | They record refusals too. The credentials are not redacted yet: such a layer must not log header fields. |
+//! | tracing, request ids | They record refusals too. The credentials are not redacted yet: such a layer must not log header fields. The page [`request_log`](crate::request_log) has an example. |
 //! | timeouts, limits of connections, of bodies, and per address | They bound what strangers can cause. A guard does not limit requests that reach no partner. |
 //! | CORS | A preflight has no credentials, so a guard refuses it, and a page reads the response of another origin, also a refusal, only with the fields of CORS. |
 //! | gRPC-Web | It may also stand inside: [`GrpcRefusals`](crate::GrpcRefusals) answers its callers with their own content type. |

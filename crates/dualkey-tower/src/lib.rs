@@ -43,7 +43,7 @@
 //!
 //! Guards of one gate may be nested, such as "any token" on a router and a scope on a route: a request is
 //! charged once, the highest cost of them (see [`Decision`]). The page [`layer_order`] lists which other layers
-//! belong outside and inside, among them CORS.
+//! belong outside and inside, among them CORS, and the page [`request_log`] shows how to log who calls.
 //!
 #![cfg_attr(
     feature = "openapi",
@@ -80,6 +80,7 @@ mod guarded_router;
 pub mod layer_order;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod request_log;
 mod response;
 mod route_table;
 

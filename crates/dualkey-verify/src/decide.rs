@@ -13,6 +13,7 @@ use crate::credentials::{CredentialError, Credentials, HeaderNames};
 use crate::decision::{CredentialField, Denial, Grant, GrantSource};
 use crate::lookup::{Bearer, StoreLookup, resolve_partner, resolve_token};
 use crate::refusal::Reason;
+use crate::span;
 use crate::telemetry::{Code, Found};
 
 /// What is decided on: see [`Verifier::try_verify`](crate::Verifier::try_verify).
@@ -92,7 +93,7 @@ impl Decider {
         }
         let resolved = ready!(resolve_token(registry, cache, &bearer, partner, &time, store));
         let (token, organization) = resolved?;
-        Poll::Ready(self.charge(request, partner, &token, time.now(), || organization))
+        Poll::Ready(self.charge(request, partner, &token, time.now(), || organization.clone()))
     }
 
     /// Charges the request to the partner's limits, and compares the scopes.
@@ -103,8 +104,12 @@ impl Decider {
         partner: CachedPartner<'_>,
         token: &Token<'_>,
         now: Timestamp,
-        organization: impl FnOnce() -> OrganizationId,
+        organization: impl Fn() -> OrganizationId,
     ) -> Result<Grant, Denial> {
+        // An outer guard that has charged the request has recorded its caller.
+        if span::is_enabled() && request.charged == 0 {
+            span::record_caller(partner.entry.id, token.id(), &organization());
+        }
         let standing =
             match partner.entry.charge(partner.policy, request.cost.get(), request.charged, now) {
                 Outcome::Allowed(standing) => standing,
@@ -115,9 +120,9 @@ impl Decider {
         let scopes = self.cache.scopes(token);
         if !request.requirement.is_met_by(&scopes) {
             let required = request.requirement.clone();
-            let reason = Reason::of_partner("a scope is missing", partner.entry.id);
             let denial = Denial::ScopeInsufficient { required, standing };
-            return Err(reason.with_token(Some(token.id())).refuse(denial));
+            let reason = Reason::of_recorded("a scope is missing", partner.entry.id, token.id());
+            return Err(reason.refuse(denial));
         }
         let source = GrantSource { partner: partner.number, token: token.key() };
         let (partner, token) = (partner.entry.id, token.id());
@@ -192,5 +197,5 @@ fn limit_denial(outcome: Outcome, partner: PartnerId, token: TokenId) -> Denial 
             ("more than the limits ever hold", Denial::Unavailable { retry_after })
         }
     };
-    Reason::of_partner(reason, partner).with_token(Some(token)).refuse(denial)
+    Reason::of_recorded(reason, partner, token).refuse(denial)
 }

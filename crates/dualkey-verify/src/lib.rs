@@ -45,6 +45,7 @@ mod maintenance;
 mod recheck;
 mod refusal;
 mod resolve;
+mod span;
 mod standing;
 mod telemetry;
 mod verifier;
