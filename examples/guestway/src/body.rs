@@ -1,14 +1,13 @@
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::request::Parts;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
+use crate::fields::{Fault, Fields, Source};
 use crate::problem::Problem;
 
 /// The maximum length of a request body, in bytes.
@@ -17,19 +16,32 @@ pub(crate) const MAX_BODY: usize = 16 * 1024;
 /// The time within which a body must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The body of an endpoint: one JSON object.
-pub(crate) trait Shape: DeserializeOwned {
-    /// A description of the object for the problem that answers another body.
-    const SHAPE: &'static str;
+/// An extractor of a body that is one JSON object, whose values are not yet read.
+pub(crate) struct JsonObject(Vec<(String, JsonText)>);
 
-    /// Checks the bounds of the values; the problem names the bound that is exceeded.
-    fn check(&self) -> Result<(), Problem>;
+/// The text of a JSON value.
+pub(crate) type JsonText = Box<RawValue>;
+
+impl JsonObject {
+    /// Reads the values of the object.
+    pub(crate) fn read<T>(
+        self,
+        read: impl FnOnce(&mut Fields<JsonText>) -> Option<T>,
+    ) -> Result<T, Problem> {
+        let mut fields = Fields::new(Source::Body, self.0);
+        let value = read(&mut fields);
+        fields.finish(value)
+    }
 }
 
-/// An extractor of a validated body.
-pub(crate) struct Body<T>(pub(crate) T);
+/// A parser of values of this type that fulfil the condition. `null` is a value only where the type has one.
+pub(crate) fn json<T: DeserializeOwned>(
+    condition: impl FnOnce(&T) -> bool,
+) -> impl FnOnce(&JsonText) -> Option<T> {
+    |text| serde_json::from_str(text.get()).ok().filter(condition)
+}
 
-impl<T: Shape, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<S: Send + Sync> FromRequest<S> for JsonObject {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -39,27 +51,23 @@ impl<T: Shape, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state));
         let bytes = bytes.await.map_err(|_| Problem::too_slow())?.map_err(|rejection| {
             match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => {
-                    Problem::too_large(format!("A body has at most {MAX_BODY} bytes."))
-                }
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(MAX_BODY),
                 _ => Problem::malformed("The body broke off."),
             }
         })?;
-        parse(&bytes).map(Self)
+        parse(&bytes)
     }
 }
 
-fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Problem> {
-    let Object(value) = serde_json::from_slice(bytes).map_err(|error| {
-        let at = format!("line {}, column {}", error.line(), error.column());
+pub(crate) fn parse(bytes: &[u8]) -> Result<JsonObject, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
         if is_json(bytes) {
-            Problem::invalid(format!("Expected {}: see {at}.", T::SHAPE))
-        } else {
-            Problem::malformed(format!("The body is not JSON: see {at}."))
+            let fault = Fault::new(Source::Body, "", "must be an object");
+            return Problem::of_faults(Source::Body, vec![fault]);
         }
-    })?;
-    T::check(&value)?;
-    Ok(value)
+        let at = format!("line {}, column {}", error.line(), error.column());
+        Problem::malformed(format!("The body is not JSON: see {at}."))
+    })
 }
 
 fn is_json(bytes: &[u8]) -> bool {
@@ -73,48 +81,27 @@ fn is_media_type_json(headers: &HeaderMap) -> bool {
         && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Accepts only a JSON object: a derived `Deserialize` alone would accept an array of the fields too.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+/// Keeps the names that are given more than once, which a map would not.
+impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OnlyMaps<T>(PhantomData<T>);
+        struct Members;
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMaps<T> {
-            type Value = T;
+        impl<'de> Visitor<'de> for Members {
+            type Value = JsonObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(JsonObject(members))
             }
         }
 
-        deserializer.deserialize_map(OnlyMaps(PhantomData)).map(Self)
-    }
-}
-
-/// Deserializes a field that may be absent, but not `null` unless `T` allows it.
-pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
-/// An extractor of the `{id}` of a path.
-pub(crate) struct Id(pub(crate) String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Path::from_request_parts(parts, state).await {
-            Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(Problem::not_found()), // not UTF-8, so no record has this id
-        }
+        deserializer.deserialize_map(Members)
     }
 }

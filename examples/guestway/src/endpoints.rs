@@ -6,9 +6,16 @@ use axum::response::Response;
 use dualkey::{Catalogue, Gate, GuardedRouter, Requirement, UnknownScopes, Verifier};
 
 use crate::body::MAX_BODY;
-use crate::handlers::{
-    accesses, conversation, edit_conversation, edit_custom_field, health, list, messages,
-    organization, readiness, reservation, send_message,
+use crate::handlers::custom_fields::{list_custom_fields, update_custom_field};
+use crate::handlers::health::{health, readiness};
+use crate::handlers::inbox::{
+    get_conversation, list_conversations, list_messages, list_whatsapp_templates, send_message,
+    update_conversation,
+};
+use crate::handlers::people::{get_organization, list_guests, list_owners, list_users};
+use crate::handlers::property::{list_complexes, list_listings, list_multi_units};
+use crate::handlers::reservations::{
+    get_reservation, list_accesses, list_bookings, list_pre_check_in_responses, list_reservations,
 };
 use crate::log::log;
 use crate::organizations::Organizations;
@@ -20,10 +27,8 @@ use crate::problem::Problem;
 ///
 /// If the catalogue lacks a scope that an endpoint requires.
 pub fn router(verifier: Verifier, catalogue: &Catalogue) -> Result<Router, UnknownScopes> {
-    let readiness = readiness(verifier.clone());
     let gate = Gate::new(verifier).with_realm("guestway").with_credentials_stripped();
     Ok(endpoints(gate, catalogue)?
-        .public(Method::GET, "/readyz", readiness)
         .into_router()
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(async || Problem::not_found())
@@ -39,29 +44,31 @@ fn endpoints(gate: Gate, catalogue: &Catalogue) -> Result<GuardedRouter<Organiza
     const PATCH: Method = Method::PATCH;
     const POST: Method = Method::POST;
     let needs = |scope| catalogue.require_all([scope]);
+    let readiness = readiness(gate.verifier().clone());
 
     Ok(GuardedRouter::new(gate)
         .public(GET, "/healthz", health)
-        .require(GET, "/v1/organization", Requirement::NONE, organization)
-        .require(GET, "/v1/organization/users", needs("organization-users:read")?, list(|records| &records.users))
-        .require(GET, "/v1/reservations", needs("reservations:read")?, list(|records| &records.reservations))
-        .require(GET, "/v1/reservations/{id}", needs("reservations:read")?, reservation)
-        .require(GET, "/v1/reservations/{id}/accesses", needs("reservation-accesses:read")?, accesses)
-        .require(GET, "/v1/bookings", needs("bookings:read")?, list(|records| &records.bookings))
-        .require(GET, "/v1/pre-check-in-responses", needs("pre-check-in-responses:read")?, list(|records| &records.pre_check_in_responses))
-        .require(GET, "/v1/conversations", needs("conversations:read")?, list(|records| &records.conversations))
-        .require(GET, "/v1/conversations/{id}", needs("conversations:read")?, conversation)
-        .require(PATCH, "/v1/conversations/{id}", needs("conversations:edit")?, edit_conversation)
-        .require(GET, "/v1/conversations/{id}/messages", needs("conversations:read")?, messages)
+        .public(GET, "/readyz", readiness)
+        .require(GET, "/v1/organization", Requirement::NONE, get_organization)
+        .require(GET, "/v1/organization/users", needs("organization-users:read")?, list_users)
+        .require(GET, "/v1/reservations", needs("reservations:read")?, list_reservations)
+        .require(GET, "/v1/reservations/{id}", needs("reservations:read")?, get_reservation)
+        .require(GET, "/v1/reservations/{id}/accesses", needs("reservation-accesses:read")?, list_accesses)
+        .require(GET, "/v1/bookings", needs("bookings:read")?, list_bookings)
+        .require(GET, "/v1/pre-check-in-responses", needs("pre-check-in-responses:read")?, list_pre_check_in_responses)
+        .require(GET, "/v1/conversations", needs("conversations:read")?, list_conversations)
+        .require(GET, "/v1/conversations/{id}", needs("conversations:read")?, get_conversation)
+        .require(PATCH, "/v1/conversations/{id}", needs("conversations:edit")?, update_conversation)
+        .require(GET, "/v1/conversations/{id}/messages", needs("conversations:read")?, list_messages)
         .require(POST, "/v1/conversations/{id}/messages", needs("messages:send")?, send_message)
-        .require(GET, "/v1/whatsapp-templates", needs("whatsapp-templates:read")?, list(|records| &records.whatsapp_templates))
-        .require(GET, "/v1/guests", needs("guests:read")?, list(|records| &records.guests))
-        .require(GET, "/v1/owners", needs("owners:read")?, list(|records| &records.owners))
-        .require(GET, "/v1/listings", needs("listings:read")?, list(|records| &records.listings))
-        .require(GET, "/v1/multi-units", needs("multi-units:read")?, list(|records| &records.multi_units))
-        .require(GET, "/v1/complexes", needs("complexes:read")?, list(|records| &records.complexes))
-        .require(GET, "/v1/custom-fields", needs("custom-fields:read")?, list(|records| &records.custom_fields))
-        .require(PATCH, "/v1/custom-fields/{id}", needs("custom-fields:edit")?, edit_custom_field))
+        .require(GET, "/v1/whatsapp-templates", needs("whatsapp-templates:read")?, list_whatsapp_templates)
+        .require(GET, "/v1/guests", needs("guests:read")?, list_guests)
+        .require(GET, "/v1/owners", needs("owners:read")?, list_owners)
+        .require(GET, "/v1/listings", needs("listings:read")?, list_listings)
+        .require(GET, "/v1/multi-units", needs("multi-units:read")?, list_multi_units)
+        .require(GET, "/v1/complexes", needs("complexes:read")?, list_complexes)
+        .require(GET, "/v1/custom-fields", needs("custom-fields:read")?, list_custom_fields)
+        .require(PATCH, "/v1/custom-fields/{id}", needs("custom-fields:edit")?, update_custom_field))
 }
 
 /// Responses belong to one organization, so no cache may store them (RFC 9111 §5.2.2.5).

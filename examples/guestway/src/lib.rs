@@ -17,20 +17,31 @@
 mod activity;
 mod body;
 mod catalogue;
+mod documented;
 mod endpoints;
+mod fields;
 mod handlers;
+mod lists;
 mod log;
 mod model;
+mod openapi;
 mod organizations;
+mod page;
+mod path;
 mod problem;
+mod query;
 mod random;
 mod records;
+mod reference;
 mod sample;
 mod server;
 mod settings;
+mod stays;
 
 pub use catalogue::{PREFIX, catalogue};
 pub use endpoints::router;
+pub use openapi::{Document, document};
+pub use reference::reference;
 pub use server::{ConnectionLimits, serve};
 pub use settings::{InvalidSiteUrl, Sessions, SiteUrl, User, settings};
 

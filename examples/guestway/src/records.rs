@@ -1,5 +1,6 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::body::JsonObject;
 use crate::model::{
     Booking, Complex, Conversation, ConversationChange, CustomField, CustomFieldChange, Direction,
     Guest, Listing, Message, MultiUnit, NewMessage, Organization, OrganizationUser, Owner,
@@ -39,39 +40,36 @@ impl Records {
     }
 
     /// The lock codes of this reservation.
-    pub(crate) fn accesses_of(&self, reservation: &str) -> Result<Vec<ReservationAccess>, Problem> {
+    pub(crate) fn accesses_of(
+        &self,
+        reservation: &str,
+    ) -> Result<impl Iterator<Item = &ReservationAccess>, Problem> {
         self.reservation(reservation)?;
-        let accesses = self.accesses.iter().filter(|access| access.reservation_id == reservation);
-        Ok(accesses.cloned().collect())
+        Ok(self.accesses.iter().filter(move |access| access.reservation_id == reservation))
     }
 
     pub(crate) fn conversation(&self, id: &str) -> Result<&Conversation, Problem> {
         self.conversations.iter().find(|one| one.id == id).ok_or_else(Problem::not_found)
     }
 
-    fn conversation_mut(&mut self, id: &str) -> Result<&mut Conversation, Problem> {
-        self.conversations.iter_mut().find(|one| one.id == id).ok_or_else(Problem::not_found)
-    }
-
-    /// The messages of this conversation, oldest first.
-    pub(crate) fn messages_of(&self, conversation: &str) -> Result<Vec<Message>, Problem> {
+    /// The messages of this conversation.
+    pub(crate) fn messages_of(
+        &self,
+        conversation: &str,
+    ) -> Result<impl Iterator<Item = &Message>, Problem> {
         self.conversation(conversation)?;
-        let messages =
-            self.messages.iter().filter(|message| message.conversation_id == conversation);
-        Ok(messages.cloned().collect())
+        Ok(self.messages.iter().filter(move |message| message.conversation_id == conversation))
     }
 
     pub(crate) fn change_conversation(
         &mut self,
         id: &str,
-        change: ConversationChange,
+        body: JsonObject,
     ) -> Result<Conversation, Problem> {
+        let conversation = self.conversations.iter_mut().find(|one| one.id == id);
+        let conversation = conversation.ok_or_else(Problem::not_found)?;
         let is_user = |id: &String| self.users.iter().any(|user| user.id == *id);
-        let is_known = change.assignee_id.iter().flatten().all(is_user);
-        let conversation = self.conversation_mut(id)?;
-        if !is_known {
-            return Err(Problem::invalid("The assigneeId is not a user of this organization."));
-        }
+        let change = body.read(|fields| ConversationChange::read(fields, is_user))?;
         if let Some(status) = change.status {
             conversation.status = status;
         }
@@ -84,19 +82,24 @@ impl Records {
     pub(crate) fn send_message(
         &mut self,
         conversation: &str,
-        message: NewMessage,
+        body: JsonObject,
         now: Timestamp,
     ) -> Result<Message, Problem> {
-        self.conversation_mut(conversation)?.last_message_at = now;
+        let conversation = self.conversations.iter_mut().find(|one| one.id == conversation);
+        let conversation = conversation.ok_or_else(Problem::not_found)?;
+        let NewMessage { text } = body.read(NewMessage::read)?;
+        // A message is after the latest one, even where the clock is not: its place in the list is last.
+        let after_latest = conversation.last_message_at + SignedDuration::from_nanos(1);
+        conversation.last_message_at = now.max(after_latest);
         let message = Message {
             id: self.random.id("msg"),
-            conversation_id: conversation.to_owned(),
+            conversation_id: conversation.id.clone(),
             direction: Direction::Outbound,
-            text: message.text,
-            sent_at: now,
+            text,
+            sent_at: conversation.last_message_at,
         };
         self.messages.push(message.clone());
-        self.drop_oldest_beyond_bound(conversation);
+        self.drop_oldest_beyond_bound(&message.conversation_id);
         Ok(message)
     }
 
@@ -112,13 +115,11 @@ impl Records {
     pub(crate) fn change_custom_field(
         &mut self,
         id: &str,
-        change: CustomFieldChange,
+        body: JsonObject,
     ) -> Result<CustomField, Problem> {
         let field = self.custom_fields.iter_mut().find(|field| field.id == id);
         let field = field.ok_or_else(Problem::not_found)?;
-        if change.value.as_ref().is_some_and(|value| value.kind() != field.kind) {
-            return Err(Problem::invalid("The value is not of the field's type."));
-        }
+        let change = body.read(|fields| CustomFieldChange::read(fields, field.kind))?;
         if let Some(name) = change.name {
             field.name = name;
         }

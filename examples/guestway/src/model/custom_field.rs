@@ -1,11 +1,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
+use utoipa::ToSchema;
 
-use crate::body::{Shape, present};
-use crate::problem::Problem;
+use crate::body::{JsonText, json};
+use crate::fields::Fields;
 
 /// A field that an organization defines in addition to those of the product.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CustomField {
     pub(crate) id: String,
@@ -16,7 +17,7 @@ pub(crate) struct CustomField {
     pub(crate) value: Content,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Target {
     Listing,
@@ -24,7 +25,7 @@ pub(crate) enum Target {
     Guest,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Kind {
     Text,
@@ -32,10 +33,11 @@ pub(crate) enum Kind {
     Boolean,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Content {
     Text(String),
+    #[schema(value_type = f64)]
     Number(Number),
     Boolean(bool),
 }
@@ -51,37 +53,37 @@ impl Content {
 }
 
 /// A change of a custom field: absent fields do not change. A value keeps its type.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CustomFieldChange {
-    #[serde(default, deserialize_with = "present")]
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
     pub(crate) name: Option<String>,
-    #[serde(default, deserialize_with = "present")]
+    /// A string of at most 1,000 characters, a number or a boolean, as the field's type says.
+    #[schema(nullable = false)]
     pub(crate) value: Option<Content>,
 }
 
 impl CustomFieldChange {
     const MAX_NAME: usize = 100;
     const MAX_TEXT: usize = 1_000;
-}
 
-impl Shape for CustomFieldChange {
-    const SHAPE: &'static str = "an object with the optional fields name (a string) and value (a \
-                                 string, number or boolean)";
-
-    fn check(&self) -> Result<(), Problem> {
+    /// Reads a change of a field of this type.
+    pub(crate) fn read(fields: &mut Fields<JsonText>, kind: Kind) -> Option<Self> {
         let length = |text: &str| text.chars().count();
-        if self.name.as_deref().is_some_and(|name| !(1..=Self::MAX_NAME).contains(&length(name))) {
-            return Err(Problem::invalid(format!(
-                "A name has 1 to {} characters.",
-                Self::MAX_NAME
-            )));
-        }
-        match &self.value {
-            Some(Content::Text(text)) if length(text) > Self::MAX_TEXT => {
-                Err(Problem::invalid(format!("A value has at most {} characters.", Self::MAX_TEXT)))
-            }
-            _ => Ok(()),
-        }
+        let name = format!("a string of 1 to {} characters", Self::MAX_NAME);
+        let is_name = |name: &String| (1..=Self::MAX_NAME).contains(&length(name));
+        let value = match kind {
+            Kind::Text => &*format!("a string of at most {} characters", Self::MAX_TEXT),
+            Kind::Number => "a number, as before",
+            Kind::Boolean => "true or false, as before",
+        };
+        let is_value = |value: &Content| {
+            let is_long = matches!(value, Content::Text(text) if length(text) > Self::MAX_TEXT);
+            value.kind() == kind && !is_long
+        };
+        Some(Self {
+            name: fields.read("name", &name, json(is_name)),
+            value: fields.read("value", value, json(is_value)),
+        })
     }
 }

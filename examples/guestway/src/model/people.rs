@@ -1,6 +1,7 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Organization {
     pub(crate) id: String,
@@ -10,7 +11,7 @@ pub(crate) struct Organization {
 }
 
 /// A member of the organization's team.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrganizationUser {
     pub(crate) id: String,
@@ -19,7 +20,7 @@ pub(crate) struct OrganizationUser {
     pub(crate) role: Role,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Role {
     Admin,
@@ -27,7 +28,7 @@ pub(crate) enum Role {
     Agent,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Guest {
     pub(crate) id: String,
@@ -39,7 +40,7 @@ pub(crate) struct Guest {
 }
 
 /// The owner of listings.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Owner {
     pub(crate) id: String,

@@ -1,7 +1,8 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A place that guests can book.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listing {
     pub(crate) id: String,
@@ -10,12 +11,14 @@ pub(crate) struct Listing {
     pub(crate) bedrooms: u8,
     pub(crate) max_guests: u8,
     pub(crate) owner_id: String,
+    #[schema(required)]
     pub(crate) complex_id: Option<String>,
+    #[schema(required)]
     pub(crate) multi_unit_id: Option<String>,
 }
 
 /// Listings of one kind that are booked as one listing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MultiUnit {
     pub(crate) id: String,
@@ -24,7 +27,7 @@ pub(crate) struct MultiUnit {
 }
 
 /// Buildings on one site.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Complex {
     pub(crate) id: String,

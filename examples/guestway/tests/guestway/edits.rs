@@ -152,6 +152,33 @@ async fn assert_refused(caller: &Caller<'_>, endpoint: &(Method, &str), body: &s
 }
 
 #[tokio::test]
+async fn all_wrong_fields_of_a_body_are_named_at_once() {
+    let api = Api::start().await;
+    let caller = editor(&api).await;
+    let conversation = "/v1/conversations/{id}";
+    let message = "/v1/conversations/{id}/messages";
+    let field = "/v1/custom-fields/{id}";
+    for (path, body, expected) in [
+        (conversation, r#"{"status":"deleted"}"#, &["#/status"][..]),
+        (conversation, r#"{"status":null,"assigneeId":"x"}"#, &["#/status", "#/assigneeId"]),
+        (conversation, r#"{"status":"open","status":"open"}"#, &["#/status"]),
+        (conversation, r#"{"b":1,"assigneeId":{},"a":1}"#, &["#/assigneeId", "#/b", "#/a"]),
+        (conversation, "[]", &["#"]),
+        (conversation, "null", &["#"]),
+        (conversation, r#"{"a b":1,"é":1}"#, &["#", "#"]),
+        (message, "{}", &["#/text"]),
+        (message, r#"{"Text":"Hello"}"#, &["#/text", "#/Text"]),
+        (message, r#"{"text":"\ud800","to":1}"#, &["#/text", "#/to"]),
+        (field, r#"{"name":"","value":null,"type":"text"}"#, &["#/name", "#/value", "#/type"]),
+    ] {
+        let method = if path == message { Method::POST } else { Method::PATCH };
+        let answer = caller.send(method, &caller.resolve(path).await, Some(body)).await;
+        answer.assert_problem(422, "body_invalid", body);
+        assert_eq!(answer.faults("pointer"), expected, "{body}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_another_media_type_or_coding_is_refused() {
     let api = Api::start().await;
     let caller = editor(&api).await;

@@ -6,6 +6,7 @@
 mod commands;
 mod connections;
 mod edits;
+mod lists;
 mod organizations;
 #[cfg(unix)]
 mod program;

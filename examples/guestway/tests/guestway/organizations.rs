@@ -6,7 +6,7 @@ use crate::support::api::{Api, Caller};
 use hyper::Method;
 use serde_json::Value;
 
-const LISTS: [&str; 12] = [
+pub(crate) const LISTS: [&str; 12] = [
     "/v1/organization/users",
     "/v1/reservations",
     "/v1/bookings",

@@ -45,6 +45,12 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
+    /// The places that the items of `errors` name by this member.
+    pub(crate) fn faults(&self, member: &str) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().unwrap().iter();
+        errors.filter_map(|error| error[member].as_str()).collect()
+    }
+
     /// Asserts that this is a complete problem (RFC 9457) with this status and code.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str, about: &str) {

@@ -12,6 +12,7 @@ use crate::completions::Completions;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::inspect::Inspect;
+use crate::openapi::OpenApi;
 use crate::partner::Partner;
 use crate::serve::Serve;
 use crate::times::duration;
@@ -66,6 +67,8 @@ Example:
     Admin(Admin),
     Audit(Audit),
     Inspect(Inspect),
+    #[command(name = "openapi")]
+    OpenApi(OpenApi),
     Completions(Completions),
 }
 

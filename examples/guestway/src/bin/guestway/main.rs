@@ -13,6 +13,7 @@ mod input;
 mod inspect;
 mod logs;
 mod misplaced;
+mod openapi;
 mod output;
 mod partner;
 mod serve;
@@ -53,6 +54,7 @@ async fn run() -> Result<(), Failure> {
         Command::Admin(command) => command.run(&global).await,
         Command::Audit(command) => command.run(&global).await,
         Command::Inspect(command) => command.run(&global).await,
+        Command::OpenApi(command) => command.run(),
         Command::Completions(command) => command.run(),
     }
 }

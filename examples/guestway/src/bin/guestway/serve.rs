@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dualkey::{Registry, RegistryError, Verifier};
-use guestway::{ConnectionLimits, Sessions, SiteUrl, router, settings};
+use guestway::{ConnectionLimits, Sessions, SiteUrl, document, reference, router, settings};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -70,7 +70,8 @@ impl Serve {
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
         let site = url.unwrap_or_else(|| SiteUrl::of(bound));
         let sessions = global.sessions().await?;
-        let app = api.merge(settings(verifier.clone(), sessions.clone(), &site));
+        let pages = settings(verifier.clone(), sessions.clone(), &site);
+        let app = api.merge(pages).merge(reference(&document()));
         if demo {
             demonstrate(&registry, &sessions, bound, &site).await?;
         }

@@ -1,0 +1,10 @@
+//! What the document says of the endpoints beside their declarations: parameters, problems and examples.
+
+mod bodies;
+mod examples;
+mod parameters;
+mod problems;
+
+pub(crate) use bodies::Sent;
+pub(crate) use examples::{accesses, first_of, id_of, messages, organization, page_of};
+pub(crate) use problems::{BadBody, BadQuery, NotFound};
