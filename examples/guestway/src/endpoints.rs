@@ -3,9 +3,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
-use dualkey::{Catalogue, Gate, GuardedRouter, Requirement, UnknownScopes, Verifier};
+use dualkey::{Catalogue, Gate, GuardedRouter, Registry, Requirement, UnknownScopes, Verifier};
+use utoipa::OpenApi as _;
 
 use crate::body::MAX_BODY;
+use crate::catalogue::{PREFIX, catalogue};
 use crate::handlers::custom_fields::{list_custom_fields, update_custom_field};
 use crate::handlers::health::{health, readiness};
 use crate::handlers::inbox::{
@@ -18,6 +20,7 @@ use crate::handlers::reservations::{
     get_reservation, list_accesses, list_bookings, list_pre_check_in_responses, list_reservations,
 };
 use crate::log::log;
+use crate::openapi::{Document, Operations};
 use crate::organizations::Organizations;
 use crate::problem::Problem;
 
@@ -27,8 +30,7 @@ use crate::problem::Problem;
 ///
 /// If the catalogue lacks a scope that an endpoint requires.
 pub fn router(verifier: Verifier, catalogue: &Catalogue) -> Result<Router, UnknownScopes> {
-    let gate = Gate::new(verifier).with_realm("guestway").with_credentials_stripped();
-    Ok(endpoints(gate, catalogue)?
+    Ok(endpoints(verifier, catalogue)?
         .into_router()
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(async || Problem::not_found())
@@ -37,14 +39,29 @@ pub fn router(verifier: Verifier, catalogue: &Catalogue) -> Result<Router, Unkno
         .with_state(Organizations::default()))
 }
 
+/// The OpenAPI document, which needs neither a server nor a database.
+///
+/// # Panics
+///
+/// Never: the endpoints and their documentation are constant, and covered by a test.
+#[must_use]
+pub fn document() -> Document {
+    let verifier = Verifier::new(Registry::in_memory(catalogue(), PREFIX));
+    let endpoints = endpoints(verifier.clone(), verifier.registry().catalogue());
+    let endpoints = endpoints.expect("the catalogue has each scope that an endpoint requires");
+    let document = endpoints.document(Operations::openapi());
+    Document::new(&document.expect("each endpoint has an operation"))
+}
+
 /// Each endpoint with what it requires.
 #[rustfmt::skip] // one endpoint, one line
-fn endpoints(gate: Gate, catalogue: &Catalogue) -> Result<GuardedRouter<Organizations>, UnknownScopes> {
+fn endpoints(verifier: Verifier, catalogue: &Catalogue) -> Result<GuardedRouter<Organizations>, UnknownScopes> {
     const GET: Method = Method::GET;
     const PATCH: Method = Method::PATCH;
     const POST: Method = Method::POST;
     let needs = |scope| catalogue.require_all([scope]);
-    let readiness = readiness(gate.verifier().clone());
+    let readiness = readiness(verifier.clone());
+    let gate = Gate::new(verifier).with_realm("guestway").with_credentials_stripped();
 
     Ok(GuardedRouter::new(gate)
         .public(GET, "/healthz", health)

@@ -39,8 +39,8 @@ mod settings;
 mod stays;
 
 pub use catalogue::{PREFIX, catalogue};
-pub use endpoints::router;
-pub use openapi::{Document, document};
+pub use endpoints::{document, router};
+pub use openapi::Document;
 pub use reference::reference;
 pub use server::{ConnectionLimits, serve};
 pub use settings::{InvalidSiteUrl, Sessions, SiteUrl, User, settings};

@@ -47,7 +47,7 @@ use crate::problem::RequestProblem;
     ),
     components(schemas(RequestProblem<'_>))
 )]
-struct Operations;
+pub(crate) struct Operations;
 
 /// The OpenAPI document of the API.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub struct Document {
 }
 
 impl Document {
-    fn new(document: &utoipa::openapi::OpenApi) -> Self {
+    pub(crate) fn new(document: &utoipa::openapi::OpenApi) -> Self {
         let json = serde_json::to_value(document).expect("a document is a JSON value");
         Self { json, yaml: document.to_yaml().expect("a document is a YAML document") }
     }
@@ -77,10 +77,4 @@ impl Document {
     pub fn to_yaml(&self) -> String {
         self.yaml.clone()
     }
-}
-
-/// The OpenAPI document.
-#[must_use]
-pub fn document() -> Document {
-    Document::new(&Operations::openapi())
 }

@@ -2,7 +2,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use utoipa::ToSchema;
 
 use crate::fields::Fields;
 use crate::query::Parameters;
@@ -21,12 +20,11 @@ pub(crate) trait Listed: Clone {
 }
 
 /// One page of a list.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct List<T> {
     data: Vec<T>,
     /// The cursor of the next page; `null` on the last one.
-    #[schema(required)]
     next_cursor: Option<String>,
 }
 

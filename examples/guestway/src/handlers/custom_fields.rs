@@ -4,7 +4,7 @@ use dualkey::Grant;
 
 use super::{Answer, Store, list};
 use crate::body::JsonObject;
-use crate::documented::{BadBody, BadQuery, NotFound, Sent, id_of, page_of};
+use crate::documented::{BadBody, BadQuery, CustomFieldList, NotFound, Sent, id_of, page_of};
 use crate::model::{CustomField, CustomFieldChange};
 use crate::page::{List, Page};
 use crate::path::Id;
@@ -19,7 +19,7 @@ use crate::query::Query;
     tag = "Custom fields",
     params(Page<CustomField>),
     responses(
-        (status = 200, description = "A page of custom fields", body = List<CustomField>, example = json!(page_of::<CustomField>())),
+        (status = 200, description = "A page of custom fields", body = CustomFieldList, example = json!(page_of::<CustomField>())),
         BadQuery,
     )
 )]

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::{Answer, Store, list};
 use crate::body::JsonObject;
-use crate::documented::{BadBody, BadQuery, NotFound, Sent, first_of, id_of, messages, page_of};
+use crate::documented::{
+    BadBody, BadQuery, ConversationList, MessageList, NotFound, Sent, WhatsAppTemplateList,
+    first_of, id_of, messages, page_of,
+};
 use crate::model::{Conversation, ConversationChange, Message, NewMessage, WhatsAppTemplate};
 use crate::page::{List, Page};
 use crate::path::Id;
@@ -23,7 +26,7 @@ use crate::records::Records;
     tag = "Conversations",
     params(Page<Conversation>),
     responses(
-        (status = 200, description = "A page of conversations", body = List<Conversation>, example = json!(page_of::<Conversation>())),
+        (status = 200, description = "A page of conversations", body = ConversationList, example = json!(page_of::<Conversation>())),
         BadQuery,
     )
 )]
@@ -96,7 +99,7 @@ pub(crate) async fn update_conversation(
         Page<Message>,
     ),
     responses(
-        (status = 200, description = "A page of messages", body = List<Message>, example = json!(messages())),
+        (status = 200, description = "A page of messages", body = MessageList, example = json!(messages())),
         BadQuery,
         NotFound,
     )
@@ -149,7 +152,7 @@ pub(crate) async fn send_message(
     tag = "Conversations",
     params(Page<WhatsAppTemplate>),
     responses(
-        (status = 200, description = "A page of templates", body = List<WhatsAppTemplate>, example = json!(page_of::<WhatsAppTemplate>())),
+        (status = 200, description = "A page of templates", body = WhatsAppTemplateList, example = json!(page_of::<WhatsAppTemplate>())),
         BadQuery,
     )
 )]

@@ -3,7 +3,9 @@ use axum::extract::State;
 use dualkey::Grant;
 
 use super::{Store, list};
-use crate::documented::{BadQuery, organization, page_of};
+use crate::documented::{
+    BadQuery, GuestList, OrganizationUserList, OwnerList, organization, page_of,
+};
 use crate::model::{Guest, Organization, OrganizationUser, Owner};
 use crate::page::{List, Page};
 use crate::query::Query;
@@ -35,7 +37,7 @@ pub(crate) async fn get_organization(
     tag = "Organization",
     params(Page<OrganizationUser>),
     responses(
-        (status = 200, description = "A page of users", body = List<OrganizationUser>, example = json!(page_of::<OrganizationUser>())),
+        (status = 200, description = "A page of users", body = OrganizationUserList, example = json!(page_of::<OrganizationUser>())),
         BadQuery,
     )
 )]
@@ -56,7 +58,7 @@ pub(crate) async fn list_users(
     tag = "People",
     params(Page<Guest>),
     responses(
-        (status = 200, description = "A page of guests", body = List<Guest>, example = json!(page_of::<Guest>())),
+        (status = 200, description = "A page of guests", body = GuestList, example = json!(page_of::<Guest>())),
         BadQuery,
     )
 )]
@@ -77,7 +79,7 @@ pub(crate) async fn list_guests(
     tag = "People",
     params(Page<Owner>),
     responses(
-        (status = 200, description = "A page of owners", body = List<Owner>, example = json!(page_of::<Owner>())),
+        (status = 200, description = "A page of owners", body = OwnerList, example = json!(page_of::<Owner>())),
         BadQuery,
     )
 )]

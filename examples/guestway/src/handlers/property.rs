@@ -3,7 +3,7 @@ use axum::extract::State;
 use dualkey::Grant;
 
 use super::{Store, list};
-use crate::documented::{BadQuery, page_of};
+use crate::documented::{BadQuery, ComplexList, ListingList, MultiUnitList, page_of};
 use crate::model::{Complex, Listing, MultiUnit};
 use crate::page::{List, Page};
 use crate::query::Query;
@@ -17,7 +17,7 @@ use crate::query::Query;
     tag = "Properties",
     params(Page<Listing>),
     responses(
-        (status = 200, description = "A page of listings", body = List<Listing>, example = json!(page_of::<Listing>())),
+        (status = 200, description = "A page of listings", body = ListingList, example = json!(page_of::<Listing>())),
         BadQuery,
     )
 )]
@@ -38,7 +38,7 @@ pub(crate) async fn list_listings(
     tag = "Properties",
     params(Page<MultiUnit>),
     responses(
-        (status = 200, description = "A page of multi-units", body = List<MultiUnit>, example = json!(page_of::<MultiUnit>())),
+        (status = 200, description = "A page of multi-units", body = MultiUnitList, example = json!(page_of::<MultiUnit>())),
         BadQuery,
     )
 )]
@@ -59,7 +59,7 @@ pub(crate) async fn list_multi_units(
     tag = "Properties",
     params(Page<Complex>),
     responses(
-        (status = 200, description = "A page of complexes", body = List<Complex>, example = json!(page_of::<Complex>())),
+        (status = 200, description = "A page of complexes", body = ComplexList, example = json!(page_of::<Complex>())),
         BadQuery,
     )
 )]

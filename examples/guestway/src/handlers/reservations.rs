@@ -3,7 +3,10 @@ use axum::extract::State;
 use dualkey::Grant;
 
 use super::{Answer, Store, list};
-use crate::documented::{BadQuery, NotFound, accesses, first_of, id_of, page_of};
+use crate::documented::{
+    BadQuery, BookingList, NotFound, PreCheckInResponseList, ReservationAccessList,
+    ReservationList, accesses, first_of, id_of, page_of,
+};
 use crate::model::{Booking, PreCheckInResponse, Reservation, ReservationAccess};
 use crate::page::{List, Page};
 use crate::path::Id;
@@ -20,7 +23,7 @@ use crate::stays::Stays;
     tag = "Reservations",
     params(Stays),
     responses(
-        (status = 200, description = "A page of reservations", body = List<Reservation>, example = json!(page_of::<Reservation>())),
+        (status = 200, description = "A page of reservations", body = ReservationList, example = json!(page_of::<Reservation>())),
         BadQuery,
     )
 )]
@@ -67,7 +70,7 @@ pub(crate) async fn get_reservation(
         Page<ReservationAccess>,
     ),
     responses(
-        (status = 200, description = "A page of accesses", body = List<ReservationAccess>, example = json!(accesses())),
+        (status = 200, description = "A page of accesses", body = ReservationAccessList, example = json!(accesses())),
         BadQuery,
         NotFound,
     )
@@ -91,7 +94,7 @@ pub(crate) async fn list_accesses(
     tag = "Reservations",
     params(Page<Booking>),
     responses(
-        (status = 200, description = "A page of bookings", body = List<Booking>, example = json!(page_of::<Booking>())),
+        (status = 200, description = "A page of bookings", body = BookingList, example = json!(page_of::<Booking>())),
         BadQuery,
     )
 )]
@@ -112,7 +115,7 @@ pub(crate) async fn list_bookings(
     tag = "Reservations",
     params(Page<PreCheckInResponse>),
     responses(
-        (status = 200, description = "A page of responses", body = List<PreCheckInResponse>, example = json!(page_of::<PreCheckInResponse>())),
+        (status = 200, description = "A page of responses", body = PreCheckInResponseList, example = json!(page_of::<PreCheckInResponse>())),
         BadQuery,
     )
 )]

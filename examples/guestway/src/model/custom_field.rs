@@ -19,6 +19,7 @@ pub(crate) struct CustomField {
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CustomFieldTarget)]
 pub(crate) enum Target {
     Listing,
     Reservation,
@@ -27,6 +28,7 @@ pub(crate) enum Target {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CustomFieldType)]
 pub(crate) enum Kind {
     Text,
     Number,
@@ -35,6 +37,7 @@ pub(crate) enum Kind {
 
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = CustomFieldValue)]
 pub(crate) enum Content {
     Text(String),
     #[schema(value_type = f64)]

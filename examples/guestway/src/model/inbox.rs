@@ -23,6 +23,7 @@ pub(crate) struct Conversation {
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConversationChannel)]
 pub(crate) enum Channel {
     WhatsApp,
     Airbnb,
@@ -82,6 +83,7 @@ pub(crate) struct Message {
 /// Inbound messages come from the guest.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MessageDirection)]
 pub(crate) enum Direction {
     Inbound,
     Outbound,

@@ -22,6 +22,7 @@ pub(crate) struct OrganizationUser {
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserRole)]
 pub(crate) enum Role {
     Admin,
     Manager,

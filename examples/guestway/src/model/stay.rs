@@ -81,6 +81,7 @@ pub(crate) struct PreCheckInResponse {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PreCheckInAnswer)]
 pub(crate) struct Answer {
     pub(crate) question: &'static str,
     pub(crate) answer: &'static str,
