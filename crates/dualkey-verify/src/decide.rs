@@ -47,32 +47,12 @@ impl Decider {
         request: &Request<'_>,
         store: &mut StoreLookup,
     ) -> Poll<Result<Grant, Denial>> {
-        let decision = self.try_decide(request, store);
-        if let Poll::Ready(decision) = &decision {
-            self.count(decision, store);
-        }
-        decision
-    }
-
-    /// Counts a decision, for metrics.
-    #[inline]
-    pub(crate) fn count(&self, decision: &Result<Grant, Denial>, store: &StoreLookup) {
-        if let Some(code) = code_of(decision) {
-            self.cache.count(code, &store.trace);
-        }
-    }
-
-    #[inline(always)]
-    fn try_decide(
-        &self,
-        request: &Request<'_>,
-        store: &mut StoreLookup,
-    ) -> Poll<Result<Grant, Denial>> {
         let Self { registry, cache, header_names } = self;
         let time = cache.request_time(registry.clock());
         let credentials = Credentials::new(request.headers, header_names);
 
-        let key = cache.hash_key(credentials.api_key_field().map_err(api_key_denial)?);
+        let key = credentials.api_key_field().map_err(api_key_denial);
+        let key = cache.hash_key(key.inspect_err(|denial| self.count_denial(denial, store))?);
         // Large partner index: digest first, so that its cache miss overlaps with SHA-256. Otherwise look
         // up first: an unknown key costs no hash.
         let digests_first = cache.has_large_partner_index();
@@ -81,7 +61,8 @@ impl Decider {
         store.trace.found_partner(lookup.found());
         let partner = match lookup {
             CacheLookup::Fresh(partner) if partner.state.is_enabled() => partner,
-            lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))?,
+            lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))
+                .inspect_err(|denial| self.count_denial(denial, store))?,
         };
         store.trace.set_partner(partner.number);
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
@@ -89,11 +70,15 @@ impl Decider {
         if let Some(token) = digest.and_then(|digest| cache.fresh_token(digest, &time)) {
             store.trace.found_token(Found::Hit);
             let organization = || token.short_organization();
-            return Poll::Ready(self.charge(request, partner, &token, time.now(), organization));
+            let decision = self.charge(request, partner, &token, time.now(), store, organization);
+            return Poll::Ready(decision);
         }
         let resolved = ready!(resolve_token(registry, cache, &bearer, partner, &time, store));
+        let resolved = resolved.inspect_err(|denial| self.count_denial(denial, store));
         let (token, organization) = resolved?;
-        Poll::Ready(self.charge(request, partner, &token, time.now(), || organization.clone()))
+        Poll::Ready(
+            self.charge(request, partner, &token, time.now(), store, || organization.clone()),
+        )
     }
 
     /// Charges the request to the partner's limits, and compares the scopes.
@@ -104,6 +89,7 @@ impl Decider {
         partner: CachedPartner<'_>,
         token: &Token<'_>,
         now: Timestamp,
+        store: &StoreLookup,
         organization: impl Fn() -> OrganizationId,
     ) -> Result<Grant, Denial> {
         // An outer guard that has charged the request has recorded its caller.
@@ -113,7 +99,11 @@ impl Decider {
         let standing =
             match partner.entry.charge(partner.policy, request.cost.get(), request.charged, now) {
                 Outcome::Allowed(standing) => standing,
-                refused => return Err(limit_denial(refused, partner.entry.id, token.id())),
+                refused => {
+                    let denial = limit_denial(refused, partner.entry.id, token.id());
+                    self.count_denial(&denial, store);
+                    return Err(denial);
+                }
             };
         self.cache.record_use(partner, token, now);
 
@@ -121,12 +111,21 @@ impl Decider {
         if !request.requirement.is_met_by(&scopes) {
             let required = request.requirement.clone();
             let denial = Denial::ScopeInsufficient { required, standing };
+            self.count_denial(&denial, store);
             let reason = Reason::of_recorded("a scope is missing", partner.entry.id, token.id());
             return Err(reason.refuse(denial));
         }
+        self.cache.count(Code::Granted, &store.trace);
         let source = GrantSource { partner: partner.number, token: token.key() };
         let (partner, token) = (partner.entry.id, token.id());
         Ok(Grant { partner, organization: organization(), token, scopes, standing, source })
+    }
+
+    #[inline]
+    pub(crate) fn count_denial(&self, denial: &Denial, store: &StoreLookup) {
+        if let Some(code) = code_of(denial) {
+            self.cache.count(code, &store.trace);
+        }
     }
 
     /// Reads and digests the token, and brings its entry from memory.
@@ -156,11 +155,7 @@ impl fmt::Debug for Request<'_> {
 
 /// None for what a verifier never decides.
 #[inline]
-const fn code_of(decision: &Result<Grant, Denial>) -> Option<Code> {
-    let denial = match decision {
-        Ok(_) => return Some(Code::Granted),
-        Err(denial) => denial,
-    };
+const fn code_of(denial: &Denial) -> Option<Code> {
     Some(match denial {
         Denial::ApiKeyMissing => Code::ApiKeyMissing,
         Denial::ApiKeyInvalid { .. } => Code::ApiKeyInvalid,

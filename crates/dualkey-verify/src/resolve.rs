@@ -25,11 +25,8 @@ impl Decider {
         mut store: StoreLookup,
     ) -> Result<Grant, Denial> {
         loop {
-            if let Err(unavailable) = store.wait().await {
-                let decision = Err(unavailable);
-                self.count(&decision, &store);
-                return decision;
-            }
+            let answer = store.wait().await;
+            answer.inspect_err(|denial| self.count_denial(denial, &store))?;
             if let Poll::Ready(decision) = self.decide(&request, &mut store) {
                 return decision;
             }
