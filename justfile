@@ -60,6 +60,10 @@ limiter-deps:
 test:
     .ci/run test
 
+# Each alert of examples/guestway fires, and stays silent.
+alerts:
+    .ci/run alerts
+
 # The pages of examples/guestway in a real browser.
 browser:
     .ci/run browser

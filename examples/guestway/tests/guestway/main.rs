@@ -7,6 +7,8 @@ mod commands;
 mod connections;
 mod edits;
 mod lists;
+#[cfg(unix)]
+mod metrics;
 mod organizations;
 #[cfg(unix)]
 mod program;

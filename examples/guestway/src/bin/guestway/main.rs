@@ -12,6 +12,7 @@ mod failure;
 mod input;
 mod inspect;
 mod logs;
+mod metrics;
 mod misplaced;
 mod openapi;
 mod output;

@@ -2,7 +2,7 @@ use std::io::stdout;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches as _};
 use dualkey::{Registry, RegistryError, Verifier};
 use guestway::{ConnectionLimits, Sessions, SiteUrl, document, reference, router, settings};
 use tokio::net::TcpListener;
@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::cli::GlobalOptions;
 use crate::demonstration::Demonstration;
 use crate::failure::{Failure, with_causes};
+use crate::metrics::MetricsServer;
 use crate::signals;
 
 /// Serve the API with sample data
@@ -32,6 +33,9 @@ pub(crate) struct Serve {
     /// With https://, the cookie of a session is sent over HTTPS only.
     #[arg(long, env = "GUESTWAY_URL")]
     pub(crate) url: Option<SiteUrl>,
+    /// Also serve metrics for Prometheus at http://ADDRESS:PORT/metrics, without authentication
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GUESTWAY_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 const EXAMPLE: &str = "\
@@ -43,27 +47,35 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080
 /// The timeout of each call to the database while serving.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Without arguments: what the environment sets, and the defaults. An invalid variable ends the program.
 impl Default for Serve {
     fn default() -> Self {
-        Self { listen: LISTEN, demo: false, url: None }
+        let matches = Self::augment_args(Command::new("guestway")).get_matches_from([""; 0]);
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 
 impl Serve {
     /// Serves the API until a signal stops the program.
     pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { listen, demo, url } = self;
+        let Self { listen, demo, url, metrics } = self;
         if demo && !listen.ip().to_canonical().is_loopback() {
             return Err(Failure::usage(format!(
                 "--demo prints a working token, so it listens on a loopback address only: {listen} is none"
             )));
         }
-        let stop = signals::stop()
-            .map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
+        let cannot_handle = |error| Failure::new(format!("cannot handle signals: {error}"));
+        let stop = signals::stop().map_err(cannot_handle)?;
+        let stop_metrics = signals::stop().map_err(cannot_handle)?;
         let cannot_listen = |error| Failure::new(format!("cannot listen on {listen}: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
         let bound = listener.local_addr().map_err(cannot_listen)?;
 
+        // Before the verifier, so that it finds the recorder.
+        let metrics = match metrics {
+            Some(address) => Some(MetricsServer::bind(address).await?),
+            None => None,
+        };
         let registry = global.registry_with_timeout(DATABASE_TIMEOUT).await?;
         let verifier = Verifier::new(registry.clone());
         let api = router(verifier.clone(), registry.catalogue());
@@ -75,6 +87,8 @@ impl Serve {
         if demo {
             demonstrate(&registry, &sessions, bound, &site).await?;
         }
+        let scraped =
+            metrics.map(|server| tokio::spawn(server.serve(verifier.clone(), stop_metrics)));
         let _warming_up = tokio::spawn(warm_up(verifier.clone()));
         tracing::info!(%bound, database = %global.database()?, "serving");
         let limits = ConnectionLimits::default();
@@ -83,6 +97,9 @@ impl Serve {
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;
         served.map_err(|error| Failure::new(format!("serving ended early: {error}")))?;
+        if let Some(scraped) = scraped {
+            scraped.await.map_err(|error| Failure::new(format!("metrics ended early: {error}")))?;
+        }
         written.map_err(|error| {
             Failure::new(format!("the latest usage was not written: {}", with_causes(&error)))
         })?;
