@@ -1,4 +1,5 @@
 //! A decision records who calls on the current span, as with tower.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 mod support;
 
