@@ -14,9 +14,12 @@ const program = process.env.GUESTWAY ?? join(target, 'debug/guestway');
 export class Guestway {
   /** What the server has logged, at the most detailed level. */
   log = '';
+  /** What the server has printed. */
+  printed = '';
   #server;
 
-  static async start() {
+  /** `options` are those of `guestway serve`. */
+  static async start(...options) {
     const guestway = new Guestway();
     guestway.folder = await mkdtemp(join(tmpdir(), 'guestway-browser-'));
     guestway.file = join(guestway.folder, 'guestway.db');
@@ -27,13 +30,14 @@ export class Guestway {
       NO_COLOR: '1',
     };
     guestway.partner = await guestway.command('partner', 'add', 'Door locks');
-    await guestway.#serve();
+    await guestway.#serve(options);
     return guestway;
   }
 
-  async #serve() {
-    const options = { env: this.environment, stdio: ['ignore', 'ignore', 'pipe'] };
-    this.#server = spawn(program, ['serve', '--listen', '127.0.0.1:0'], options);
+  async #serve(options) {
+    const args = ['serve', '--listen', '127.0.0.1:0', ...options];
+    this.#server = spawn(program, args, { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#server.stdout.setEncoding('utf8').on('data', (text) => { this.printed += text; });
     this.#server.stderr.setEncoding('utf8');
     this.port = await new Promise((found, failed) => {
       this.#server.once('error', failed);

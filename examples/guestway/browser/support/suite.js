@@ -2,11 +2,14 @@ import { after, before } from 'node:test';
 import { launch } from './browser.js';
 import { Guestway } from './guestway.js';
 
-/** One server and one browser for the tests of a file. Their fields are set before the first test. */
-export function suite(browserOptions) {
+/**
+ * One server and one browser for the tests of a file. Their fields are set before the first test. `serve` are
+ * options of the server.
+ */
+export function suite(browserOptions, ...serve) {
   const shared = {};
   before(async () => {
-    shared.guestway = await Guestway.start();
+    shared.guestway = await Guestway.start(...serve);
     shared.browser = await launch(browserOptions);
   });
   after(async () => {

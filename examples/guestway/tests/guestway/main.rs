@@ -12,6 +12,7 @@ mod metrics;
 mod organizations;
 #[cfg(unix)]
 mod program;
+mod reference;
 #[cfg(unix)]
 mod running;
 mod scopes;
