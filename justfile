@@ -68,6 +68,10 @@ alerts:
 browser:
     .ci/run browser
 
+# The OpenAPI document of examples/guestway against its server.
+api:
+    .ci/run api
+
 # Each leaf alone, without default features.
 test-leaves:
     .ci/run test-leaves
