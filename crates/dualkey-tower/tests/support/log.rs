@@ -1,8 +1,8 @@
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::Level;
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Everything that a thread logs, as text.
@@ -11,7 +11,13 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Records what this thread logs, until the guard is dropped.
+    ///
+    /// While there is one subscriber, tracing asks only the subscriber of the thread that is the first to
+    /// reach an event, and without one disables the event in all threads. So each thread has one.
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        static OF_OTHER_THREADS: Once = Once::new();
+
+        OF_OTHER_THREADS.call_once(|| set_global_default(tracing_subscriber::registry()).unwrap());
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -20,7 +26,7 @@ impl Log {
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        (log, set_default(subscriber))
     }
 
     pub(crate) fn text(&self) -> String {
