@@ -33,6 +33,7 @@ fn implications_are_transitive() {
     let catalogue = catalogue();
     let set = catalogue.grant(["full:edit"]).unwrap();
     assert_eq!(set.len(), 4);
+    assert!(!set.is_empty());
     assert_eq!(
         catalogue.names(&set).collect::<Vec<_>>(),
         ["full:edit", "full:read", "guests:read", "messages:send"]
@@ -92,6 +93,28 @@ fn two_equal_catalogues_never_match() {
     assert!(!other.require_any(["full:edit"]).unwrap().is_met_by(&set));
     assert_eq!(other.names(&set).count(), 0);
     assert!(one.clone().require_all(["full:edit"]).unwrap().is_met_by(&set));
+}
+
+#[test]
+fn a_requirement_without_names_is_of_every_catalogue() {
+    let (one, other) = (catalogue(), catalogue());
+    for requirement in
+        [one.require_all([""; 0]).unwrap(), one.require_any([""; 0]).unwrap(), Requirement::NONE]
+    {
+        assert!(other.has(&requirement), "{requirement:?}");
+    }
+    for requirement in [one.require_all(["full:read"]), one.require_any(["full:read"])] {
+        let requirement = requirement.unwrap();
+        assert!(one.has(&requirement) && !other.has(&requirement), "{requirement:?}");
+    }
+}
+
+#[test]
+fn debug_output_lists_a_catalogue_and_counts_a_set() {
+    let catalogue = catalogue();
+    assert!(format!("{catalogue:?}").contains("Full Access - Edit"));
+    let set = format!("{:?}", catalogue.grant(["full:read"]).unwrap());
+    assert!(set.starts_with("ScopeSet(2 of catalogue "), "{set}");
 }
 
 #[test]
