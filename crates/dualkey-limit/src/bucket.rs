@@ -125,12 +125,12 @@ impl Bucket {
         self.available >= permits && left.is_none_or(|left| left >= permits)
     }
 
-    /// The bucket after permits are spent that [`allows`](Self::allows) admits.
+    /// The state after permits are spent that [`allows`](Self::allows) admits.
     #[inline]
-    pub(crate) fn spent(self, permits: u32) -> Self {
+    pub(crate) fn write_spent(&self, policy: &LimitPolicy, permits: u32) -> Record {
         let available = self.available - permits;
         let used = self.used.saturating_add(permits.into());
-        Self { since: self.available_since, level: available, available, used, ..self }
+        Self { available, used, ..*self }.write(policy)
     }
 
     pub(crate) fn with_used(self, used: u64) -> Self {
@@ -219,7 +219,7 @@ impl Bucket {
 fn age(since: u128, now: u64) -> Option<u64> {
     let nanos = now.checked_sub(nanos(since))?;
     let fraction = (since % TICKS_PER_NANO) as u64;
-    (nanos < 1 << 53).then(|| (nanos << TICK_BITS).saturating_sub(fraction))
+    (nanos >> 53 == 0).then(|| (nanos << TICK_BITS).saturating_sub(fraction))
 }
 
 /// The earliest time at which a state may have been written, in ticks: its own, or the start of the day of

@@ -91,7 +91,7 @@ impl LimitState {
     fn try_spend_from(&mut self, bucket: Bucket, policy: &LimitPolicy, permits: u32) -> bool {
         let is_allowed = bucket.allows(policy, permits);
         if is_allowed {
-            self.0 = bucket.spent(permits).write(policy);
+            self.0 = bucket.write_spent(policy, permits);
         } else if bucket.must_write {
             self.0 = bucket.write(policy);
         }
@@ -135,7 +135,7 @@ impl LimitState {
         now: Timestamp,
         permits: u32,
     ) -> Outcome {
-        self.0 = bucket.spent(permits).write(policy);
+        self.0 = bucket.write_spent(policy, permits);
         Outcome::Allowed(self.standing(policy, now))
     }
 

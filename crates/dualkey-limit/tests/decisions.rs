@@ -124,6 +124,37 @@ fn a_bucket_that_refills_after_midnight_determines_the_wait() {
 }
 
 #[test]
+fn the_last_permit_of_a_day_waits_for_the_bucket_alone() {
+    let daily = policy(5, 10).with_daily(number(11)).unwrap();
+    let noon = Timestamp::from_secs(MIDNIGHT + 43_200);
+    let (state, _) = LimitState::default().take(&daily, noon, 10);
+    let refused = state.peek(&daily, noon, 1);
+    assert!(matches!(refused, Outcome::BurstExceeded(_)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(200)));
+    assert_eq!(refused.daily_remaining(), Some(1));
+}
+
+#[test]
+fn where_both_limits_take_as_long_the_quota_is_exceeded() {
+    let daily = policy(1, 10).with_daily(number(10)).unwrap();
+    let before = Timestamp::from_secs(MIDNIGHT - 1);
+    let (state, _) = LimitState::default().take(&daily, before, 10);
+    let refused = state.peek(&daily, before, 1);
+    assert!(matches!(refused, Outcome::QuotaExceeded(_)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_bucket_is_full_after_any_time_without_a_use() {
+    let state = LimitState::default().take(&policy(5, 10), millis(1_000), 10).0;
+    for nanos in (31..63).flat_map(|bits| [(1_u64 << bits) - 1, 1 << bits, 3 << (bits - 1)]) {
+        let now = millis(1_000).saturating_add(Duration::from_nanos(nanos));
+        let later = state.peek(&policy(5, 10), now, 0);
+        assert_eq!(later.burst_remaining(), 10, "after {nanos} ns");
+    }
+}
+
+#[test]
 fn a_day_can_begin_at_another_hour_than_midnight_utc() {
     let daily = policy(5, 10).with_daily(number(10)).unwrap();
     let east = daily.with_utc_offset_secs(3_600).unwrap();
@@ -180,6 +211,21 @@ fn a_clock_set_back_locks_no_caller_out_and_keeps_the_count() {
 }
 
 #[test]
+fn a_clock_back_by_100_ms_has_stopped_and_by_more_was_set_back() {
+    let (five, ahead) = (policy(5, 10), millis(1_000));
+    let state = LimitState::default().take(&five, ahead, 10).0;
+    let stopped = ahead.saturating_sub(Duration::from_millis(100));
+    let (same, refused) = state.take(&five, stopped, 1);
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(300)));
+    assert_eq!(same, state);
+
+    let set_back = stopped.saturating_sub(Duration::from_nanos(1));
+    let (rewritten, refused) = state.take(&five, set_back, 1);
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(200)));
+    assert_ne!(rewritten, state);
+}
+
+#[test]
 fn a_word_of_the_last_representable_day_is_rewritten_once() {
     let policy = LimitPolicy::new(Rate::per_day(number(2)), number(2))
         .with_daily(number(2))
@@ -220,6 +266,18 @@ fn a_wait_is_exact_right_after_the_rate_changed() {
     assert!(state.peek(&after, then, 3).is_allowed());
     let a_nanosecond_before = then.saturating_sub(Duration::from_nanos(1));
     assert!(!state.peek(&after, a_nanosecond_before, 3).is_allowed());
+}
+
+/// A faster policy waits at least as long as a permit takes at the old pace, and at most an eighth longer.
+#[test]
+fn the_pace_of_an_earlier_policy_is_known_to_an_eighth() {
+    let fast = policy(1_000_000, 10);
+    for rate in 1..=100 {
+        let (state, _) = LimitState::default().take(&policy(rate, 10), millis(0), 10);
+        let wait = state.peek(&fast, millis(0), 1).retry_after().unwrap();
+        let permit = policy(rate, 10).rate().time_for(1);
+        assert!(wait >= permit && wait <= permit * 9 / 8, "{rate} a second: {wait:?}");
+    }
 }
 
 /// Two policies take turns, 10 ms apart, for 6 s. The first alone grants 39 permits.
@@ -286,6 +344,18 @@ fn a_replaced_policy_carries_the_part_of_a_permit_over() {
         let state = state.change_policy(&from, &to, now);
         assert_eq!(state.peek(&to, now, 1).retry_after(), Some(wait));
     }
+}
+
+#[test]
+fn a_bucket_that_is_full_now_carries_no_part_of_a_permit_over() {
+    let (from, to) = (policy(5, 10), policy(5, 3));
+    let (state, _) = LimitState::default().take(&from, millis(0), 7);
+    let state = state.change_policy(&from, &to, millis(100));
+    // The next permit comes 200 ms after the change, also for a thread whose clock is 50 ms behind.
+    let (state, granted) = state.take(&to, millis(50), 3);
+    assert!(granted.is_allowed());
+    let wait = state.peek(&to, millis(50), 1).retry_after();
+    assert_eq!(wait, Some(Duration::from_millis(250)));
 }
 
 #[test]
@@ -361,6 +431,7 @@ fn a_meter_counts_exactly_under_every_burst() {
         assert!(meter.take(&huge, millis(step), 1).is_allowed());
     }
     assert_eq!(meter.state().used_today(&huge, millis(999)), 999);
+    assert_eq!(meter.peek(&quota, millis(999), 0).daily_remaining(), Some(1));
     meter.add_used_today(&huge, millis(999), 100);
     assert_eq!(meter.state().used_today(&huge, millis(999)), 1_099);
     assert_eq!(Meter::from(meter.state()).state(), meter.state());
@@ -396,6 +467,28 @@ fn a_state_is_fresh_when_full_and_unused_today() {
     assert!(!state.is_fresh(&default, now));
     assert!(!state.is_fresh(&default, Timestamp::from_secs(MIDNIGHT + 86_399)));
     assert!(state.is_fresh(&default, Timestamp::from_secs(MIDNIGHT + 86_400)));
+}
+
+#[test]
+fn standings_are_equal_if_all_that_they_show_is_equal() {
+    let quota = policy(5, 10).with_daily(number(100)).unwrap();
+    let (used, _) = LimitState::default().take(&quota, millis(0), 5);
+    let standing = |state: LimitState, policy, at| *state.peek(policy, millis(at), 0).standing();
+    assert_eq!(standing(used, &quota, 0), standing(used, &quota, 0));
+    assert_ne!(standing(used, &quota, 0), standing(used, &quota, 100), "another time to full");
+    assert_ne!(standing(used, &quota, 0), standing(LimitState::default(), &quota, 0));
+    let other = quota.with_daily(number(101)).unwrap().without_daily();
+    assert_eq!(other, policy(5, 10));
+    let without = |policy| standing(LimitState::default(), policy, 0);
+    assert_ne!(without(&policy(5, 10)), without(&policy(6, 10)), "another policy, equally full");
+}
+
+#[test]
+fn debug_output_shows_a_state_as_a_number() {
+    let (state, _) = LimitState::default().take(&policy(5, 10), millis(0), 3);
+    let shown = format!("LimitState({:#034x}, excess 0)", state.to_bits());
+    assert_eq!(format!("{state:?}"), shown);
+    assert_eq!(format!("{:?}", Meter::from(state)), format!("Meter({shown})"));
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn each_key_has_a_bucket_of_its_own() {
     assert!(!limiter.take(&one, NOW, 1).is_allowed());
     assert_eq!(limiter.take(&other, NOW, 1).burst_remaining(), 9);
     assert_eq!(limiter.len(), 2);
+    assert!(!limiter.is_empty());
 }
 
 #[test]
@@ -78,6 +79,31 @@ fn at_capacity_tenants_of_different_pace_share_without_starving() {
 }
 
 #[test]
+fn at_capacity_the_wait_of_a_key_without_a_use_today_is_for_its_bucket() {
+    let hourly = LimitPolicy::new(Rate::per_hour(number(1)), number(2));
+    let limiter = Limiter::<u64>::new(hourly).with_max_keys(1, AtCapacity::Refuse);
+    assert!(limiter.take(&1, NOW, 2).is_allowed()); // in the evening, 6,400 s before midnight
+    let next_day = NOW.saturating_add(Duration::from_secs(6_500));
+    let wait = limiter.take(&2, next_day, 1).retry_after();
+    assert_eq!(wait, Some(Duration::from_secs(700)));
+}
+
+#[test]
+fn at_capacity_a_peek_between_two_sweeps_refuses_as_a_take_does() {
+    let fast = LimitPolicy::new(Rate::per_second(number(10)), number(1));
+    let limiter = Limiter::<u64>::new(fast).with_max_keys(1, AtCapacity::Refuse);
+    let day_end = NOW.saturating_add(Duration::from_millis(6_399_950));
+    assert!(limiter.take(&1, day_end, 1).is_allowed());
+    assert!(!limiter.take(&2, day_end, 1).is_allowed(), "the first sweep drops nothing");
+    let later = day_end.saturating_add(Duration::from_millis(500)); // the first key is as new
+    assert!(!limiter.peek(&2, later, 1).is_allowed());
+    assert!(!limiter.take(&2, later, 1).is_allowed());
+    let later = later.saturating_add(Duration::from_millis(500));
+    assert!(limiter.peek(&2, later, 1).is_allowed());
+    assert!(limiter.take(&2, later, 1).is_allowed());
+}
+
+#[test]
 fn without_room_for_any_key_no_wait_helps() {
     let limiter = Limiter::<u64>::new(LimitPolicy::default()).with_max_keys(0, AtCapacity::Refuse);
     assert!(matches!(limiter.take(&1, NOW, 1), Outcome::Unsatisfiable(_)));
@@ -101,6 +127,19 @@ fn a_keys_count_is_exact_under_every_burst() {
         limiter.peek(&1, next_day.saturating_add(Duration::from_secs(86_400)), 0).daily_remaining(),
         Some(1_000)
     );
+}
+
+#[test]
+fn a_keys_count_of_one_day_does_not_return_on_the_next() {
+    let rate = Rate::per_second(number(1_000));
+    let quota = LimitPolicy::new(rate, number(10)).with_daily(number(128)).unwrap();
+    let huge = LimitPolicy::new(rate, number(4_000_000_000));
+    let limiter = Limiter::<u64>::new(quota);
+    let next_day = NOW.saturating_add(Duration::from_secs(86_400));
+    for (now, permits) in [(NOW, 1_000), (next_day, 1), (next_day, 126)] {
+        assert!(limiter.take_with(&1, &huge, now, permits).is_allowed());
+    }
+    assert_eq!(limiter.take(&1, next_day, 0).daily_remaining(), Some(1));
 }
 
 #[test]
@@ -166,6 +205,16 @@ fn a_peek_uses_the_policy_of_the_keys_last_take() {
     assert_eq!(limiter.peek(&1, NOW, 0).standing().policy(), &wider);
     assert!(limiter.take(&1, NOW, 1).is_allowed());
     assert_eq!(limiter.peek(&1, NOW, 0).standing().policy(), &LimitPolicy::default());
+}
+
+#[test]
+fn debug_output_shows_settings_and_no_key() {
+    let limiter =
+        Limiter::<String>::new(LimitPolicy::default()).with_max_keys(7, AtCapacity::Share);
+    assert!(limiter.take(&"guest@example.com".to_owned(), NOW, 1).is_allowed());
+    let shown = format!("{limiter:?}");
+    assert!(shown.contains("keys: 1, max_keys: 7, at_capacity: Share"), "{shown}");
+    assert!(!shown.contains("guest"), "{shown}");
 }
 
 /// A key whose hash panics once the shared countdown is at zero.

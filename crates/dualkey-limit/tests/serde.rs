@@ -12,6 +12,10 @@ fn a_policy_is_serialized_as_its_numbers() {
     assert_eq!(serde_json::to_value(LimitPolicy::default()).unwrap(), written);
     let policy: LimitPolicy = serde_json::from_value(written).unwrap();
     assert_eq!(policy, LimitPolicy::default());
+
+    let east = policy.without_daily().with_utc_offset_secs(3_600).unwrap();
+    let written = serde_json::to_value(east).unwrap();
+    assert_eq!(serde_json::from_value::<LimitPolicy>(written).unwrap(), east);
 }
 
 #[test]

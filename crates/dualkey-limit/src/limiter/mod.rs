@@ -365,4 +365,35 @@ mod tests {
         assert_eq!(limiter.len(), 1);
         assert!(limiter.states.capacity() < before / 4);
     }
+
+    #[test]
+    fn a_sweep_keeps_memory_of_which_more_than_a_quarter_is_used() {
+        let limiter =
+            Limiter::new(LimitPolicy::default()).with_max_keys(20_000, AtCapacity::Refuse);
+        let noon = Timestamp::from_secs(43_200);
+        let next_day = noon.saturating_add(Duration::from_secs(86_400));
+        for key in 0..20_000 {
+            let now = if key < 10_000 { noon } else { next_day };
+            assert!(limiter.take(&key, now, 1).is_allowed());
+        }
+        let before = limiter.states.capacity();
+        let later = next_day.saturating_add(Duration::from_secs(60));
+        assert!(limiter.take(&20_000, later, 1).is_allowed());
+        assert_eq!((limiter.len(), limiter.states.capacity()), (10_001, before));
+    }
+
+    #[test]
+    fn only_an_excess_takes_memory_beside_the_word() {
+        let policy = LimitPolicy::default().without_daily();
+        let huge = LimitPolicy::new(policy.rate(), std::num::NonZeroU32::MAX);
+        let limiter = Limiter::new(huge);
+        let noon = Timestamp::from_secs(43_200);
+        assert!(limiter.take(&1, noon, 127).is_allowed());
+        assert_eq!(limiter.excesses.get(&1), None);
+        assert!(limiter.take(&2, noon, 200).is_allowed());
+        assert_eq!(limiter.excesses.get(&2), Some(73));
+        let next_day = noon.saturating_add(Duration::from_secs(86_400));
+        assert!(limiter.take(&2, next_day, 1).is_allowed());
+        assert_eq!(limiter.excesses.get(&2), None);
+    }
 }

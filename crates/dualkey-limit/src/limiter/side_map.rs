@@ -38,3 +38,24 @@ impl<K: Hash + Eq + Clone, V: Copy> SideMap<K, V> {
         self.0.get().into_iter().for_each(shrink);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shrunk_map_returns_the_memory_of_removed_values() {
+        let (map, hasher) = (SideMap::new(), RandomState::default());
+        for key in 0..20_000 {
+            map.set(&key, key, &hasher);
+        }
+        let capacity = || map.0.get().map_or(0, DashMap::capacity);
+        let before = capacity();
+        for key in 1..20_000 {
+            map.remove(&key);
+        }
+        map.shrink();
+        assert!(capacity() < before / 4);
+        assert_eq!((map.get(&0), map.get(&1)), (Some(0), None));
+    }
+}

@@ -45,3 +45,26 @@ impl SweepSchedule {
         self.due_at.store(keys.saturating_mul(2).max(MIN_KEYS), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_is_due_when_the_keys_have_doubled_or_at_the_bound() {
+        let (schedule, now) = (SweepSchedule::new(), Timestamp::from_secs(1_700_000_000));
+        let later = |secs| now.saturating_add(Duration::from_secs(secs));
+        assert!(!schedule.is_due(1_023, usize::MAX, now), "few keys");
+        assert!(schedule.is_due(2, 2, now), "at the bound");
+        assert!(schedule.begin_if_due(1_024, usize::MAX, now));
+        schedule.finish(1_000);
+        let almost = later(1).saturating_sub(Duration::from_nanos(1));
+        assert!(!schedule.is_due(2_000, 2_000, almost), "once a second");
+        assert!(!schedule.begin_if_due(1_999, usize::MAX, later(1)));
+        assert!(schedule.begin_if_due(2_000, usize::MAX, later(1)));
+        assert!(!schedule.begin_if_due(2_000, usize::MAX, later(1)), "another thread has begun");
+        schedule.finish(3);
+        assert!(schedule.is_due(1_024, usize::MAX, later(2)));
+        assert!(!schedule.is_due(1_023, usize::MAX, later(2)));
+    }
+}

@@ -59,6 +59,23 @@ impl Source for World<'_> {
     }
 }
 
+/// A world with another counter.
+struct Counting<'a>(World<'a>, Cell<u64>);
+
+impl Source for Counting<'_> {
+    fn wall(&self) -> u64 {
+        self.0.wall()
+    }
+
+    fn elapsed(&self) -> u64 {
+        self.0.elapsed()
+    }
+
+    fn count(&self) -> u64 {
+        self.1.get()
+    }
+}
+
 /// A clock that has measured its rate.
 fn measured<'a>(pauses: &'a [u64]) -> (World<'a>, Shared, Local) {
     let (world, shared, local) = (World::new(&[]), Shared::new(), Local::new());
@@ -109,14 +126,8 @@ proptest! {
     fn no_counter_makes_a_thread_run_backwards(
         counts in vec(any::<u64>(), 1..100),
     ) {
-        struct Jumping<'a>(World<'a>, Cell<u64>);
-        impl Source for Jumping<'_> {
-            fn wall(&self) -> u64 { self.0.wall() }
-            fn elapsed(&self) -> u64 { self.0.elapsed() }
-            fn count(&self) -> u64 { self.1.get() }
-        }
         let (world, shared, local) = measured(&[]);
-        let world = Jumping(world, Cell::new(0));
+        let world = Counting(world, Cell::new(0));
         let mut last = shared.now(&world, &local);
         for count in counts {
             world.1.set(count);
@@ -158,4 +169,71 @@ fn a_wall_clock_that_is_set_forwards_is_followed_by_all() {
     assert!(late(&one) < 30_000);
     // The other thread's anchor still holds, but not for this time.
     assert!(late(&other) < 30_000);
+}
+
+/// How late the clock is now.
+fn late(world: &World<'_>, shared: &Shared, local: &Local) -> u64 {
+    let now = shared.now(world, local);
+    world.wall_now() - now
+}
+
+#[test]
+fn a_steady_counter_is_all_that_is_read_for_100_ms() {
+    let (world, shared, local) = measured(&[]);
+    for _ in 0..20 {
+        world.advance(101 * MILLI);
+        shared.now(&world, &local);
+        let before = world.now.get();
+        world.advance(99 * MILLI);
+        assert!(late(&world, &shared, &local) < 30_000);
+        assert_eq!(world.now.get() - before, 99 * MILLI + 20, "one reading, that of the counter");
+    }
+}
+
+#[test]
+fn a_counter_that_stands_still_leaves_the_other_clocks() {
+    let (world, shared, local) =
+        (Counting(World::new(&[]), Cell::new(7)), Shared::new(), Local::new());
+    for _ in 0..10 {
+        world.0.advance(200 * MILLI);
+        let now = shared.now(&world, &local);
+        assert!(world.0.wall_now() - now < 30_000);
+    }
+}
+
+#[test]
+fn a_counter_that_jumped_ahead_does_not_slow_the_clock() {
+    let (world, shared, local) = measured(&[]);
+    let ahead = 50_000_000_000;
+    let count = |world: &World<'_>| world.now.get() * 3 + ahead;
+    let world = Counting(world, Cell::new(0));
+    for _ in 0..20 {
+        world.0.advance(37 * MILLI);
+        world.1.set(count(&world.0));
+        let now = shared.now(&world, &local);
+        assert!(world.0.wall_now() - now < 30_000, "{} ns late", world.0.wall_now() - now);
+    }
+}
+
+#[test]
+fn a_counter_that_is_read_late_is_read_again() {
+    let pauses = [20, 20, 20, 5 * MILLI, 20];
+    let (world, shared, local) = measured(&pauses);
+    world.advance(200 * MILLI);
+    shared.now(&world, &local);
+    assert!(late(&world, &shared, &local) < 30_000);
+}
+
+#[test]
+fn a_rate_is_measured_over_a_millisecond_or_more() {
+    // Between the readings of the clock itself, 60 ns pass.
+    for (nanos, is_measured) in [(20_000, false), (MILLI - 61, false), (MILLI - 60, true)] {
+        let (world, shared, local) = (World::new(&[]), Shared::new(), Local::new());
+        shared.now(&world, &local);
+        world.advance(nanos);
+        shared.now(&world, &local);
+        let before = world.now.get();
+        assert!(late(&world, &shared, &local) < 30_000);
+        assert_eq!(world.now.get() - before == 20, is_measured, "after {nanos} ns");
+    }
 }
