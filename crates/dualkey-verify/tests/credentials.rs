@@ -166,10 +166,9 @@ fn bytes_beyond_ascii_are_malformed_in_any_position() {
 
 #[test]
 fn the_names_of_the_fields_are_configurable() {
-    let names = HeaderNames {
-        api_key: HeaderName::from_static("x-partner"),
-        token: HeaderName::from_static("x-token"),
-    };
+    let names = HeaderNames::default()
+        .with_api_key(HeaderName::from_static("x-partner"))
+        .with_token(HeaderName::from_static("x-token"));
     let mut headers = HeaderMap::new();
     headers.insert("x-partner", HeaderValue::from_static("abcd1234"));
     headers.insert("x-token", HeaderValue::from_static("Bearer abc"));
@@ -177,6 +176,14 @@ fn the_names_of_the_fields_are_configurable() {
     let credentials = Credentials::new(&headers, &names);
     assert_eq!(credentials.api_key().unwrap(), "abcd1234");
     assert_eq!(credentials.token(), Ok(&b"abc"[..]));
+}
+
+#[test]
+fn each_error_of_a_field_has_a_text() {
+    let text = |error: CredentialError| error.to_string();
+    assert_eq!(text(CredentialError::Missing), "the header field is missing");
+    assert_eq!(text(CredentialError::Repeated), "the header field occurs more than once");
+    assert_eq!(text(CredentialError::Malformed), "the header field holds no credential");
 }
 
 /// The same rules as a pattern, byte by byte.

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use dualkey_scope::Requirement;
 use dualkey_store::{Change, MemoryStore, NewPartner, Registry, Store as _, UsageStore as _};
 use dualkey_testing::Fault;
 use dualkey_token::{Digester, Pepper, Prefix};
-use dualkey_verify::{CredentialField, Denial, Verifier};
-use http::{HeaderMap, StatusCode};
+use dualkey_verify::{CredentialField, Denial, HeaderNames, Verifier};
+use http::{HeaderMap, HeaderName, StatusCode};
 use pollster::block_on;
 use proptest::prelude::*;
 use support::{KEY, START, Setting, bearer, catalogue, headers, issue, unknown_token};
@@ -73,6 +74,19 @@ fn a_token_in_place_of_the_partner_key_is_denied() {
     assert!(matches!(denial, Denial::ApiKeyInvalid { misplaced_token: true }));
     assert!(!denial.to_string().contains(&setting.secret()[3..]));
     assert_eq!(setting.lookups(), (0, 0));
+}
+
+#[test]
+fn credentials_are_read_from_the_fields_of_the_settings() {
+    let setting = Setting::new();
+    let names = HeaderNames::default().with_api_key(HeaderName::from_static("x-partner"));
+    let verifier = Verifier::builder(setting.registry.clone()).header_names(names).build();
+    let bearer = format!("Bearer {}", setting.secret());
+    for (name, is_read) in [("x-partner", true), ("x-api-key", false)] {
+        let headers = headers(&[(name, KEY), ("authorization", &bearer)]);
+        let decision = block_on(verifier.verify(&headers, &Requirement::NONE));
+        assert_eq!(decision.is_ok(), is_read, "{name}");
+    }
 }
 
 #[test]
@@ -142,6 +156,7 @@ fn a_token_without_the_scope_is_denied_and_charged() {
     let headers = bearer(KEY, setting.secret());
     let denial = block_on(setting.verifier.verify(&headers, &required)).unwrap_err();
     assert_eq!((denial.code(), denial.status().as_u16()), ("scope_insufficient", 403));
+    assert_eq!(denial.standing().unwrap().burst_remaining(), 9);
     let Denial::ScopeInsufficient { required, standing, .. } = denial else { unreachable!() };
     assert_eq!(required.to_string(), "b:read");
     assert_eq!(standing.burst_remaining(), 9, "the request is charged");
@@ -205,6 +220,39 @@ fn an_unavailable_store_charges_nothing() {
     }
     setting.store.set_fault(Fault::None);
     assert_eq!(setting.code(setting.secret()), "granted", "nothing was charged or cached");
+}
+
+#[test]
+fn each_denial_has_a_sentence_of_its_own() {
+    let retry_after = Duration::from_secs(1);
+    let denials = [
+        Denial::ApiKeyMissing,
+        Denial::ApiKeyInvalid { misplaced_token: false },
+        Denial::ApiKeyInvalid { misplaced_token: true },
+        Denial::TokenMissing,
+        Denial::HeaderRepeated(CredentialField::Token),
+        Denial::TokenInvalid,
+        Denial::AttemptsExceeded { retry_after },
+        Denial::MethodNotAllowed { allowed: Vec::new() },
+        Denial::Unavailable { retry_after },
+    ];
+    let texts: HashSet<_> = denials.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), denials.len());
+    assert!(texts.iter().all(|text| text.ends_with('.')), "{texts:?}");
+}
+
+#[test]
+fn a_standing_is_read_from_memory_and_charges_nothing() {
+    let setting = Setting::new();
+    let key = &setting.partner.api_key;
+    assert!(setting.verifier.standing(key).is_none(), "the partner is not looked up yet");
+    assert_eq!(setting.code(setting.secret()), "granted");
+    for _ in 0..3 {
+        assert_eq!(setting.verifier.standing(key).unwrap().burst_remaining(), 9);
+    }
+    setting.clock.advance(Duration::from_millis(200));
+    assert_eq!(setting.verifier.standing(key).unwrap().burst_remaining(), 10);
+    assert_eq!(setting.lookups(), (1, 1));
 }
 
 #[test]
@@ -341,6 +389,22 @@ fn replaced_limits_fill_at_their_own_rate_from_then_on() {
         assert_eq!(setting.code(setting.secret()), "granted");
         assert_eq!(setting.code(&unknown_token()), "token_invalid");
         assert_denied();
+    }
+}
+
+#[test]
+fn limits_raised_before_the_first_charge_are_full() {
+    let burst = |burst| LimitPolicy::new(Rate::per_hour(number(1)), number(burst));
+    for is_warmed_up in [false, true] {
+        let setting = Setting::with_policy(burst(2));
+        if is_warmed_up {
+            block_on(setting.verifier.warm_up()).unwrap();
+        } else {
+            assert_eq!(setting.code("gw_short"), "token_invalid", "the partner is looked up");
+        }
+        replace_limits(&setting, burst(20));
+        let grant = setting.present(setting.secret()).unwrap();
+        assert_eq!(grant.standing.burst_remaining(), 19);
     }
 }
 

@@ -111,6 +111,23 @@ fn concurrent_requests_for_one_token_share_a_lookup() {
 }
 
 #[test]
+fn a_shared_lookup_takes_one_permit_of_the_allowances() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Delay);
+    let same_key = vec![bearer("unknown-key", setting.secret()); 201];
+    assert_eq!(concurrently(&setting, &same_key), ["api_key_invalid"; 201]);
+    assert_eq!(setting.lookups().0, 1);
+
+    let valid = bearer(KEY, setting.secret());
+    let mut requests: Vec<_> = (0..9).map(|_| bearer(KEY, &unknown_token())).collect();
+    requests.insert(0, valid.clone());
+    requests.push(valid);
+    let codes = concurrently(&setting, &requests);
+    assert_eq!(setting.lookups().1, 10, "as many as the failure allowance");
+    assert_eq!(codes.iter().filter(|code| **code == "granted").count(), 2);
+}
+
+#[test]
 fn a_shared_lookup_survives_the_request_that_began_it() {
     let setting = Setting::new();
     setting.store.set_fault(Fault::Delay);
@@ -162,6 +179,21 @@ fn a_cached_token_expires_to_the_nanosecond() {
         setting.clock.set(expiry.saturating_sub(Duration::from_nanos(before)));
         assert_eq!(setting.code(token.expose_secret()), "granted");
         assert_eq!(setting.lookups(), (1, asked), "{before} ns before");
+    }
+    setting.clock.set(expiry);
+    assert_eq!(setting.code(token.expose_secret()), "token_invalid");
+}
+
+/// The units of the cache hold eight years.
+#[test]
+fn a_cached_token_expires_in_a_process_of_nine_years_too() {
+    let setting = Setting::new();
+    setting.store.changes().advance_watermark(Timestamp::MAX);
+    let expiry = START.saturating_add(Duration::from_secs(9 * 365 * 86_400));
+    let token = issue(&setting.registry, Some(expiry)).secret;
+    setting.clock.set(expiry.saturating_sub(Duration::from_nanos(1)));
+    for _ in 0..2 {
+        assert_eq!(setting.code(token.expose_secret()), "granted");
     }
     setting.clock.set(expiry);
     assert_eq!(setting.code(token.expose_secret()), "token_invalid");
@@ -233,6 +265,7 @@ fn at_the_bound_idle_tokens_are_evicted() {
         setting.lookups().1
     };
     setting.store.changes().advance_watermark(Timestamp::from_nanos(u64::MAX));
+    setting.clock.advance(Duration::from_secs(120));
     assert_eq!([verify(0), verify(1), verify(2)], [1, 2, 3]);
     assert_eq!([verify(0), verify(1), verify(2)], [3, 3, 4], "there is no room for the third");
     setting.clock.advance(Duration::from_secs(61));
@@ -435,6 +468,36 @@ fn last_uses_are_written_behind_once_a_minute() {
     assert_eq!(record().first_used_at, Some(START));
 }
 
+#[test]
+fn a_last_use_that_is_written_is_not_written_again() {
+    let setting = Setting::new();
+    assert_eq!(setting.code(setting.secret()), "granted");
+    block_on(setting.verifier.write_behind()).unwrap();
+    let rows = setting.store.rows_written();
+    for _ in 0..3 {
+        setting.clock.advance(Duration::from_secs(61));
+        block_on(setting.verifier.write_behind()).unwrap();
+    }
+    assert_eq!(setting.store.rows_written(), rows);
+}
+
+#[test]
+fn an_eviction_writes_no_use_of_a_held_token_early() {
+    let setting = Setting::new();
+    let verifier = Verifier::builder(setting.registry.clone()).max_tokens(1).build();
+    let present = |token: &str| {
+        let headers = bearer(KEY, token);
+        assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
+        block_on(verifier.write_behind()).unwrap();
+    };
+    present(setting.secret());
+    setting.clock.advance(Duration::from_secs(10));
+    present(setting.secret());
+    present(issue(&setting.registry, None).secret.expose_secret()); // there is no room for it
+    let record = block_on(setting.registry.token(&setting.token.secret)).unwrap();
+    assert_eq!(record.last_used_at, Some(START));
+}
+
 /// Nothing is written before the flush, or the first use is.
 #[test]
 fn uses_of_evicted_tokens_are_written() {
@@ -511,6 +574,20 @@ fn usage_survives_a_restart_and_processes_add_up() {
 }
 
 #[test]
+fn usage_is_written_for_each_day() {
+    let setting = Setting::new();
+    for permits in [3, 2, 4] {
+        for _ in 0..permits {
+            assert_eq!(setting.code(setting.secret()), "granted");
+        }
+        block_on(setting.verifier.write_behind()).unwrap();
+        let day = setting.partner.policy.day(setting.clock.now());
+        assert_eq!(block_on(setting.store.usage(setting.partner.id, day)).unwrap(), permits);
+        setting.clock.advance(Duration::from_secs(86_400));
+    }
+}
+
+#[test]
 fn a_failed_write_is_repeated_and_no_request_waits() {
     let setting = Setting::new();
     assert_eq!(setting.code(setting.secret()), "granted");
@@ -564,6 +641,7 @@ fn run_write_behind_ends_with_a_flush() {
     block_on(setting.verifier.run_write_behind(tick, until)).unwrap();
     let day = setting.partner.policy.day(START);
     assert_eq!(block_on(setting.store.usage(setting.partner.id, day)).unwrap(), 3);
+    assert!(!setting.verifier.is_ready(), "what was not warmed up is not read");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dualkey_scope::Requirement;
-use dualkey_store::{Change, Store as _};
+use dualkey_store::{Change, NewPartner, Store as _};
 use dualkey_verify::{Grant, Request, StoreLookup, Verifier};
 use pollster::block_on;
 use support::*;
@@ -97,6 +97,27 @@ fn a_grant_of_another_verifier_is_not_confirmed() {
     let (setting, other) = (Setting::new(), Setting::new());
     granted(&other);
     assert_eq!(recheck(&other, &granted(&setting)), "unavailable");
+}
+
+/// A verifier numbers partners in the order in which it looks them up.
+#[test]
+fn a_grant_is_not_confirmed_by_another_partner_of_its_number() {
+    let setting = Setting::new();
+    let grant = granted(&setting);
+    let other = NewPartner::new("Other").with_api_key("other-partner-key".parse().unwrap());
+    block_on(setting.registry.register_partner(other)).unwrap();
+    let verifier = Verifier::new(setting.registry.clone());
+    let headers = bearer("other-partner-key", setting.secret());
+    assert!(block_on(verifier.verify(&headers, &Requirement::NONE)).is_ok());
+    assert_eq!(verifier.recheck(&grant).unwrap_err().code(), "unavailable");
+}
+
+#[test]
+fn a_grant_is_confirmed_for_its_own_token_only() {
+    let setting = Setting::new();
+    let mut grant = granted(&setting);
+    grant.token = issue(&setting.registry, None).record.id;
+    assert_eq!(recheck(&setting, &grant), "unavailable");
 }
 
 #[test]

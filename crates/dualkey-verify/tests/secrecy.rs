@@ -3,8 +3,11 @@
 
 mod support;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use dualkey_scope::Requirement;
+use dualkey_verify::{Request, StoreLookup};
 use pollster::block_on;
 use support::log::log_of;
 use support::{KEY, START, Setting, bearer, issue, unknown_token};
@@ -34,6 +37,26 @@ fn a_log_of_everything_holds_no_token() {
     for secret in [setting.secret(), &unknown] {
         let body = &secret[3..43];
         assert!(!log.contains(body) && !shown.contains(body));
+    }
+}
+
+#[test]
+fn debug_output_has_names_and_settings_but_no_credential() {
+    let setting = Setting::new();
+    let headers = bearer(KEY, setting.secret());
+    let (requirement, cost) = (&Requirement::NONE, NonZeroU32::new(7).unwrap());
+    let request = Request { headers: &headers, requirement, cost, charged: 3 };
+    let grant = setting.verify(&headers).unwrap();
+    let request = format!("{request:?}");
+    assert!(request.contains("cost: 7, charged: 3"), "{request}");
+    let verifier = format!("{:?}", setting.verifier);
+    assert!(verifier.contains("max_staleness: 5s"), "{verifier}");
+    let lookup = format!("{:?}", StoreLookup::default());
+    assert_eq!(lookup, "StoreLookup { .. }");
+    let grant = format!("{grant:?}");
+    assert!(grant.contains("source: GrantSource { .. }"), "{grant}");
+    for shown in [request, verifier, lookup, grant] {
+        assert!(!shown.contains(KEY) && !shown.contains(&setting.secret()[3..43]), "{shown}");
     }
 }
 

@@ -6,12 +6,13 @@ mod support;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use dualkey_limit::LimitPolicy;
+use dualkey_limit::{Clock as _, LimitPolicy};
 use dualkey_scope::Requirement;
 use dualkey_store::{Change, NewPartner, Store, UsageStore as _};
 use dualkey_testing::Fault;
 use dualkey_verify::{Denial, Verifier};
 use pollster::block_on;
+use support::log::log_of;
 use support::{KEY, Setting, bearer, issue, unknown_token};
 
 fn warmed_up() -> Setting {
@@ -29,6 +30,16 @@ fn flood(setting: &Setting) {
     }
 }
 
+fn run_for_ten_ticks(setting: &Setting) {
+    let ticks = std::cell::Cell::new(0);
+    let tick = async || ticks.set(ticks.get() + 1);
+    let until = std::future::poll_fn(|_| match ticks.get() {
+        0..10 => std::task::Poll::Pending,
+        _ => std::task::Poll::Ready(()),
+    });
+    block_on(setting.verifier.run_write_behind(tick, until)).unwrap();
+}
+
 #[test]
 fn a_warm_cache_looks_nothing_up() {
     let setting = Setting::new();
@@ -42,6 +53,14 @@ fn a_warm_cache_looks_nothing_up() {
         assert_eq!(setting.code(token.expose_secret()), "granted");
     }
     assert_eq!(setting.lookups(), (0, 0));
+}
+
+#[test]
+fn a_warm_up_logs_how_many_tokens_it_read() {
+    let setting = Setting::new();
+    issue(&setting.registry, None);
+    let log = log_of(|| block_on(setting.verifier.warm_up()).unwrap());
+    assert!(log.contains("tokens=2 is_complete=true"), "{log}");
 }
 
 #[test]
@@ -115,17 +134,111 @@ fn changes_without_a_name_end_the_completeness() {
     // Everything is read again by the loop that writes.
     let later = issue(&setting.registry, None).secret;
     setting.clock.advance(Duration::from_secs(31));
-    let ticks = std::cell::Cell::new(0);
-    let tick = async || ticks.set(ticks.get() + 1);
-    let until = std::future::poll_fn(|_| match ticks.get() {
-        0..10 => std::task::Poll::Pending,
-        _ => std::task::Poll::Ready(()),
-    });
-    block_on(setting.verifier.run_write_behind(tick, until)).unwrap();
+    run_for_ten_ticks(&setting);
     let before = setting.lookups();
     assert_eq!(setting.code(later.expose_secret()), "granted");
     flood(&setting);
     assert_eq!(setting.lookups(), before);
+}
+
+/// Changes are recorded by name only where the cache is complete.
+#[test]
+fn in_a_cold_cache_a_new_token_needs_the_allowance() {
+    let setting = Setting::new();
+    let token = issue(&setting.registry, None).secret;
+    setting.store.changes().publish(&Change::Token(token.digest()));
+    for _ in 0..10 {
+        assert_eq!(setting.code(&unknown_token()), "token_invalid");
+    }
+    assert_eq!(setting.code(token.expose_secret()), "attempts_exceeded");
+}
+
+#[test]
+fn a_new_partner_needs_no_allowance_for_unknown_keys() {
+    let setting = Setting::new();
+    let limit = LimitPolicy::default(); // 5 a second, burst 10
+    let verifier = Verifier::builder(setting.registry.clone()).unknown_keys(limit).build();
+    block_on(verifier.warm_up()).unwrap();
+    setting.store.set_fault(Fault::CatchUp);
+    let code = |key: &str| {
+        let headers = bearer(key, setting.secret());
+        let decision = block_on(verifier.verify(&headers, &Requirement::NONE));
+        decision.map_or_else(|denial| denial.code(), |_| "granted")
+    };
+    let codes: Vec<_> = (0..11).map(|number| code(&format!("made-up-key-{number}"))).collect();
+    assert_eq!(codes[9..], ["api_key_invalid", "attempts_exceeded"]);
+    let new = NewPartner::new("Later").with_api_key("registered-later".parse().unwrap());
+    block_on(setting.registry.register_partner(new)).unwrap();
+    setting.store.changes().publish(&Change::Partner("registered-later".parse().unwrap()));
+    assert_eq!(code("registered-later"), "granted");
+}
+
+#[test]
+fn an_absent_token_is_a_negative_hit_without_the_store() {
+    let setting = warmed_up();
+    let unknown = unknown_token();
+    assert_eq!(setting.code(&unknown), "token_invalid");
+    setting.store.set_fault(Fault::CatchUp);
+    assert_eq!(setting.code(&unknown), "token_invalid");
+    assert_eq!(setting.lookups(), (0, 0));
+}
+
+#[test]
+fn an_absent_token_that_a_change_named_is_looked_up_once() {
+    let setting = warmed_up();
+    let token = issue(&setting.registry, None);
+    block_on(setting.registry.revoke_token(&"acme".into(), &token.record.id)).unwrap();
+    setting.store.changes().publish(&Change::Token(token.secret.digest()));
+    for partner_lookups in [0, 1] {
+        assert_eq!(setting.code(token.secret.expose_secret()), "token_invalid");
+        assert_eq!(setting.lookups(), (partner_lookups, 1));
+        setting.clock.advance(Duration::from_secs(6)); // the absence and the partner are stale
+    }
+}
+
+#[test]
+fn a_complete_cache_is_not_read_again() {
+    let setting = warmed_up();
+    setting.clock.advance(Duration::from_secs(31));
+    run_for_ten_ticks(&setting);
+    assert_eq!(setting.code(setting.secret()), "granted");
+    assert_eq!(setting.lookups(), (1, 1), "both were stale");
+}
+
+/// Changes of entries that are not held are recorded by name, up to a bound.
+#[test]
+fn too_many_changes_to_record_end_the_completeness() {
+    let setting = warmed_up();
+    let change = |number: u32| {
+        let key = format!("changed-key-{number}").parse().unwrap();
+        setting.store.changes().publish(&Change::Partner(key));
+    };
+    (0..65_536).for_each(change);
+    assert!(setting.verify(&bearer("made-up-key-1", setting.secret())).is_err());
+    assert_eq!(setting.lookups(), (0, 0));
+    change(65_536);
+    assert!(setting.verify(&bearer("made-up-key-2", setting.secret())).is_err());
+    assert_eq!(setting.lookups(), (1, 0));
+
+    setting.clock.advance(Duration::from_secs(31));
+    run_for_ten_ticks(&setting);
+    assert!(setting.verify(&bearer("changed-key-7", setting.secret())).is_err());
+    assert_eq!(setting.lookups(), (1, 0), "everything is read again, and no change since");
+}
+
+#[test]
+fn each_of_many_partners_is_found() {
+    let setting = Setting::new();
+    let keys: Vec<_> = (0..300).map(|number| format!("partner-key-{number}")).collect();
+    for key in &keys {
+        let new = NewPartner::new("Many").with_api_key(key.parse().unwrap());
+        block_on(setting.registry.register_partner(new)).unwrap();
+    }
+    block_on(setting.verifier.warm_up()).unwrap();
+    for key in &keys {
+        assert!(setting.verify(&bearer(key, setting.secret())).is_ok(), "{key}");
+    }
+    assert_eq!(setting.lookups(), (0, 0));
 }
 
 #[test]
@@ -195,6 +308,18 @@ fn a_failed_warm_up_is_not_ready_and_looks_up() {
     setting.store.set_fault(Fault::None);
     assert!(!setting.verifier.is_ready());
     assert_eq!(setting.code(setting.secret()), "granted");
+}
+
+#[test]
+fn a_verifier_is_ready_while_the_change_feed_reads() {
+    let setting = warmed_up();
+    setting.store.changes().advance_watermark(setting.clock.now());
+    setting.clock.advance(Duration::from_secs(5)); // `max_staleness`
+    assert!(setting.verifier.is_ready());
+    setting.clock.advance(Duration::from_nanos(1));
+    assert!(!setting.verifier.is_ready());
+    setting.store.changes().advance_watermark(setting.clock.now());
+    assert!(setting.verifier.is_ready());
 }
 
 #[test]

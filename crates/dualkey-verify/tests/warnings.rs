@@ -9,6 +9,7 @@ use std::time::Duration;
 use dualkey_limit::FakeClock;
 use dualkey_scope::Requirement;
 use dualkey_store::{MemoryStore, NewPartner, Registry};
+use dualkey_testing::Fault;
 use dualkey_token::Prefix;
 use dualkey_verify::Verifier;
 use pollster::block_on;
@@ -36,6 +37,14 @@ fn a_forgotten_write_behind_is_a_warning_once() {
         }
     });
     assert_eq!(log, "");
+}
+
+#[test]
+fn an_error_of_the_store_is_logged() {
+    let setting = Setting::new();
+    setting.store.set_fault(Fault::Error);
+    let log = log_of(|| assert_eq!(setting.code(setting.secret()), "unavailable"));
+    assert_eq!(log.matches("ERROR").count(), 1, "{log}");
 }
 
 #[test]
@@ -71,4 +80,9 @@ fn a_second_verifier_on_a_store_is_a_warning_once() {
         let _on_another_store = Setting::new();
     });
     assert_eq!(log, "", "one at a time");
+
+    let Setting { verifier, registry, .. } = Setting::new();
+    drop(verifier);
+    let log = log_of(|| drop(Verifier::new(registry)));
+    assert_eq!(log, "", "the only one after another");
 }

@@ -214,3 +214,41 @@ impl PartnerEntry {
 fn day_number(day: i64) -> i32 {
     i32::try_from(day).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    #[test]
+    fn an_invalidated_state_loses_only_its_time() {
+        let last = (1 << PartnerState::POLICY_BITS) - 1;
+        for (policy, is_enabled) in [(0, true), (last, true), (last, false)] {
+            let state = PartnerState::new(policy, is_enabled, NOW);
+            assert_eq!(state.confirmed_at(), Some(NOW));
+            for (state, at) in [(state, Some(NOW)), (state.invalidated(), None)] {
+                assert_eq!((state.policy(), state.is_enabled()), (policy, is_enabled));
+                assert_eq!(state.confirmed_at(), at);
+            }
+        }
+    }
+
+    #[test]
+    fn a_charge_is_enqueued_once_and_written_once() {
+        let (policy, api_key) = (LimitPolicy::default(), "partner-key".parse().unwrap());
+        let (id, name) = (PartnerId::from_bytes([1; 16]), String::new());
+        let partner = Partner { id, name, api_key, policy, enabled: true, created_at: NOW };
+        let state = PartnerState::new(0, true, NOW);
+        let entry = PartnerEntry::new(&partner, state, LimitState::default(), NOW);
+        let charge = || {
+            assert!(entry.charge(&policy, 1, 0, NOW).is_allowed());
+            entry.mark_dirty()
+        };
+        assert!(charge());
+        assert!(!charge(), "it is enqueued already");
+        assert_eq!(entry.take_usage(&policy, NOW).map(|usage| usage.permits), Some(2));
+        assert!(entry.take_usage(&policy, NOW).is_none());
+        assert!(charge());
+    }
+}
