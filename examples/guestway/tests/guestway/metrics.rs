@@ -100,7 +100,8 @@ async fn the_address_of_metrics_is_also_in_the_environment() {
 
 #[test]
 fn the_environment_counts_without_a_command_too() {
-    let mut command = Sandbox::new().command(&[]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&[]);
     let output = output_of(command.env("GUESTWAY_METRICS", "nowhere"));
     assert_eq!(output.status, Some(2));
     assert!(output.stderr.contains("--metrics <ADDRESS:PORT>"), "{}", output.stderr);
