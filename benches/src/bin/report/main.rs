@@ -13,8 +13,17 @@ use dualkey_benches::{Record, Row, Table};
 
 const BEGIN: &str = "<!-- results: made by `cargo run -p dualkey-benches` -->";
 const END: &str = "<!-- end of results -->";
-const BENCHES: [&str; 8] =
-    ["end_to_end", "decision", "limiter", "layers", "peers", "cache", "memory", "warm_up"];
+const BENCHES: [&str; 9] = [
+    "end_to_end",
+    "decision",
+    "limiter",
+    "layers",
+    "peers",
+    "metrics",
+    "cache",
+    "memory",
+    "warm_up",
+];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let readme = here().join("README.md");
