@@ -49,6 +49,7 @@ function show(result, status, fields, body) {
 
 async function send(form) {
   const result = form.querySelector('.gw-result');
+  result.replaceChildren();
   const { method, ...options } = request(form);
   const url = target(form);
   try {

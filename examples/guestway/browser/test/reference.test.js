@@ -28,11 +28,26 @@ async function tryOut(page, id, values = {}) {
   const details = operation.locator('details.gw-try');
   if (!(await details.evaluate((element) => element.open))) await details.locator('summary').click();
   for (const [name, value] of Object.entries(values)) await operation.getByLabel(name, { exact: true }).fill(value);
-  const answer = page.waitForResponse((response) => response.url().includes('/v1/'));
+  const answered = page.waitForResponse((response) => response.url().includes('/v1/'));
   await operation.getByRole('button', { name: 'Send' }).click();
-  const { url, status } = { url: (await answer).url(), status: (await answer).status() };
-  await operation.getByRole('status').getByText(`${new URL(url).pathname}`).waitFor();
-  return { status, text: await operation.getByRole('status').innerText() };
+  const status = (await answered).status();
+  const result = operation.getByRole('status');
+  await result.getByText(`: ${status} `).waitFor();
+  return { status, text: await result.innerText() };
+}
+
+/** Opens all details below an element. */
+function unfold(page, selector) {
+  return page.locator(`${selector} details`).evaluateAll((all) => all.forEach((details) => { details.open = true; }));
+}
+
+/** Asserts that the page needs no scrolling to the side, in a wide window and in narrow ones. */
+async function fits(page) {
+  for (const width of [1280, 390, 320]) {
+    await page.setViewportSize({ width, height: 800 });
+    const tooWide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(tooWide <= 0, `${tooWide} pixels too wide at ${width}`);
+  }
 }
 
 test('operations are tried out with the demonstration credentials', async () => {
@@ -50,6 +65,7 @@ test('operations are tried out with the demonstration credentials', async () => 
     assert.equal(status, 200, text);
   }
   assert.equal((await tryOut(page, 'send_message')).status, 201);
+  await fits(page);
   assert.deepEqual(page.problems, []);
 
   const wrong = await tryOut(page, 'list_reservations', { limit: '0' });
@@ -98,11 +114,6 @@ test('every link of the page leads somewhere', async () => {
   assert.equal(new Set(ids).size, ids.length, 'each id is there once');
 });
 
-/** Opens all details below an element. */
-function unfold(page, selector) {
-  return page.locator(`${selector} details`).evaluateAll((all) => all.forEach((details) => { details.open = true; }));
-}
-
 test('axe-core finds nothing', async () => {
   const page = await open({ viewport: { width: 390, height: 800 }, bypassCSP: true });
   for (const id of ['list_reservations', 'send_message']) await unfold(page, `#${id}`);
@@ -112,11 +123,7 @@ test('axe-core finds nothing', async () => {
 test('nothing is too wide, with all details open', async () => {
   const page = await open();
   await unfold(page, 'body');
-  for (const width of [1280, 390, 320]) {
-    await page.setViewportSize({ width, height: 800 });
-    const tooWide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert.ok(tooWide <= 0, `${tooWide} pixels too wide at ${width}`);
-  }
+  await fits(page);
 });
 
 test('without script the reference is complete, but for the forms', async () => {
