@@ -23,6 +23,7 @@ macro_rules! lists {
 
             type Key = ($($type,)?);
 
+            #[allow(clippy::unused_unit, reason = "most lists have no key but the id")]
             fn key(&self) -> Self::Key {
                 ($(self.$key,)?)
             }

@@ -25,7 +25,7 @@ pub(crate) trait Sent {
     /// The answer to the valid body.
     fn answer() -> Value {
         let answer = Self::send(&mut records(), object(&Self::valid()));
-        to_json(&answer.ok().expect("the body is valid"))
+        to_json(&answer.expect("the body is valid"))
     }
 
     /// The answer to the invalid body.
@@ -86,5 +86,5 @@ impl Sent for CustomFieldChange {
 }
 
 fn object(body: &Value) -> JsonObject {
-    parse(body.to_string().as_bytes()).ok().expect("the body is an object")
+    parse(body.to_string().as_bytes()).expect("the body is an object")
 }
