@@ -15,8 +15,9 @@ use dualkey_benches::{Report, Row, is_measuring, median, partner_key, token_text
 const VARIABLE: &str = "DUALKEY_BENCH_SERVER";
 const BARE: &str = "axum, bare";
 const DUALKEY: &str = "Dualkey's guard, RateLimit fields included";
-const STACK: &str = "two tower_governor layers and a middleware";
-const STRICT: &str = "one middleware that decides as the strict peer";
+const STACK: &str = "two tower_governor layers and a middleware, without fields";
+const STACK_WITH_FIELDS: &str = "the same, one of them with X-RateLimit fields";
+const STRICT: &str = "one middleware that decides as the strict peer, without fields";
 const ROUNDS: usize = 9;
 const SECONDS: u32 = 2;
 
@@ -33,6 +34,7 @@ fn app(name: &str) -> Router {
         BARE => support::bare(),
         DUALKEY => support::dualkey(),
         STACK => support::stack(false),
+        STACK_WITH_FIELDS => support::stack(true),
         STRICT => support::strict(),
         _ => panic!("no server is called {name:?}"),
     }
@@ -147,7 +149,7 @@ fn micros(text: &str) -> Option<f64> {
 }
 
 fn end_to_end() -> Vec<Row> {
-    let mut servers = [BARE, DUALKEY, STACK, STRICT].map(Server::start);
+    let mut servers = [BARE, DUALKEY, STACK, STACK_WITH_FIELDS, STRICT].map(Server::start);
     servers.iter().for_each(Server::assert_answers);
     if !is_measuring() {
         return Vec::new();
