@@ -17,7 +17,7 @@ pub(crate) struct OpenApi {
 
 const EXAMPLE: &str = "\
 Example:
-  guestway openapi --yaml >openapi.yaml";
+  guestway openapi --yaml";
 
 impl OpenApi {
     pub(crate) fn run(&self) -> Result<(), Failure> {
