@@ -27,7 +27,8 @@ fn the_document_is_printed_without_a_server_or_database() {
 
 #[tokio::test]
 async fn the_document_and_its_page_are_served_to_everybody() {
-    let program = Sandbox::new().serve("info");
+    let sandbox = Sandbox::new();
+    let program = sandbox.serve("info");
     let mut browser = Browser::at(&program);
     let (json, yaml) = (guestway::document().to_json(), guestway::document().to_yaml());
     for (path, kind, content) in [
@@ -51,7 +52,8 @@ async fn the_document_and_its_page_are_served_to_everybody() {
 
 #[tokio::test]
 async fn a_known_document_is_not_sent_again() {
-    let program = Sandbox::new().serve("info");
+    let sandbox = Sandbox::new();
+    let program = sandbox.serve("info");
     let client = Client::http1();
     let get = || program.call("/openapi.json", "none").get();
     let first = client.send(get()).await;
