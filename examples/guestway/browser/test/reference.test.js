@@ -32,7 +32,7 @@ async function tryOut(page, id, values = {}) {
   await operation.getByRole('button', { name: 'Send' }).click();
   const status = (await answered).status();
   const result = operation.getByRole('status');
-  await result.getByText(`: ${status} `).waitFor();
+  await result.locator('p').getByText(`: ${status} `).waitFor();
   return { status, text: await result.innerText() };
 }
 
