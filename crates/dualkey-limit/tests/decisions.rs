@@ -155,6 +155,13 @@ fn a_bucket_is_full_after_any_time_without_a_use() {
 }
 
 #[test]
+fn a_bucket_may_take_years_to_fill() {
+    let slow = LimitPolicy::new(Rate::per_day(number(2)), number(10_000));
+    let (_, granted) = LimitState::default().take(&slow, millis(0), 10_000);
+    assert_eq!(granted.standing().time_to_full(), Duration::from_secs(5_000 * 86_400));
+}
+
+#[test]
 fn a_day_can_begin_at_another_hour_than_midnight_utc() {
     let daily = policy(5, 10).with_daily(number(10)).unwrap();
     let east = daily.with_utc_offset_secs(3_600).unwrap();
@@ -312,6 +319,9 @@ fn a_permit_under_way_completes_under_a_faster_rate() {
     assert_eq!(state.peek(&fast, then, 0).burst_remaining(), 1);
     let later = then.saturating_add(Duration::from_millis(40));
     assert_eq!(state.peek(&fast, later, 0).burst_remaining(), 5);
+
+    let (almost_full, _) = LimitState::default().take(&slow, millis(0), 1);
+    assert_eq!(almost_full.peek(&fast, millis(500), 0).burst_remaining(), 9);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn at_capacity_tenants_of_different_pace_share_without_starving() {
 }
 
 #[test]
-fn at_capacity_an_unused_key_waits_for_its_bucket() {
+fn at_capacity_a_key_without_a_use_today_waits_for_its_bucket() {
     let hourly = LimitPolicy::new(Rate::per_hour(number(1)), number(2));
     let limiter = Limiter::<u64>::new(hourly).with_max_keys(1, AtCapacity::Refuse);
     assert!(limiter.take(&1, NOW, 2).is_allowed()); // in the evening, 6,400 s before midnight

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -111,20 +112,25 @@ fn concurrent_requests_for_one_token_share_a_lookup() {
 }
 
 #[test]
-fn a_shared_lookup_takes_one_permit_of_the_allowances() {
-    let setting = Setting::new();
+fn a_request_that_joins_a_lookup_needs_no_allowance() {
+    let one = LimitPolicy::new(Rate::per_second(NonZeroU32::MIN), NonZeroU32::MIN);
+    let setting = Setting::with_policy(one);
+    let builder = Verifier::builder(setting.registry.clone());
+    let verifier = builder.unknown_keys(one).build();
     setting.store.set_fault(Fault::Delay);
-    let same_key = vec![bearer("unknown-key", setting.secret()); 201];
-    assert_eq!(concurrently(&setting, &same_key), ["api_key_invalid"; 201]);
-    assert_eq!(setting.lookups().0, 1);
+    let headers = bearer("unknown-key", setting.secret());
+    let mut first = pin!(verifier.verify(&headers, &Requirement::NONE));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let joined = block_on(verifier.verify(&headers, &Requirement::NONE));
+    assert_eq!(joined.unwrap_err().code(), "api_key_invalid");
+    assert_eq!(block_on(first).unwrap_err().code(), "api_key_invalid");
 
-    let valid = bearer(KEY, setting.secret());
-    let mut requests: Vec<_> = (0..9).map(|_| bearer(KEY, &unknown_token())).collect();
-    requests.insert(0, valid.clone());
-    requests.push(valid);
-    let codes = concurrently(&setting, &requests);
-    assert_eq!(setting.lookups().1, 10, "as many as the failure allowance");
-    assert_eq!(codes.iter().filter(|code| **code == "granted").count(), 2);
+    let headers = bearer(KEY, setting.secret());
+    let mut first = pin!(setting.verifier.verify(&headers, &Requirement::NONE));
+    poll_until_the_token_is_looked_up(&setting, first.as_mut());
+    assert_eq!(setting.code(setting.secret()), "granted", "it is the first to be charged");
+    assert_eq!(block_on(first).unwrap_err().code(), "rate_limited");
+    assert_eq!(setting.lookups(), (2, 1));
 }
 
 #[test]
@@ -414,6 +420,25 @@ fn a_use_is_recorded_where_the_answer_is_not_cached() {
     assert_eq!(record.last_used_at, Some(START));
     assert_eq!(setting.code(setting.secret()), "granted");
     assert_eq!(setting.lookups().1, 2, "the first answer was not cached");
+}
+
+#[test]
+fn a_use_beside_a_change_keeps_its_token_from_eviction() {
+    let setting = Setting::new();
+    let verifier = Verifier::builder(setting.registry.clone()).max_tokens(1).build();
+    setting.clock.advance(Duration::from_secs(120));
+    setting.store.set_fault(Fault::Delay);
+    let headers = bearer(KEY, setting.secret());
+    let mut verifying = pin!(verifier.verify(&headers, &Requirement::NONE));
+    poll_until_the_token_is_looked_up(&setting, verifying.as_mut());
+    setting.store.changes().publish(&Change::Token(setting.token.secret.digest()));
+    assert!(block_on(verifying).is_ok());
+    setting.store.set_fault(Fault::None);
+    let other = bearer(KEY, issue(&setting.registry, None).secret.expose_secret());
+    for lookups in [2, 3] {
+        assert!(block_on(verifier.verify(&other, &Requirement::NONE)).is_ok());
+        assert_eq!(setting.lookups().1, lookups, "there is no room for the other token");
+    }
 }
 
 #[test]

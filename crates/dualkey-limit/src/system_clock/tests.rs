@@ -217,7 +217,7 @@ fn a_counter_that_jumped_ahead_does_not_slow_the_clock() {
 
 #[test]
 fn a_counter_that_is_read_late_is_read_again() {
-    let pauses = [20, 20, 20, 5 * MILLI, 20];
+    let pauses = [20, 20, 20, 400_000, 20];
     let (world, shared, local) = measured(&pauses);
     world.advance(200 * MILLI);
     shared.now(&world, &local);
@@ -235,5 +235,19 @@ fn a_rate_is_measured_over_a_millisecond_or_more() {
         let before = world.now.get();
         assert!(late(&world, &shared, &local) < 30_000);
         assert_eq!(world.now.get() - before == 20, is_measured, "after {nanos} ns");
+    }
+}
+
+#[test]
+fn a_rate_is_measured_for_longer_where_readings_take_longer() {
+    let slow = [20, 20, 20, 2_500, 2_500].repeat(2);
+    for (millis, is_measured) in [(81, false), (82, true)] {
+        let (world, shared, local) = (World::new(&slow), Shared::new(), Local::new());
+        shared.now(&world, &local);
+        world.advance(millis * MILLI);
+        shared.now(&world, &local);
+        let before = world.now.get();
+        shared.now(&world, &local);
+        assert_eq!(world.now.get() - before == 20, is_measured, "after {millis} ms");
     }
 }

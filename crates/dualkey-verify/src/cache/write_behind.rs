@@ -181,11 +181,10 @@ impl WriteBehindBuffer {
         let mut due = mem::take(&mut self.uses);
         let evicted = tokens.take_evicted();
         if !evicted.is_empty() {
-            let last_of = |pending: &PendingWrite| {
-                let last = *evicted.get(&pending.token.id)?;
-                (last.at > pending.last.at).then_some(PendingWrite { last, ..*pending })
+            let was_used = |pending: &&PendingWrite| {
+                evicted.get(&pending.token.id).is_some_and(|last| last.at > pending.last.at)
             };
-            due.extend(self.written.iter().flat_map(|(_, batch)| batch).filter_map(last_of));
+            due.extend(self.written.iter().flat_map(|(_, batch)| batch).filter(was_used));
         }
         // A time in the future comes from a clock that was wrong.
         let is_due = |at: &Timestamp| *at > now || at.saturating_add(WRITE_EVERY) <= now;
