@@ -44,6 +44,7 @@ mod outcome;
 mod partner;
 mod port;
 mod registry;
+mod shared_limits;
 mod token;
 
 pub use api_key::{ApiKey, InvalidApiKey};
@@ -52,7 +53,7 @@ pub use change::{Change, ChangeListener, ChangeNotifier};
 pub use error::{RegistryError, StoreError};
 pub use id::{AuditId, PartnerId, TokenId};
 pub use limits_change::LimitsChange;
-pub use memory::MemoryStore;
+pub use memory::{MemorySharedLimits, MemoryStore};
 pub use nonce::{FormNonce, InvalidFormNonce};
 pub use organization::OrganizationId;
 pub use outcome::{
@@ -62,6 +63,10 @@ pub use outcome::{
 pub use partner::{NewPartner, Partner};
 pub use port::{AuditStore, PartnerStore, Store, StoreFuture, TokenStore, UsageStore};
 pub use registry::Registry;
+pub use shared_limits::{
+    Lease, LeaseId, LeaseRequest, LeaseSettlement, SharedCall, SharedLimits, SharedLimitsError,
+    SharedLimitsErrorKind, SharedLimitsFuture, SharedStanding, SharedTake, SharedTaken, TakeRun,
+};
 pub use token::{
     DigestMethod, Expiry, IssuedToken, NewToken, StoredToken, TokenAccess, TokenRecord,
     TokenStatus, TokenUse,

@@ -3,6 +3,8 @@ mod nonces;
 mod organization;
 mod partners;
 mod records;
+mod shared_limits;
+mod shared_state;
 mod tokens;
 mod usage;
 
@@ -11,6 +13,7 @@ use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::memory::records::Records;
+pub use crate::memory::shared_limits::MemorySharedLimits;
 use crate::{ChangeNotifier, Store, StoreError, StoreFuture};
 
 /// A [`Store`] in memory, for tests, demonstrations, and servers that register their partners at start.
