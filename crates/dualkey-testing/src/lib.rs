@@ -24,6 +24,8 @@ mod faulty;
 mod fixture;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use faulty::{Fault, FaultyStore};
 pub use fixture::{Fixture, NOON};

@@ -43,7 +43,10 @@ impl SharedState {
     /// The state of a partner of which none is stored: as the caller knows it, or a full bucket.
     fn missing(known: Option<&SharedStanding>, now: u64) -> Self {
         let (at, parts) = match known {
-            Some(known) => (micros(known.at), parts(known.level) + u128::from(known.remainder)),
+            Some(known) => {
+                let remainder = min(u128::from(known.remainder), PARTS_PER_PERMIT - 1);
+                (micros(known.at), parts(known.level) + remainder)
+            }
             None => (now, parts(u32::MAX)),
         };
         let (day, granted, returned, epoch) = (i64::MIN, 0, 0, 0);

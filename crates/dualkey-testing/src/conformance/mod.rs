@@ -1,4 +1,5 @@
-//! The checks that every [`Store`] must pass, on each backend.
+//! The checks that every [`Store`] must pass, on each backend, and those of
+//! [`SharedLimits`](dualkey_store::SharedLimits).
 //!
 //! An author of a store calls [`check`] from a test, with a function that opens an empty store:
 //!
@@ -22,6 +23,7 @@ mod nonces;
 mod partners;
 mod rotation;
 mod setup;
+mod shared_limits;
 mod tokens;
 mod usage;
 
@@ -31,6 +33,8 @@ use std::sync::Arc;
 use dualkey_store::Store;
 
 use setup::Setup;
+
+pub use shared_limits::check_shared_limits;
 
 /// Runs every check, each on a new empty store. `empty_store` is called once for each check.
 ///

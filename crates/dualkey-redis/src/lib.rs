@@ -1,0 +1,43 @@
+//! Rate limits and daily quotas that many machines share, in Redis or Valkey.
+//!
+//! [`RedisLimits`] implements [`SharedLimits`](dualkey_store::SharedLimits) on one node.
+//!
+//! ```
+//! use dualkey_limit::LimitPolicy;
+//! use dualkey_redis::RedisLimits;
+//! use dualkey_store::{PartnerId, SharedCall, SharedLimits, SharedTake};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = dualkey_testing::redis::Server::start();
+//! # let url = server.url();
+//! let limits = RedisLimits::new(&url)?; // such as redis://localhost
+//! let policy = LimitPolicy::default(); // 5 a second, bursts up to 10, 10,000 a day
+//! let call = SharedCall::new(PartnerId::from_bytes([1; 16]), &policy);
+//!
+//! assert_eq!(limits.take(call, &SharedTake::permits(10)).await?.granted, [1]);
+//! let refused = limits.take(call, &SharedTake::permits(10)).await?;
+//! assert_eq!(refused.granted, [0]);
+//! assert_eq!(refused.standing.used(), 10);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Rights
+//!
+//! A user of an access control list needs `+evalsha +eval +get +set +time` on the keys of the prefix.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod connection;
+#[cfg(test)]
+mod differential;
+mod failure;
+mod limits;
+mod script;
+
+pub use limits::RedisLimits;

@@ -1,0 +1,166 @@
+//! `RedisLimits` on a real server.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dualkey_limit::LimitPolicy;
+use dualkey_redis::RedisLimits;
+use dualkey_store::{
+    LeaseId, LeaseRequest, PartnerId, SharedCall, SharedLimits, SharedLimitsErrorKind,
+    SharedStanding, SharedTake,
+};
+use dualkey_testing::conformance;
+use dualkey_testing::redis::Server;
+use redis::Client;
+
+const PARTNER: PartnerId = PartnerId::from_bytes([1; 16]);
+const KEY: &str = "dualkey:01010101-0101-0101-0101-010101010101";
+
+/// Limits with a time-out that only a call without an answer reaches.
+fn patient(server: &Server) -> RedisLimits {
+    RedisLimits::new(&server.url()).unwrap().with_timeout(Duration::from_secs(60))
+}
+
+async fn take(limits: &RedisLimits, permits: u32) -> bool {
+    let policy = LimitPolicy::default();
+    let call = SharedCall::new(PARTNER, &policy);
+    limits.take(call, &SharedTake::permits(permits)).await.unwrap().granted == [1]
+}
+
+async fn peek(limits: &RedisLimits) -> SharedStanding {
+    limits.peek(SharedCall::new(PARTNER, &LimitPolicy::default())).await.unwrap()
+}
+
+async fn failure(limits: &RedisLimits) -> SharedLimitsErrorKind {
+    let policy = LimitPolicy::default();
+    let call = SharedCall::new(PARTNER, &policy);
+    limits.take(call, &SharedTake::permits(1)).await.unwrap_err().kind()
+}
+
+/// Sends a command of the test's own.
+async fn command<T: redis::FromRedisValue>(server: &Server, command: &[&str]) -> T {
+    let client = Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_node_conforms() {
+    let server = Server::start();
+    let limits = Arc::new(patient(&server));
+    conformance::check_shared_limits(limits, async |time| tokio::time::sleep(time).await).await;
+}
+
+/// A server that was stopped runs what it received when it goes on.
+#[tokio::test]
+async fn a_call_that_was_given_up_charges_nothing() {
+    let server = Server::start();
+    let limits = patient(&server);
+    assert!(take(&limits, 1).await);
+    server.pause();
+    let hasty = limits.clone().with_timeout(Duration::from_millis(20));
+    for _ in 0..10 {
+        let kind = failure(&hasty).await;
+        assert!(matches!(
+            kind,
+            SharedLimitsErrorKind::TimedOut | SharedLimitsErrorKind::Unreachable
+        ));
+    }
+    server.resume();
+    assert_eq!(peek(&limits).await.used(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_opened_again() {
+    let server = Server::start();
+    let limits = patient(&server);
+    assert!(take(&limits, 4).await);
+    let known = peek(&limits).await;
+    server.restart();
+    let kind = failure(&limits).await;
+    assert_eq!(kind, SharedLimitsErrorKind::AnswerLost, "the first call finds that it is lost");
+    assert_eq!(peek(&limits).await.used(), 0, "the server is empty");
+    let policy = LimitPolicy::default();
+    let call = SharedCall::new(PARTNER, &policy).with_known(&known);
+    let taken = limits.take(call, &SharedTake::permits(1)).await.unwrap();
+    assert_eq!(taken.standing.used(), 5, "the day is no fresh one");
+}
+
+#[tokio::test]
+async fn a_server_without_the_script_gets_its_text() {
+    let server = Server::start();
+    let limits = patient(&server);
+    assert!(take(&limits, 1).await);
+    command::<()>(&server, &["SCRIPT", "FLUSH"]).await;
+    assert!(take(&limits, 1).await);
+    assert_eq!(peek(&limits).await.used(), 2);
+}
+
+#[tokio::test]
+async fn a_state_expires_when_it_says_nothing_more() {
+    let server = Server::start();
+    assert!(take(&patient(&server), 1).await);
+    let millis: u64 = command(&server, &["PTTL", KEY]).await;
+    assert!((86_300_000..=86_401_000).contains(&millis), "a day and a second: {millis}");
+}
+
+#[tokio::test]
+async fn a_state_is_small() {
+    let server = Server::start();
+    let limits = patient(&server);
+    assert!(take(&limits, 1).await);
+    let bytes: u64 = command(&server, &["STRLEN", KEY]).await;
+    assert_eq!(bytes, 39);
+    let policy = LimitPolicy::default();
+    let lease = Some(LeaseRequest { id: LeaseId::from_bits(1), permits: 2 });
+    let leased = SharedTake { lease, ..SharedTake::default() };
+    limits.take(SharedCall::new(PARTNER, &policy), &leased).await.unwrap();
+    let bytes: u64 = command(&server, &["STRLEN", KEY]).await;
+    assert_eq!(bytes, 39 + 11 + 19);
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_decides_nothing() {
+    let server = Server::start();
+    let limits = patient(&server);
+    command::<()>(&server, &["SET", KEY, "text"]).await;
+    assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Unreadable);
+    command::<()>(&server, &["DEL", KEY]).await;
+    command::<()>(&server, &["RPUSH", KEY, "text"]).await;
+    assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Unreadable);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_write_decides_nothing() {
+    let server = Server::start();
+    let limits = patient(&server);
+    assert!(take(&limits, 1).await);
+    command::<()>(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Rejected, "out of memory");
+    command::<()>(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    command::<()>(&server, &["CONFIG", "SET", "min-replicas-to-write", "1"]).await;
+    assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Rejected, "without its replica");
+    command::<()>(&server, &["CONFIG", "SET", "min-replicas-to-write", "0"]).await;
+    assert_eq!(peek(&limits).await.used(), 1);
+}
+
+#[tokio::test]
+async fn a_user_needs_few_rights() {
+    let server = Server::start();
+    let rights = "+evalsha +eval +get +set +time ~dualkey:* on >secret";
+    let rights = [&["ACL", "SETUSER", "limits"], &*Vec::from_iter(rights.split(' '))].concat();
+    command::<()>(&server, &rights).await;
+    let url = format!("{}?user=limits&pass=secret", server.url());
+    let limits = RedisLimits::new(&url).unwrap().with_timeout(Duration::from_secs(60));
+    assert!(take(&limits, 1).await);
+    let elsewhere = limits.with_key_prefix("other:");
+    assert_eq!(failure(&elsewhere).await, SharedLimitsErrorKind::Rejected);
+    assert!(!format!("{elsewhere:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn no_server_is_no_decision() {
+    let limits = RedisLimits::new("redis+unix:///does/not/exist").unwrap();
+    assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Unreachable);
+}
