@@ -132,6 +132,8 @@ struct Walk {
     /// Standings that processes may know, some of them stale.
     known: Vec<SharedStanding>,
     leases: Vec<LeaseId>,
+    /// While it is positive, each call leases a permit under one of two UTC offsets, and no time passes.
+    hoarding: u32,
     seen: Seen,
 }
 
@@ -149,6 +151,7 @@ impl Walk {
             last: None,
             known: Vec::new(),
             leases: Vec::new(),
+            hoarding: 0,
             seen: Seen::default(),
         }
     }
@@ -161,10 +164,19 @@ impl Walk {
             (self.partner, self.last) = (self.partner + 1, None);
             self.known.clear();
         }
-        if self.random.one_in(12) {
-            self.policy = self.random.policy(&self.policy);
+        self.hoarding = self.hoarding.saturating_sub(1);
+        if self.random.one_in(500) {
+            self.hoarding = 40;
         }
-        self.now = self.move_clock();
+        if self.hoarding > 0 {
+            let offset = if self.random.one_in(2) { 0 } else { day_ends_soon(self.now) };
+            self.policy = self.policy.with_utc_offset_secs(offset).unwrap();
+        } else if self.random.one_in(12) {
+            self.policy = self.random.policy(&self.policy, self.now);
+        }
+        if self.hoarding == 0 {
+            self.now = self.move_clock();
+        }
         let known = self.choose_known();
         let action = self.choose_action();
         let void_after = match self.random.below(50) {
@@ -242,13 +254,14 @@ impl Walk {
                 now + u64::try_from(micros).unwrap_or(LATEST).min(100_000 * DAY) + random.below(3)
                     - 1
             }
-            13..15 => now + 499_990 + random.below(20),
+            13 => now + 499_990 + random.below(20),
+            14 => now + random.below(600_000),
             15 => now - random.below(100_001),
             16 => now - [100_000, 100_001, random.below(DAY)][random.index(3)],
-            17 => (now / DAY + 1) * DAY - 1 + random.below(3),
+            17 => (now / DAY + 1) * DAY - 1 + random.below(3), // midnight in UTC
             18 => now + random.below(3 * DAY),
             _ if random.one_in(8) => random.below(LATEST),
-            _ => now + random.below(600_000),
+            _ => now + 1,
         };
         if (DAY..LATEST).contains(&moved) { moved } else { 1_700_000_000_000_000 }
     }
@@ -285,10 +298,18 @@ impl Walk {
     }
 
     fn choose_take(&mut self) -> SharedTake {
+        if self.hoarding > 0 {
+            let lease =
+                Some(LeaseRequest { id: LeaseId::from_bits(self.random.next()), permits: 1 });
+            return SharedTake { lease, ..SharedTake::default() };
+        }
         let settlements = (0..self.random.below(3).min(self.leases.len() as u64)).map(|_| {
-            let id = self.leases[self.random.index(self.leases.len())];
+            let latest = self.leases.len() - 1;
+            let index = if self.random.one_in(2) { latest } else { self.random.index(latest + 1) };
+            let id = self.leases[index];
             let (keep, give_back) = (self.choose_permits(), self.choose_permits());
             let keep = if self.random.one_in(2) { 0 } else { keep };
+            let give_back = if self.random.one_in(4) { u32::MAX } else { give_back };
             LeaseSettlement { id, keep, give_back }
         });
         let settlements = settlements.collect();
@@ -321,6 +342,11 @@ impl Walk {
             _ => u32::try_from(self.random.below(u64::from(burst) + 1)).unwrap(),
         }
     }
+}
+
+/// A UTC offset under which the day ends within a second.
+fn day_ends_soon(now: u64) -> i32 {
+    i32::try_from(86_399 - now / 1_000_000 % 86_400).unwrap()
 }
 
 /// SplitMix64.
@@ -358,7 +384,7 @@ impl Random {
     }
 
     /// Another policy. Often only its quota differs, or its rate.
-    fn policy(&mut self, last: &LimitPolicy) -> LimitPolicy {
+    fn policy(&mut self, last: &LimitPolicy, now: u64) -> LimitPolicy {
         let rate = match self.below(4) {
             0 => Rate::per_second(self.number(1_000_000)),
             1 => Rate::per_minute(self.number(60_000_000)),
@@ -369,7 +395,7 @@ impl Random {
         let rate = if self.one_in(3) { last.rate() } else { rate };
         let offset = match self.below(4) {
             0 => i32::try_from(self.below(2 * 86_399)).unwrap() - 86_399,
-            1 => 0,
+            1 => day_ends_soon(now),
             _ => last.utc_offset_secs(),
         };
         let policy = LimitPolicy::new(rate, burst).with_utc_offset_secs(offset).unwrap();

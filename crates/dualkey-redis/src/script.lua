@@ -138,7 +138,6 @@ if back > SKEW_TOLERANCE then
     for _, lease in ipairs(leases) do
         lease.ends = lease.ends - back
     end
-    earliest = earliest and earliest - back
     at, day, must_write = clock, day_of(clock), true
 end
 local now = max(at, clock)
