@@ -9,6 +9,8 @@ use dualkey_store::{
 use redis::{Client, RedisError, RedisResult};
 use tokio::time::{Instant, timeout_at};
 
+use SharedLimitsErrorKind::{AnswerLost, TimedOut, Unreachable, Void};
+
 use crate::connection::Connection;
 use crate::failure::{failure, refuses_script};
 use crate::script::{self, Action, Reply};
@@ -186,8 +188,6 @@ impl RedisLimits {
         SharedLimitsError::new(kind, format!("no answer within {:?}", self.timeout))
     }
 }
-
-use SharedLimitsErrorKind::{AnswerLost, TimedOut, Unreachable, Void};
 
 impl Current {
     fn get(&self) -> Option<Arc<Connection>> {

@@ -40,11 +40,11 @@ pub type SharedLimitsFuture<'a, T> =
 /// # Retries and lost answers
 ///
 /// After an error, [`SharedLimitsError::may_have_run`] says whether the call may have taken effect. Such a
-/// call must not be repeated, because each run of it spends permits. A call that its caller gave up, by
-/// dropping the future or after a time-out of the implementation, may have taken effect before, and takes
-/// none afterwards while the store's clock is not set back. A lease whose answer was lost is given back by
-/// its id, which the process chose. A [`LeaseSettlement`] that is repeated, or that comes late, changes
-/// nothing.
+/// call must not be repeated, because each run of it spends permits. A call has a time-out, which the
+/// implementation sets. A call whose future was dropped may take effect until then. After its time-out, no
+/// call takes effect any more, unless the store's clock was set back. A lease whose answer was lost is given
+/// back by its id, which the process chose. A [`LeaseSettlement`] that is repeated, or that comes late,
+/// changes nothing.
 ///
 /// # A store that lost its state
 ///
