@@ -15,6 +15,8 @@ const SKEW_TOLERANCE: u64 = 100_000;
 const PARTS_PER_PERMIT: u128 = SharedStanding::PARTS_PER_PERMIT as u128;
 const MAX_COUNT: u64 = SharedStanding::MAX_COUNT;
 const MICROS_PER_DAY: i128 = 86_400_000_000;
+const LEASE_LIFETIME: u64 =
+    Lease::LIFETIME.as_secs() * 1_000_000 + Lease::LIFETIME.subsec_micros() as u64;
 
 #[derive(Clone, Debug)]
 pub(super) struct SharedState {
@@ -154,7 +156,7 @@ impl SharedState {
         if permits == 0 || is_known || self.leases.len() >= Lease::MAX_PER_PARTNER {
             return None;
         }
-        let end = min(self.at + LIFETIME, end_of(self.day, policy));
+        let end = min(self.at + LEASE_LIFETIME, end_of(self.day, policy));
         let lifetime = Duration::from_micros(end - self.at);
         self.spend(permits);
         let stored = StoredLease { id: request.id, permits, end };
@@ -223,9 +225,6 @@ impl SharedState {
         self.leases.iter().fold(0, |sum, lease| sum.saturating_add(lease.permits))
     }
 }
-
-/// In microseconds.
-const LIFETIME: u64 = Lease::LIFETIME.as_micros() as u64;
 
 const fn micros(time: Timestamp) -> u64 {
     time.as_nanos() / 1_000
