@@ -12,7 +12,7 @@ use dualkey_store::{
     SharedLimits, SharedStanding, SharedTake, SharedTaken, TakeRun,
 };
 use dualkey_testing::redis::Server;
-use redis::{Client, Cmd, Pipeline};
+use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline};
 
 use crate::script::{self, Action, Reply};
 
@@ -30,7 +30,10 @@ async fn the_script_answers_as_the_model_does() {
     let mut left = number("DUALKEY_DIFFERENTIAL_CALLS", 20_000);
     let server = Server::start();
     let client = Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let patient =
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None); // on a busy machine
+    let connection = client.get_multiplexed_async_connection_with_config(&patient).await;
+    let mut connection = connection.unwrap();
     let text = script_on_the_clock_of_the_test();
     let digest: String =
         redis::cmd("SCRIPT").arg("LOAD").arg(text).query_async(&mut connection).await.unwrap();

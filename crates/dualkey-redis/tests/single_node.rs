@@ -12,7 +12,7 @@ use dualkey_store::{
 };
 use dualkey_testing::conformance;
 use dualkey_testing::redis::Server;
-use redis::Client;
+use redis::{AsyncConnectionConfig, Client};
 
 const PARTNER: PartnerId = PartnerId::from_bytes([1; 16]);
 const KEY: &str = "dualkey:01010101-0101-0101-0101-010101010101";
@@ -41,7 +41,10 @@ async fn failure(limits: &RedisLimits) -> SharedLimitsErrorKind {
 /// Sends a command of the test's own.
 async fn command<T: redis::FromRedisValue>(server: &Server, command: &[&str]) -> T {
     let client = Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let patient =
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None); // on a busy machine
+    let connection = client.get_multiplexed_async_connection_with_config(&patient).await;
+    let mut connection = connection.unwrap();
     redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
 }
 
