@@ -30,8 +30,9 @@ async fn the_script_answers_as_the_model_does() {
     let mut left = number("DUALKEY_DIFFERENTIAL_CALLS", 20_000);
     let server = Server::start();
     let client = Client::open(server.url()).unwrap();
+    // On a busy machine, an answer takes its time.
     let patient =
-        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None); // on a busy machine
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     let connection = client.get_multiplexed_async_connection_with_config(&patient).await;
     let mut connection = connection.unwrap();
     let text = script_on_the_clock_of_the_test();

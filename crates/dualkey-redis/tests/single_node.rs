@@ -41,8 +41,9 @@ async fn failure(limits: &RedisLimits) -> SharedLimitsErrorKind {
 /// Sends a command of the test's own.
 async fn command<T: redis::FromRedisValue>(server: &Server, command: &[&str]) -> T {
     let client = Client::open(server.url()).unwrap();
+    // On a busy machine, an answer takes its time.
     let patient =
-        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None); // on a busy machine
+        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     let connection = client.get_multiplexed_async_connection_with_config(&patient).await;
     let mut connection = connection.unwrap();
     redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
