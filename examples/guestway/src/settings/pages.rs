@@ -34,9 +34,10 @@ pub fn settings(verifier: Verifier, sessions: Sessions, site: &SiteUrl) -> Route
         Operator::builder(verifier, move |parts| staff.clone().staff(parts)).frame(framed);
     let sign_in = Router::new()
         .route(SIGN_IN, get(signed_out).post(sign_in))
-        .route(&format!("{SIGN_IN}/{{code}}"), get(confirm))
         .route(SIGN_OUT, post(sign_out))
         .layer(CsrfLayer::new())
+        // It changes nothing, and the check would log its path.
+        .route(&format!("{SIGN_IN}/{{code}}"), get(confirm))
         .layer(map_response(no_store))
         .route(STYLE, get(style))
         .layer(map_response(protect))
