@@ -123,7 +123,7 @@ impl Decider {
 
     #[inline]
     pub(crate) fn count_denial(&self, denial: &Denial, store: &StoreLookup) {
-        if let Some(code) = code_of(denial) {
+        if let Some(code) = denial.counted_code() {
             self.cache.count(code, &store.trace);
         }
     }
@@ -151,24 +151,6 @@ impl fmt::Debug for Request<'_> {
             .field("charged", &self.charged)
             .finish_non_exhaustive()
     }
-}
-
-/// None for what a verifier never decides.
-#[inline]
-const fn code_of(denial: &Denial) -> Option<Code> {
-    Some(match denial {
-        Denial::ApiKeyMissing => Code::ApiKeyMissing,
-        Denial::ApiKeyInvalid { .. } => Code::ApiKeyInvalid,
-        Denial::TokenMissing => Code::TokenMissing,
-        Denial::HeaderRepeated(_) => Code::HeaderRepeated,
-        Denial::TokenInvalid => Code::TokenInvalid,
-        Denial::ScopeInsufficient { .. } => Code::ScopeInsufficient,
-        Denial::RateLimited { .. } => Code::RateLimited,
-        Denial::QuotaExceeded { .. } => Code::QuotaExceeded,
-        Denial::AttemptsExceeded { .. } => Code::AttemptsExceeded,
-        Denial::Unavailable { .. } => Code::Unavailable,
-        Denial::MethodNotAllowed { .. } => return None,
-    })
 }
 
 fn api_key_denial(error: CredentialError) -> Denial {

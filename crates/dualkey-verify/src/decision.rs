@@ -7,6 +7,7 @@ use dualkey_store::{OrganizationId, PartnerId, TokenId};
 use http::{Method, StatusCode};
 
 use crate::cache::Key;
+use crate::telemetry::Code;
 
 /// A granted request: which partner calls, for which organization, with which scopes, and what is left of
 /// its limits.
@@ -140,19 +141,28 @@ impl Denial {
     /// A stable, machine-readable code, such as `rate_limited`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::ApiKeyMissing => "api_key_missing",
-            Self::ApiKeyInvalid { .. } => "api_key_invalid",
-            Self::TokenMissing => "token_missing",
-            Self::HeaderRepeated(_) => "header_repeated",
-            Self::TokenInvalid => "token_invalid",
-            Self::ScopeInsufficient { .. } => "scope_insufficient",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::QuotaExceeded { .. } => "quota_exceeded",
-            Self::AttemptsExceeded { .. } => "attempts_exceeded",
-            Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::Unavailable { .. } => "unavailable",
+        match self.counted_code() {
+            Some(code) => code.as_str(),
+            None => "method_not_allowed",
         }
+    }
+
+    /// None for what a verifier never decides.
+    #[inline]
+    pub(crate) const fn counted_code(&self) -> Option<Code> {
+        Some(match self {
+            Self::ApiKeyMissing => Code::ApiKeyMissing,
+            Self::ApiKeyInvalid { .. } => Code::ApiKeyInvalid,
+            Self::TokenMissing => Code::TokenMissing,
+            Self::HeaderRepeated(_) => Code::HeaderRepeated,
+            Self::TokenInvalid => Code::TokenInvalid,
+            Self::ScopeInsufficient { .. } => Code::ScopeInsufficient,
+            Self::RateLimited { .. } => Code::RateLimited,
+            Self::QuotaExceeded { .. } => Code::QuotaExceeded,
+            Self::AttemptsExceeded { .. } => Code::AttemptsExceeded,
+            Self::Unavailable { .. } => Code::Unavailable,
+            Self::MethodNotAllowed { .. } => return None,
+        })
     }
 
     /// The status of the response.

@@ -22,21 +22,6 @@ const FEED_AGE: &str = "dualkey_feed_age_seconds";
 const PENDING: &str = "dualkey_write_behind_pending";
 const WRITE_FAILURES: &str = "dualkey_write_behind_failures_total";
 
-/// The label `code`, in the order of [`Code`].
-const CODE_LABELS: [&str; CODES] = [
-    "granted",
-    "api_key_missing",
-    "api_key_invalid",
-    "token_missing",
-    "header_repeated",
-    "token_invalid",
-    "scope_insufficient",
-    "rate_limited",
-    "quota_exceeded",
-    "attempts_exceeded",
-    "unavailable",
-];
-
 /// The label `result`.
 const RESULTS: [(Found, &str); FOUND - 1] = [
     (Found::Hit, "hit"),
@@ -120,7 +105,7 @@ impl Published {
         };
         let refusals = |of| Total::new(counter!(EXHAUSTED, "allowance" => of));
         Self {
-            decisions: CODE_LABELS.map(|code| Total::new(counter!(DECISIONS, "code" => code))),
+            decisions: Code::TEXTS.map(|code| Total::new(counter!(DECISIONS, "code" => code))),
             partner_lookups: lookups("partners"),
             token_lookups: lookups("tokens"),
             unknown_keys: refusals("unknown_keys"),
@@ -155,7 +140,7 @@ impl Published {
     ) {
         for (code, decisions) in decisions.enumerate().filter(|(_, decisions)| *decisions > 0) {
             let register = || {
-                let (partner, code) = (partner.to_string(), CODE_LABELS[code]);
+                let (partner, code) = (partner.to_string(), Code::TEXTS[code]);
                 Total::new(counter!(PARTNER_DECISIONS, "partner" => partner, "code" => code))
             };
             self.of_partners.entry((partner, code)).or_insert_with(register).publish(decisions);

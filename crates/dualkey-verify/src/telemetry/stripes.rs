@@ -26,7 +26,7 @@ pub(crate) struct Totals {
     pub(crate) without_token: [u64; CODES],
 }
 
-pub(crate) const CODES: usize = Code::Unavailable as usize + 1;
+pub(crate) const CODES: usize = Code::TEXTS.len();
 pub(crate) const FOUND: usize = Found::Hit as usize + 1;
 
 impl Stripes {
