@@ -1,5 +1,6 @@
 use std::error::Error as _;
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use dualkey_limit::{Clock, LimitPolicy, Outcome, Timestamp};
 use dualkey_store::{PartnerId, SharedLimits, SharedLimitsError};
 use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
 use futures_util::stream;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -18,7 +20,7 @@ use crate::partner::{Held, PartnerLimits, PendingTake, WeakPartner};
 /// The process's side of shared limits. Clones are the same process.
 ///
 /// A decision comes from memory where a lease or a remembered refusal answers, and else from the store.
-/// [`maintain`](Self::maintain) gives leases back that are not used, so a program calls it about every 50 ms.
+/// [`run`](Self::run), which a program spawns, gives leases back that are not used.
 #[derive(Clone)]
 pub struct SharedLimiter(Arc<Process>);
 
@@ -139,7 +141,7 @@ impl SharedLimiter {
         if !held.node.may_call(now) || !self.circuit().allows(now) {
             return Take::Decided(self.take_locally(&mut held, partner, policy, now, permits));
         }
-        Take::Pending(held.join(self, partner, policy, permits))
+        Take::Pending(PendingTake::new(self, partner, policy, permits))
     }
 
     /// Decides in this process.
@@ -166,6 +168,29 @@ impl SharedLimiter {
     /// Gives back all leases, before the process ends.
     pub async fn give_back(&self) {
         self.call_listed(|_, _| true).await;
+    }
+
+    /// Calls [`maintain`](Self::maintain) after each tick, and [`give_back`](Self::give_back) at the end. A
+    /// program spawns it with a tick of about 50 ms, and awaits it once it serves no more requests.
+    ///
+    /// ```
+    /// # async fn run(limiter: dualkey_shared::SharedLimiter) {
+    /// # mod tokio { pub(crate) mod time { pub(crate) async fn sleep(_: std::time::Duration) {} } }
+    /// # let shutdown = async {};
+    /// use std::time::Duration;
+    ///
+    /// let tick = || tokio::time::sleep(Duration::from_millis(50));
+    /// limiter.run(tick, shutdown).await;
+    /// # }
+    /// ```
+    pub async fn run(&self, mut tick: impl AsyncFnMut(), until: impl Future) {
+        let mut until = pin!(until);
+        loop {
+            match select(until.as_mut(), pin!(tick())).await {
+                Either::Left(_) => return self.give_back().await,
+                Either::Right(_) => self.maintain().await,
+            }
+        }
     }
 
     async fn call_listed(&self, is_due: impl Fn(&Held, Timestamp) -> bool) {

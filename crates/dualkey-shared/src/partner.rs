@@ -1,7 +1,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use dualkey_limit::{LimitPolicy, Outcome, Standing, Timestamp};
 use dualkey_store::PartnerId;
@@ -37,14 +37,15 @@ struct Next {
     call: WeakCall,
 }
 
-/// A caller that waits for the store: a future of its outcome.
+/// A caller that waits for the store: a future of its outcome. It joins the next call when it is first polled,
+/// so nothing is taken before.
 #[must_use = "permits are taken once the future is polled"]
 pub struct PendingTake {
     limiter: SharedLimiter,
     partner: PartnerLimits,
     policy: LimitPolicy,
-    ticket: Ticket,
-    call: Call,
+    permits: u32,
+    joined: Option<(Ticket, Call)>,
 }
 
 impl PartnerLimits {
@@ -87,20 +88,6 @@ impl WeakPartner {
 /// A [`Call`] may be the last one that is held, and when it is dropped, it locks its partner. So no method drops
 /// one: each is returned.
 impl Held {
-    /// Joins the next call with a caller that asks for these permits.
-    pub(crate) fn join(
-        &mut self,
-        limiter: &SharedLimiter,
-        partner: &PartnerLimits,
-        policy: &LimitPolicy,
-        permits: u32,
-    ) -> PendingTake {
-        let (call, batch) = self.next_call(limiter, partner, policy);
-        let ticket = batch.join(permits);
-        let (limiter, partner) = (limiter.clone(), partner.clone());
-        PendingTake { limiter, partner, policy: *policy, ticket, call }
-    }
-
     /// The next call, which waits for the one that is under way, and the callers that it takes for.
     pub(crate) fn next_call(
         &mut self,
@@ -126,18 +113,41 @@ impl Held {
     }
 }
 
+impl PendingTake {
+    pub(crate) fn new(
+        limiter: &SharedLimiter,
+        partner: &PartnerLimits,
+        policy: &LimitPolicy,
+        permits: u32,
+    ) -> Self {
+        let (limiter, partner) = (limiter.clone(), partner.clone());
+        Self { limiter, partner, policy: *policy, permits, joined: None }
+    }
+
+    fn join(&self) -> (Ticket, Call) {
+        let Self { limiter, partner, policy, permits, .. } = self;
+        let mut held = partner.lock();
+        let (call, batch) = held.next_call(limiter, partner, policy);
+        (batch.join(*permits), call)
+    }
+}
+
 impl Future for PendingTake {
     type Output = Result<Outcome, Away>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.call.poll_unpin(cx));
-        let now = self.limiter.now();
-        let Self { limiter, partner, policy, ticket, .. } = &*self;
+        let (ticket, mut call) = self.joined.take().unwrap_or_else(|| self.join());
+        let Poll::Ready(answer) = call.poll_unpin(cx) else {
+            self.joined = Some((ticket, call));
+            return Poll::Pending;
+        };
+        let Self { limiter, partner, policy, permits, .. } = &*self;
+        let now = limiter.now();
         let mut held = partner.lock();
-        let outcome = answer.and_then(|answer| held.node.outcome(policy, now, *ticket, &answer));
+        let outcome = answer.and_then(|answer| held.node.outcome(policy, now, ticket, &answer));
         Poll::Ready(match outcome {
             Some(outcome) => Ok(outcome),
-            None => limiter.take_locally(&mut held, partner, policy, now, ticket.permits),
+            None => limiter.take_locally(&mut held, partner, policy, now, *permits),
         })
     }
 }
@@ -150,6 +160,6 @@ impl fmt::Debug for PartnerLimits {
 
 impl fmt::Debug for PendingTake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingTake").field("ticket", &self.ticket).finish_non_exhaustive()
+        f.debug_struct("PendingTake").field("permits", &self.permits).finish_non_exhaustive()
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_window_counts_as_far_as_it_overlaps() {
+    fn the_earlier_window_counts_by_its_overlap() {
         let mut demand = Demand::default();
         for _ in 0..10 {
             demand.count_take(at(0));

@@ -7,8 +7,8 @@ use rand::rngs::SmallRng;
 
 use super::NodeState;
 
-/// A refusal of the store. Until `until`, whoever asks for as much under the same policy is refused without
-/// asking the store.
+/// A refusal of the store. Until `until`, a caller that asks for as much under the same policy is refused
+/// without asking the store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RememberedRefusal {
     policy: LimitPolicy,
