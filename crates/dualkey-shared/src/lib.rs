@@ -37,11 +37,13 @@
 struct Readme;
 
 mod call;
+mod counts;
 mod limiter;
 pub mod node;
 mod outage;
 mod partner;
 
+pub use counts::SharedCounts;
 pub use limiter::{Away, SharedLimiter, Take};
 pub use outage::{InvalidOutagePolicy, OutagePolicies, OutagePolicy};
 pub use partner::{PartnerLimits, PendingTake};

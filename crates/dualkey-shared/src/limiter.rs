@@ -13,6 +13,7 @@ use futures_util::stream;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
+use crate::counts::{Counts, SharedCounts};
 use crate::node::{Circuit, NodeState};
 use crate::outage::OutagePolicies;
 use crate::partner::{Held, PartnerLimits, PendingTake, WeakPartner};
@@ -33,6 +34,7 @@ struct Process {
     /// The partners with a lease, with one to be given back, or with permits to be counted.
     listed: Mutex<Vec<WeakPartner>>,
     next_seed: AtomicU64,
+    counts: Counts,
 }
 
 /// The shared limits do not answer, and the outage policy refuses.
@@ -69,6 +71,7 @@ impl SharedLimiter {
             circuit: Mutex::default(),
             listed: Mutex::default(),
             next_seed: AtomicU64::new(seed),
+            counts: Counts::default(),
         }))
     }
 
@@ -78,9 +81,9 @@ impl SharedLimiter {
     pub fn with_outage_policies(self, outages: OutagePolicies) -> Self {
         let Process { store, clock, .. } = &*self.0;
         let next_seed = AtomicU64::new(self.next_seed());
-        let (circuit, listed) = (Mutex::default(), Mutex::default());
+        let (circuit, listed, counts) = (Mutex::default(), Mutex::default(), Counts::default());
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        Self(Arc::new(Process { store, clock, outages, circuit, listed, next_seed }))
+        Self(Arc::new(Process { store, clock, outages, circuit, listed, next_seed, counts }))
     }
 
     /// A partner of which this process holds nothing yet. Keep it: a second one of the same partner would
@@ -101,6 +104,12 @@ impl SharedLimiter {
     ) -> PartnerLimits {
         let node = NodeState::new(self.next_seed());
         PartnerLimits::new(id, node.with_used_today(policy, self.now(), used))
+    }
+
+    /// What it has counted, for metrics.
+    #[must_use]
+    pub fn counts(&self) -> SharedCounts {
+        self.0.counts.read(self.circuit().is_open())
     }
 
     fn next_seed(&self) -> u64 {
@@ -153,6 +162,7 @@ impl SharedLimiter {
         now: Timestamp,
         permits: u32,
     ) -> Result<Outcome, Away> {
+        self.0.counts.count_local();
         let outcome = held.node.take_locally(policy, now, permits, self.0.outages);
         held.policy = Some(*policy);
         self.list(held, partner);
@@ -224,6 +234,7 @@ impl SharedLimiter {
     }
 
     pub(crate) fn note_success(&self, partner: &PartnerLimits) {
+        self.0.counts.count_answer();
         self.list(&mut partner.lock(), partner);
         if self.circuit().succeed() {
             tracing::info!("the shared limits answer again");
@@ -231,6 +242,7 @@ impl SharedLimiter {
     }
 
     pub(crate) fn note_failure(&self, partner: &PartnerLimits, error: &SharedLimitsError) {
+        self.0.counts.count_failure();
         self.list(&mut partner.lock(), partner);
         let source = error.source().map(tracing::field::display);
         if self.circuit().fail(self.now()) {

@@ -5,6 +5,7 @@ use std::task::{Poll, ready};
 
 use dualkey_limit::{Outcome, Timestamp};
 use dualkey_scope::Requirement;
+use dualkey_shared::SharedLimiter;
 use dualkey_store::{OrganizationId, PartnerId, Registry, TokenId};
 use http::HeaderMap;
 
@@ -36,6 +37,8 @@ pub(crate) struct Decider {
     pub(crate) registry: Registry,
     pub(crate) cache: Arc<CredentialCache>,
     pub(crate) header_names: HeaderNames,
+    /// Where processes share the limits.
+    pub(crate) limiter: Option<SharedLimiter>,
 }
 
 impl Decider {
@@ -47,7 +50,7 @@ impl Decider {
         request: &Request<'_>,
         store: &mut StoreLookup,
     ) -> Poll<Result<Grant, Denial>> {
-        let Self { registry, cache, header_names } = self;
+        let Self { registry, cache, header_names, .. } = self;
         let time = cache.request_time(registry.clock());
         let credentials = Credentials::new(request.headers, header_names);
 
@@ -70,18 +73,16 @@ impl Decider {
         if let Some(token) = digest.and_then(|digest| cache.fresh_token(digest, &time)) {
             store.trace.found_token(Found::Hit);
             let organization = || token.short_organization();
-            let decision = self.charge(request, partner, &token, time.now(), store, organization);
-            return Poll::Ready(decision);
+            return self.charge(request, partner, &token, time.now(), store, organization);
         }
         let resolved = ready!(resolve_token(registry, cache, &bearer, partner, &time, store));
         let resolved = resolved.inspect_err(|denial| self.count_denial(denial, store));
         let (token, organization) = resolved?;
-        Poll::Ready(
-            self.charge(request, partner, &token, time.now(), store, || organization.clone()),
-        )
+        self.charge(request, partner, &token, time.now(), store, || organization.clone())
     }
 
-    /// Charges the request to the partner's limits, and compares the scopes.
+    /// Charges the request to the partner's limits, and compares the scopes. Pending: processes share the
+    /// limits, and the store decides.
     #[inline(always)]
     fn charge(
         &self,
@@ -89,22 +90,24 @@ impl Decider {
         partner: CachedPartner<'_>,
         token: &Token<'_>,
         now: Timestamp,
-        store: &StoreLookup,
+        store: &mut StoreLookup,
         organization: impl Fn() -> OrganizationId,
-    ) -> Result<Grant, Denial> {
+    ) -> Poll<Result<Grant, Denial>> {
         // An outer guard that has charged the request has recorded its caller.
         if span::is_enabled() && request.charged == 0 {
             span::record_caller(partner.entry.id, token.id(), &organization());
         }
-        let standing =
-            match partner.entry.charge(partner.policy, request.cost.get(), request.charged, now) {
-                Outcome::Allowed(standing) => standing,
-                refused => {
-                    let denial = limit_denial(refused, partner.entry.id, token.id());
-                    self.count_denial(&denial, store);
-                    return Err(denial);
-                }
-            };
+        let shared = self.limiter.as_ref().and_then(|limiter| partner.entry.shared_by(limiter));
+        let outcome = match shared {
+            None => partner.entry.charge(partner.policy, request.cost.get(), request.charged, now),
+            Some(shared) => ready!(Self::take_shared(shared, request, partner, now, store))
+                .inspect_err(|denial| self.count_denial(denial, store))?,
+        };
+        let Outcome::Allowed(standing) = outcome else {
+            let denial = limit_denial(outcome, partner.entry.id, token.id());
+            self.count_denial(&denial, store);
+            return Poll::Ready(Err(denial));
+        };
         self.cache.record_use(partner, token, now);
 
         let scopes = self.cache.scopes(token);
@@ -113,12 +116,13 @@ impl Decider {
             let denial = Denial::ScopeInsufficient { required, standing };
             self.count_denial(&denial, store);
             let reason = Reason::of_recorded("a scope is missing", partner.entry.id, token.id());
-            return Err(reason.refuse(denial));
+            return Poll::Ready(Err(reason.refuse(denial)));
         }
         self.cache.count(Code::Granted, &store.trace);
         let source = GrantSource { partner: partner.number, token: token.key() };
         let (partner, token) = (partner.entry.id, token.id());
-        Ok(Grant { partner, organization: organization(), token, scopes, standing, source })
+        let organization = organization();
+        Poll::Ready(Ok(Grant { partner, organization, token, scopes, standing, source }))
     }
 
     #[inline]

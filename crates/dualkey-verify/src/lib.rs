@@ -24,7 +24,7 @@
 //!
 //! A request's way through the files: `credentials.rs` reads the headers, `decide.rs` decides from the cache.
 //! On a miss, `lookup.rs` begins a lookup in the store, and `resolve.rs` waits for it and decides again.
-//! `decision.rs` holds the answers.
+//! `decision.rs` holds the answers. Where processes share limits, `shared.rs` takes the permits.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -45,6 +45,7 @@ mod maintenance;
 mod recheck;
 mod refusal;
 mod resolve;
+mod shared;
 mod span;
 mod standing;
 mod telemetry;

@@ -2,7 +2,8 @@ use std::fmt;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use dualkey_limit::Timestamp;
+use dualkey_limit::{Outcome, Timestamp};
+use dualkey_shared::{Away, PendingTake};
 use dualkey_store::{ApiKey, OrganizationId, PartnerId, Registry, TokenId};
 use dualkey_token::{PlainToken, TokenDigest};
 
@@ -28,6 +29,8 @@ enum PendingLookup {
     Token(InFlight<TokenAnswer>),
     /// All changes before this time are to be published.
     CatchUp(Timestamp, CatchUp),
+    /// The decision of the shared limits.
+    Limits(PendingTake),
 }
 
 /// What one request asks the store, and what the store answered: see
@@ -40,6 +43,8 @@ pub struct StoreLookup {
     token: Option<Box<TokenLookup>>,
     /// All changes before this time were published, or the store did not answer.
     caught_up: Option<Result<Timestamp, StoreUnavailable>>,
+    /// The decision of the shared limits, which is used once.
+    pub(crate) taken: Option<Result<Outcome, Away>>,
     pub(crate) trace: Trace,
 }
 
@@ -55,9 +60,16 @@ impl StoreLookup {
             Some(PendingLookup::CatchUp(at, caught_up)) => {
                 self.caught_up = Some(caught_up.await.map(|()| at));
             }
+            Some(PendingLookup::Limits(pending)) => self.taken = Some(pending.await),
             None => {}
         }
         Ok(())
+    }
+
+    /// The decision waits for the shared limits.
+    pub(crate) fn await_limits<T>(&mut self, pending: PendingTake) -> Poll<T> {
+        self.pending = Some(PendingLookup::Limits(pending));
+        Poll::Pending
     }
 
     /// Where the cache is complete, it lacks what the store lacked at this time, which is after the request

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_scope::Requirement;
-use dualkey_store::Registry;
+use dualkey_shared::{OutagePolicies, SharedLimiter};
+use dualkey_store::{Registry, SharedLimits};
 use http::HeaderMap;
 
 use crate::cache::{CacheLimits, CredentialCache};
@@ -24,7 +25,8 @@ use crate::telemetry::Telemetry;
 /// [`max_staleness`](VerifierBuilder::max_staleness), and for unknown tokens only within the failure
 /// allowance of the partner under whose key they come.
 ///
-/// Limits are counted per verifier: two verifiers in one process admit twice as much.
+/// Limits are counted per verifier: two verifiers in one process admit twice as much, unless they
+/// [share limits](VerifierBuilder::shared_limits).
 ///
 /// ```
 /// use dualkey_scope::{Catalogue, Requirement};
@@ -65,6 +67,8 @@ pub struct VerifierBuilder {
     header_names: HeaderNames,
     limits: CacheLimits,
     metrics_by_partner: bool,
+    shared_limits: Option<Arc<dyn SharedLimits>>,
+    outage_policies: OutagePolicies,
 }
 
 impl VerifierBuilder {
@@ -115,19 +119,72 @@ impl VerifierBuilder {
         Self { metrics_by_partner, ..self }
     }
 
+    /// Partners have one set of limits in all processes that share these, such as `RedisLimits` of the crate
+    /// `dualkey-redis`. Default: none.
+    ///
+    /// A decision then waits for them where neither a lease nor a remembered refusal of this process answers.
+    /// Spawn [`Verifier::run_shared_limits`] beside. The failure allowance stays that of this process, since
+    /// it protects the lookups that this process makes in its store.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use dualkey_store::MemorySharedLimits;
+    /// use dualkey_testing::Fixture;
+    /// use dualkey_verify::Verifier;
+    ///
+    /// # pollster::block_on(async {
+    /// let fixture = Fixture::new(); // burst 10
+    /// let (registry, guests_read) = (&fixture.registry, fixture.require("guests:read"));
+    /// let limits = Arc::new(MemorySharedLimits::new(Arc::new(fixture.clock.clone())));
+    /// let build = || Verifier::builder(registry.clone()).shared_limits(limits.clone()).build();
+    /// let verifiers = [build(), build()];
+    ///
+    /// for n in 0..10 {
+    ///     verifiers[n % 2].verify(&fixture.headers(), &guests_read).await.unwrap();
+    /// }
+    /// let denial = verifiers[0].verify(&fixture.headers(), &guests_read).await.unwrap_err();
+    /// assert_eq!(denial.code(), "rate_limited");
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn shared_limits(self, shared_limits: Arc<dyn SharedLimits>) -> Self {
+        Self { shared_limits: Some(shared_limits), ..self }
+    }
+
+    /// What decides while the [shared limits](Self::shared_limits) do not answer. Default: requests are
+    /// refused with [`Denial::Unavailable`].
+    #[must_use]
+    pub fn outage_policies(self, outage_policies: OutagePolicies) -> Self {
+        Self { outage_policies, ..self }
+    }
+
     /// A verifier with an empty cache and full buckets.
     ///
-    /// Limits are counted per verifier: a second one on the same store admits as much again, and is logged
+    /// Without [shared limits](Self::shared_limits), limits are counted per verifier: a second one on the same store admits as much again, and is logged
     /// as a warning. Clones of one verifier share its limits.
     #[must_use]
     pub fn build(self) -> Verifier {
-        let Self { registry, header_names, limits, metrics_by_partner } = self;
+        let Self { registry, header_names, limits, .. } = self;
         let (store, catalogue) = (Arc::clone(registry.store()), registry.catalogue().clone());
         let now = registry.clock().now();
-        let telemetry = Telemetry::new(metrics_by_partner);
-        let cache = Arc::new(CredentialCache::new(store, catalogue, limits, telemetry, now));
-        live::register(registry.store(), &cache);
-        Verifier { decider: Decider { registry, cache, header_names } }
+        let telemetry = Telemetry::new(self.metrics_by_partner);
+        let limiter = self.shared_limits.map(|shared| {
+            let limiter = SharedLimiter::new(shared, Arc::clone(registry.clock()));
+            limiter.with_outage_policies(self.outage_policies)
+        });
+        let cache = Arc::new(CredentialCache::new(
+            store,
+            catalogue,
+            limits,
+            telemetry,
+            limiter.clone(),
+            now,
+        ));
+        if limiter.is_none() {
+            live::register(registry.store(), &cache);
+        }
+        Verifier { decider: Decider { registry, cache, header_names, limiter } }
     }
 }
 
@@ -164,6 +221,8 @@ impl Verifier {
             header_names: HeaderNames::default(),
             limits: CacheLimits::default(),
             metrics_by_partner: false,
+            shared_limits: None,
+            outage_policies: OutagePolicies::default(),
         }
     }
 

@@ -7,12 +7,13 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::Requirement;
-use dualkey_store::{NewPartner, Registry, Store as _};
+use dualkey_store::{NewPartner, Registry, SharedLimits, Store as _};
 use dualkey_testing::Fault;
 use dualkey_token::Prefix;
 use dualkey_verify::{Denial, Grant, Verifier};
@@ -21,6 +22,7 @@ use metrics::with_local_recorder;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use pollster::block_on;
 
+use support::limits::Limits;
 use support::{KEY, START, Setting, bearer, catalogue, headers, issue, unknown_token};
 
 /// A verifier that was built under a recorder.
@@ -219,6 +221,23 @@ fn entries_and_rows_to_be_written_are_gauges() {
     assert_eq!(of(&recorded.publish()), [2.0, 4.0, 6.0], "two partners and four tokens");
     block_on(setting.verifier.write_behind()).unwrap();
     assert_eq!(of(&recorded.publish()), [2.0, 4.0, 0.0]);
+}
+
+#[test]
+fn shared_limits_show_their_calls_and_outages() {
+    let mut recorded = Recorded::new();
+    let limits = Limits::new(&recorded.setting.clock);
+    let shared: Arc<dyn SharedLimits> = limits.clone();
+    recorded.build(|registry| Verifier::builder(registry).shared_limits(shared).build());
+    let verify = || recorded.setting.present(recorded.setting.secret());
+    times(2, verify);
+    let up = ("up", 1.0);
+    let answered = ("calls_total,result=answered", 2.0);
+    assert_eq!(recorded.changed("shared_limits_"), expected(&[answered, up]));
+    limits.set_away(true);
+    times(4, verify);
+    let failed = ("calls_total,result=failed", 3.0);
+    assert_eq!(recorded.changed("shared_limits_"), expected(&[failed, ("local_total", 4.0)]));
 }
 
 #[test]

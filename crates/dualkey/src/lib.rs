@@ -13,20 +13,24 @@ pub use dualkey_limit::{
     AtCapacity, Clock, FakeClock, InvalidPolicy, LimitPolicy, LimitState, Limiter, Meter, Outcome,
     Rate, Refusal, Standing, SystemClock, Timestamp,
 };
+#[cfg(feature = "redis")]
+pub use dualkey_redis::RedisLimits;
 pub use dualkey_scope::{
     Catalogue, CatalogueBuilder, CatalogueError, Requirement, ResolvedScopes, Scope, ScopeSet,
     UnknownScopes,
 };
+pub use dualkey_shared::{InvalidOutagePolicy, OutagePolicies, OutagePolicy};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use dualkey_sql::{Address, SqlError, SqlOptions, SqlStore};
 pub use dualkey_store::{
     ApiKey, AuditAction, AuditEntry, AuditId, AuditStore, AuditTarget, Change, ChangeListener,
     ChangeNotifier, DailyUsage, DigestMethod, Expiry, FormNonce, InsertOutcome, InvalidApiKey,
     InvalidFormNonce, IssueOutcome, IssueRequest, IssuedToken, LimitsChange, LimitsOutcome,
-    MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner, PartnerId, PartnerStore,
-    Registry, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome, RotateOutcome,
-    RotationRequest, Store, StoreError, StoreFuture, StoredToken, TokenAccess, TokenId,
-    TokenRecord, TokenStatus, TokenStore, TokenUse, UsageStore,
+    MemorySharedLimits, MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner,
+    PartnerId, PartnerStore, Registry, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome,
+    RotateOutcome, RotationRequest, SharedLimits, SharedLimitsError, Store, StoreError,
+    StoreFuture, StoredToken, TokenAccess, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse,
+    UsageStore,
 };
 pub use dualkey_token::{
     Digester, InvalidHint, InvalidPepper, InvalidPepperId, InvalidPrefix, ParseTokenError,

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use dualkey_limit::{Clock, LimitPolicy, Meter, Rate, Standing, Timestamp};
 use dualkey_scope::{Catalogue, ScopeSet};
+use dualkey_shared::SharedLimiter;
 use dualkey_store::{ApiKey, OrganizationId, Store, StoreError, TokenId};
 use dualkey_token::TokenDigest;
 
@@ -44,6 +45,7 @@ pub(crate) type CatchUp = Pin<Box<dyn Future<Output = Result<(), StoreUnavailabl
 pub(crate) use answer::{PartnerAnswer, TokenAnswer, TokenLookup};
 pub(crate) use fetch::{FetchedPartner, StoreUnavailable, log_store_error};
 pub(crate) use freshness::{CacheLookup, RequestTime};
+pub(crate) use partner_entry::to_charge;
 pub(crate) use partners::{CachedPartner, HashedKey};
 pub(crate) use singleflight::InFlight;
 pub(crate) use table::Key;
@@ -88,9 +90,11 @@ impl CredentialCache {
         catalogue: Catalogue,
         limits: CacheLimits,
         telemetry: Telemetry,
+        limiter: Option<SharedLimiter>,
         now: Timestamp,
     ) -> Self {
-        let state = Arc::new(CacheState::new(catalogue, limits.max_tokens, telemetry, now));
+        let state =
+            Arc::new(CacheState::new(catalogue, limits.max_tokens, telemetry, limiter, now));
         let changes = Arc::new(ChangeSubscriber {
             state: Arc::clone(&state),
             partner_lookups: Singleflight::new(),

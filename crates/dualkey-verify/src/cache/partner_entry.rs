@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, LimitState, Meter, Outcome, Standing, Timestamp};
+use dualkey_shared::{PartnerLimits, SharedLimiter};
 use dualkey_store::{ApiKey, DailyUsage, Partner, PartnerId};
 
 use crate::telemetry::PartnerCounts;
@@ -36,6 +37,8 @@ struct ColdState {
     /// A day, and how many of its permits the store knows of.
     written: Mutex<(i32, u64)>,
     decisions: PartnerCounts,
+    /// The limits that processes share. The meter then counts what this process grants, for its usage.
+    shared: Option<PartnerLimits>,
 }
 
 /// The state of a partner in the store, in one word that is swapped as a whole: from the top, the time of
@@ -82,9 +85,13 @@ impl PartnerEntry {
         state: PartnerState,
         used: LimitState,
         now: Timestamp,
+        limiter: Option<&SharedLimiter>,
     ) -> Self {
         let day = day_number(partner.policy.day(now));
-        let written = Mutex::new((day, used.used_today(&partner.policy, now)));
+        let used_today = used.used_today(&partner.policy, now);
+        let written = Mutex::new((day, used_today));
+        let shared = limiter
+            .map(|limiter| limiter.partner_with_usage(partner.id, &partner.policy, used_today));
         Self {
             limits: used.into(),
             key: partner.api_key.clone(),
@@ -92,7 +99,7 @@ impl PartnerEntry {
             state: AtomicU64::new(state.0),
             is_dirty: AtomicBool::new(false),
             _padding: [0; 2],
-            cold: Box::new(ColdState { written, ..ColdState::default() }),
+            cold: Box::new(ColdState { written, shared, ..ColdState::default() }),
         }
     }
 
@@ -126,8 +133,7 @@ impl PartnerEntry {
         self.state.store(self.state().invalidated().0, Ordering::Release);
     }
 
-    /// Charges the limits with what this cost exceeds the permits that were charged before. A request that
-    /// costs more than the limits ever hold costs all that they hold.
+    /// Charges the limits of this process with what this cost exceeds the permits that were charged before.
     #[inline]
     pub(crate) fn charge(
         &self,
@@ -136,8 +142,20 @@ impl PartnerEntry {
         charged: u32,
         now: Timestamp,
     ) -> Outcome {
-        let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst()).get();
-        self.limits.take(policy, now, cost.min(max).saturating_sub(charged))
+        self.limits.take(policy, now, to_charge(policy, cost, charged))
+    }
+
+    /// What this process holds of the limits that processes share, and the limiter that takes from them.
+    pub(crate) fn shared_by<'a>(
+        &'a self,
+        limiter: &'a SharedLimiter,
+    ) -> Option<(&'a SharedLimiter, &'a PartnerLimits)> {
+        Some((limiter, self.cold.shared.as_ref()?))
+    }
+
+    /// Counts permits that the shared limits granted, for the usage of this process.
+    pub(crate) fn count_granted(&self, policy: &LimitPolicy, permits: u32, now: Timestamp) {
+        self.limits.add_used_today(policy, now, permits.into());
     }
 
     /// The decisions on its requests.
@@ -147,7 +165,10 @@ impl PartnerEntry {
 
     /// What is left of the limits. Nothing is charged.
     pub(crate) fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
-        *self.limits.peek(policy, now, 0).standing()
+        match &self.cold.shared {
+            Some(shared) => shared.standing(policy, now),
+            None => *self.limits.peek(policy, now, 0).standing(),
+        }
     }
 
     /// Charges the failure allowance, unless it is used up.
@@ -210,6 +231,14 @@ impl PartnerEntry {
     }
 }
 
+/// The permits that a decision takes, of a request of which some were charged before. A request that costs
+/// more than the limits ever hold costs all that they hold.
+#[inline]
+pub(crate) fn to_charge(policy: &LimitPolicy, cost: u32, charged: u32) -> u32 {
+    let max = policy.daily().unwrap_or(policy.burst()).min(policy.burst()).get();
+    cost.min(max).saturating_sub(charged)
+}
+
 /// The days of a 64-bit clock in nanoseconds fit into an `i32`.
 fn day_number(day: i64) -> i32 {
     i32::try_from(day).unwrap_or(i32::MAX)
@@ -240,7 +269,7 @@ mod tests {
         let (id, name) = (PartnerId::from_bytes([1; 16]), String::new());
         let partner = Partner { id, name, api_key, policy, enabled: true, created_at: NOW };
         let state = PartnerState::new(0, true, NOW);
-        let entry = PartnerEntry::new(&partner, state, LimitState::default(), NOW);
+        let entry = PartnerEntry::new(&partner, state, LimitState::default(), NOW, None);
         let charge = || {
             assert!(entry.charge(&policy, 1, 0, NOW).is_allowed());
             entry.mark_dirty()

@@ -2,6 +2,7 @@ use std::hash::BuildHasher as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+use dualkey_shared::SharedLimiter;
 use dualkey_store::{ApiKey, Partner};
 use foldhash::quality::RandomState;
 
@@ -14,6 +15,8 @@ pub(crate) struct Partners {
     hasher: RandomState,
     entries: Arena<CachePadded>,
     policies: Interner<LimitPolicy>,
+    /// Where processes share the limits.
+    limiter: Option<SharedLimiter>,
     /// The number of entries; locked while one is added or changed.
     write_lock: Mutex<u32>,
 }
@@ -48,15 +51,20 @@ const _: () = assert!(size_of::<CachePadded>() == 128);
 const _: () = assert!(CAPACITY == 1 << PARTNER_BITS);
 
 impl Partners {
-    pub(crate) fn new(hasher: RandomState) -> Self {
+    pub(crate) fn new(hasher: RandomState, limiter: Option<SharedLimiter>) -> Self {
         let entries = Arena::with_capacity(CAPACITY);
         Self {
             index: Index::with_capacity(entries.capacity()),
             hasher,
             entries,
             policies: Interner::with_capacity(CAPACITY),
+            limiter,
             write_lock: Mutex::default(),
         }
+    }
+
+    pub(crate) const fn limiter(&self) -> Option<&SharedLimiter> {
+        self.limiter.as_ref()
     }
 
     #[inline]
@@ -116,11 +124,10 @@ impl Partners {
         let key = self.hash_key(partner.api_key.as_str().as_bytes());
         let known = self.find(&key);
         let number = known.map_or(*count, |(number, _)| number);
-        let entry = self
-            .entries
-            .get_or_init(number)?
-            .0
-            .get_or_init(|| PartnerEntry::new(partner, state.invalidated(), used, read_at));
+        let entry = self.entries.get_or_init(number)?.0.get_or_init(|| {
+            let limiter = self.limiter.as_ref();
+            PartnerEntry::new(partner, state.invalidated(), used, read_at, limiter)
+        });
         if is_current() {
             let held = entry.state().policy();
             if let Some(from) = self.policies.get(held).filter(|_| held != policy) {

@@ -1,6 +1,7 @@
 //! What the cache counts and shows, for metrics.
 
 use dualkey_limit::{Clock, Timestamp};
+use dualkey_shared::SharedLimiter;
 
 use super::CredentialCache;
 use super::partner_entry::PartnerEntry;
@@ -37,6 +38,7 @@ impl CredentialCache {
             pending: self.write_behind.pending(),
             feed_read_at: has_feed.then_some(watermark),
             is_feed_current: self.is_store_up(now),
+            shared: state.partners.limiter().map(SharedLimiter::counts),
         }
     }
 }

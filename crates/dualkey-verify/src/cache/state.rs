@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use dualkey_limit::Timestamp;
 use dualkey_scope::Catalogue;
+use dualkey_shared::SharedLimiter;
 use foldhash::quality::RandomState;
 
 use super::coverage::{Announced, Coverage};
@@ -27,13 +28,14 @@ impl CacheState {
         catalogue: Catalogue,
         max_tokens: usize,
         telemetry: Telemetry,
+        limiter: Option<SharedLimiter>,
         now: Timestamp,
     ) -> Self {
         let (coverage, evictions) = (Arc::default(), telemetry.evictions());
         // A request hashes its key once, for both.
         let key_hasher = RandomState::default();
         Self {
-            partners: Partners::new(key_hasher.clone()),
+            partners: Partners::new(key_hasher.clone(), limiter),
             tokens: Tokens::new(catalogue, max_tokens, Arc::clone(&coverage), evictions, now),
             negative_keys: NegativeCache::new(key_hasher),
             negative_tokens: NegativeCache::new(RandomState::default()),

@@ -1,4 +1,5 @@
 use dualkey_limit::Timestamp;
+use dualkey_shared::SharedCounts;
 
 /// The state of a cache at one time.
 #[derive(Clone, Copy, Debug)]
@@ -14,4 +15,6 @@ pub(crate) struct Gauges {
     pub(crate) feed_read_at: Option<Timestamp>,
     /// Whether that is within `max_staleness`, or there is no feed.
     pub(crate) is_feed_current: bool,
+    /// Of shared limits, if there are any.
+    pub(crate) shared: Option<SharedCounts>,
 }

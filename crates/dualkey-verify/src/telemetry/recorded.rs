@@ -117,6 +117,9 @@ impl Telemetry {
             partners().for_each(|(id, counts)| published.publish_partner(id, counts.totals()));
         }
         let gauges = gauges();
+        if let Some(counts) = &gauges.shared {
+            published.publish_shared(counts);
+        }
         recorded.handles.publish(&gauges, recorded.is_store_up(&gauges));
     }
 }

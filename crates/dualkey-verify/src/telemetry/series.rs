@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use dualkey_shared::SharedCounts;
 use dualkey_store::PartnerId;
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
@@ -21,6 +22,9 @@ const STORE_UP: &str = "dualkey_store_up";
 const FEED_AGE: &str = "dualkey_feed_age_seconds";
 const PENDING: &str = "dualkey_write_behind_pending";
 const WRITE_FAILURES: &str = "dualkey_write_behind_failures_total";
+const SHARED_UP: &str = "dualkey_shared_limits_up";
+const SHARED_CALLS: &str = "dualkey_shared_limits_calls_total";
+const SHARED_LOCAL: &str = "dualkey_shared_limits_local_total";
 
 /// The label `result`.
 const RESULTS: [(Found, &str); FOUND - 1] = [
@@ -40,6 +44,7 @@ pub(crate) struct Handles {
     store_up: Gauge,
     feed_age: Gauge,
     pending: Gauge,
+    shared_up: Gauge,
 }
 
 /// The counters that are published from totals.
@@ -50,6 +55,9 @@ pub(crate) struct Published {
     unknown_keys: Total,
     unknown_tokens: Total,
     of_partners: HashMap<(PartnerId, usize), Total>,
+    shared_answered: Total,
+    shared_failed: Total,
+    shared_local: Total,
 }
 
 /// A counter, and how much of its total was published. Increments, unlike an absolute value, add up where
@@ -82,17 +90,19 @@ impl Handles {
             store_up: gauge!(STORE_UP),
             feed_age: gauge!(FEED_AGE),
             pending: gauge!(PENDING),
+            shared_up: gauge!(SHARED_UP),
         }
     }
 
     pub(crate) fn publish(&self, gauges: &Gauges, is_store_up: bool) {
-        let Gauges { now, partners, tokens, pending, feed_read_at, .. } = *gauges;
+        let Gauges { now, partners, tokens, pending, feed_read_at, shared, .. } = *gauges;
         let feed_age = feed_read_at.map(|read_at| now.saturating_duration_since(read_at));
         self.partners.set(partners as f64);
         self.tokens.set(tokens as f64);
         self.store_up.set(f64::from(u8::from(is_store_up)));
         self.feed_age.set(feed_age.unwrap_or_default());
         self.pending.set(pending as f64);
+        self.shared_up.set(f64::from(u8::from(!shared.is_some_and(|shared| shared.is_away))));
     }
 }
 
@@ -111,6 +121,9 @@ impl Published {
             unknown_keys: refusals("unknown_keys"),
             unknown_tokens: refusals("partner"),
             of_partners: HashMap::new(),
+            shared_answered: Total::new(counter!(SHARED_CALLS, "result" => "answered")),
+            shared_failed: Total::new(counter!(SHARED_CALLS, "result" => "failed")),
+            shared_local: Total::new(counter!(SHARED_LOCAL)),
         }
     }
 
@@ -129,6 +142,12 @@ impl Published {
         let refused = Code::AttemptsExceeded as usize;
         self.unknown_keys.publish(totals.without_token[refused]);
         self.unknown_tokens.publish(totals.decisions[refused] - totals.without_token[refused]);
+    }
+
+    pub(crate) fn publish_shared(&mut self, counts: &SharedCounts) {
+        self.shared_answered.publish(counts.answered);
+        self.shared_failed.publish(counts.failed);
+        self.shared_local.publish(counts.local);
     }
 
     /// Publishes the decisions on the requests of a partner, by code. The first one of a code registers its
@@ -164,4 +183,7 @@ fn describe() {
     describe_gauge!(FEED_AGE, Unit::Seconds, "Time since the change feed was last read");
     describe_gauge!(PENDING, Unit::Count, "Usage of partners and uses of tokens to be written");
     describe_counter!(WRITE_FAILURES, Unit::Count, "Write-behinds that failed");
+    describe_gauge!(SHARED_UP, Unit::Count, "0 while shared limits do not answer, else 1");
+    describe_counter!(SHARED_CALLS, Unit::Count, "Calls of shared limits by their result");
+    describe_counter!(SHARED_LOCAL, Unit::Count, "Requests that outage policies decided on");
 }

@@ -6,6 +6,7 @@
     reason = "not every test uses all, and helpers may panic"
 )]
 
+pub mod limits;
 pub mod log;
 
 use std::sync::Arc;
