@@ -18,6 +18,7 @@ mod openapi;
 mod output;
 mod partner;
 mod serve;
+mod shared_limits;
 mod signals;
 mod table;
 mod times;

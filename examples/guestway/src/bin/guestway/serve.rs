@@ -6,12 +6,14 @@ use clap::{Args, Command, FromArgMatches as _};
 use dualkey::{Registry, RegistryError, Verifier};
 use guestway::{ConnectionLimits, Sessions, SiteUrl, document, reference, router, settings};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::cli::GlobalOptions;
 use crate::demonstration::Demonstration;
 use crate::failure::{Failure, with_causes};
 use crate::metrics::MetricsServer;
+use crate::shared_limits::SharedLimitsOptions;
 use crate::signals;
 
 /// Serve the API with sample data
@@ -36,6 +38,8 @@ pub(crate) struct Serve {
     /// Also serve metrics for Prometheus at http://ADDRESS:PORT/metrics, without authentication
     #[arg(long, value_name = "ADDRESS:PORT", env = "GUESTWAY_METRICS")]
     pub(crate) metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) shared_limits: SharedLimitsOptions,
 }
 
 const EXAMPLE: &str = "\
@@ -46,6 +50,9 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080
 
 /// The timeout of each call to the database while serving.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often leases that are not used are looked for.
+const LEASE_TICK: Duration = Duration::from_millis(50);
 
 /// Without arguments: what the environment sets, and the defaults. An invalid variable ends the program.
 impl Default for Serve {
@@ -58,7 +65,7 @@ impl Default for Serve {
 impl Serve {
     /// Serves the API until a signal stops the program.
     pub(crate) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
-        let Self { listen, demo, url, metrics } = self;
+        let Self { listen, demo, url, metrics, shared_limits } = self;
         if demo && !listen.ip().to_canonical().is_loopback() {
             return Err(Failure::usage(format!(
                 "--demo prints a working token, so it listens on a loopback address only: {listen} is none"
@@ -77,7 +84,7 @@ impl Serve {
             None => None,
         };
         let registry = global.registry_with_timeout(DATABASE_TIMEOUT).await?;
-        let verifier = Verifier::new(registry.clone());
+        let verifier = shared_limits.verifier(registry.clone())?;
         let api = router(verifier.clone(), registry.catalogue());
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
         let site = url.unwrap_or_else(|| SiteUrl::of(bound));
@@ -91,11 +98,18 @@ impl Serve {
             metrics.map(|server| tokio::spawn(server.serve(verifier.clone(), stop_metrics)));
         let _warming_up = tokio::spawn(warm_up(verifier.clone()));
         tracing::info!(%bound, database = %global.database()?, "serving");
+        let (ended, has_ended) = oneshot::channel::<()>();
+        let leases = verifier.clone();
+        let leasing = tokio::spawn(async move {
+            leases.run_shared_limits(async || sleep(LEASE_TICK).await, has_ended).await;
+        });
         let limits = ConnectionLimits::default();
         let serving = tokio::spawn(guestway::serve(listener, app, limits, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;
+        drop(ended);
+        leasing.await.map_err(|error| Failure::new(format!("leases ended early: {error}")))?;
         served.map_err(|error| Failure::new(format!("serving ended early: {error}")))?;
         if let Some(scraped) = scraped {
             scraped.await.map_err(|error| Failure::new(format!("metrics ended early: {error}")))?;

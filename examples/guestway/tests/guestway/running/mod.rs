@@ -3,6 +3,7 @@
 mod changes;
 mod postgres;
 mod restarts;
+mod shared_limits;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use clap::Args;
+use dualkey::{OutagePolicies, OutagePolicy, RedisLimits, Registry, Verifier};
+
+use crate::failure::{Failure, with_causes};
+
+/// Limits that several servers share.
+#[derive(Args)]
+#[command(next_help_heading = "Options for several servers")]
+pub(crate) struct SharedLimitsOptions {
+    /// Share the limits of partners with all servers that name the same Redis or Valkey
+    ///
+    /// Such as redis://localhost:6379.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GUESTWAY_REDIS",
+        hide_env_values = true // it may contain a password
+    )]
+    redis: Option<String>,
+    /// What decides on rate and burst while Redis does not answer: refuse, local or local/SERVERS
+    ///
+    /// local lets each server grant the whole limit, and local/3 a third of it.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "GUESTWAY_WHEN_LIMITS_ARE_AWAY",
+        default_value_t,
+        requires = "redis"
+    )]
+    when_limits_are_away: OutagePolicy,
+    /// The same for the quota of the day [default: as --when-limits-are-away]
+    #[arg(long, value_name = "POLICY", env = "GUESTWAY_WHEN_QUOTA_IS_AWAY", requires = "redis")]
+    when_quota_is_away: Option<OutagePolicy>,
+}
+
+impl SharedLimitsOptions {
+    /// A verifier with the limits of this server, or those that it shares.
+    pub(crate) fn verifier(&self, registry: Registry) -> Result<Verifier, Failure> {
+        let builder = Verifier::builder(registry);
+        let Some(redis) = &self.redis else { return Ok(builder.build()) };
+        let limits = RedisLimits::new(redis)
+            .map_err(|error| Failure::usage(format!("--redis: {}", with_causes(&error))))?;
+        let burst = self.when_limits_are_away;
+        let quota = self.when_quota_is_away.unwrap_or(burst);
+        let builder = builder.shared_limits(Arc::new(limits));
+        Ok(builder.outage_policies(OutagePolicies { burst, quota }).build())
+    }
+}
