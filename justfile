@@ -32,7 +32,7 @@ rust-version:
 clippy:
     .ci/run clippy
 
-# Each leaf without default features.
+# The leaves without default features.
 clippy-leaves:
     .ci/run clippy-leaves
 
@@ -72,7 +72,7 @@ browser:
 api:
     .ci/run api
 
-# Each leaf alone, without default features.
+# The leaves without default features; the stack of a release build.
 test-leaves:
     .ci/run test-leaves
 
