@@ -144,7 +144,7 @@ impl RedisLimits {
         call: SharedCall<'_>,
         action: Action<'_>,
         void_after: u64,
-    ) -> RedisResult<Vec<u64>> {
+    ) -> RedisResult<Vec<u8>> {
         let key = self.key(call.partner);
         let command = |name, script| {
             script::command((name, script), key.as_bytes(), call, action, void_after)

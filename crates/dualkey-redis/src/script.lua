@@ -4,280 +4,255 @@
 -- Numbers of Lua are doubles: every number here is a whole one below 2^53, so nothing is rounded. A
 -- permit is as many parts as a day has microseconds, so a microsecond brings `rate` parts, where the
 -- rate is in permits a day. The bucket holds `level` permits and `remainder` parts of the next.
+-- `%` divides only such numbers by parts or by microseconds of a day: the quotient has 17 bits, so it is
+-- rounded down correctly.
+--
+-- Each argument, each element of an answer and each local function costs an allocation at each call. So
+-- there are few, and what leases need is unpacked and defined only where a call needs it.
 --
 -- KEYS[1]  the state
--- ARGV[1]  the policy, the lifetime of a lease, and the server time after which the call is void
--- ARGV[2]  the time after which the key expires, in milliseconds
--- ARGV[3]  what the caller knows of the state, or empty
--- ARGV[4]  take, peek, reset or add
--- ARGV[5]  take: settlements of leases. add: the day, and the permits to count
--- ARGV[6]  take: runs of callers
--- ARGV[7]  take: the id of a new lease and its permits, or empty
+-- ARGV[1]  the action, the policy, the server time after which the call is void, the time after which the
+--          key expires in milliseconds, the state as the caller knows it, without leases, or nothing, and
+--          runs of callers that take
+-- ARGV[2]  take: settlements of leases. add: the day, and the permits to count. Absent if there is no
+--          argument of leases
+-- ARGV[3]  take: the id of a new lease, its permits and its lifetime. Absent if none is requested
 --
--- It returns the server time alone if the call is void. Otherwise the server time, the state, the permits
--- and the lifetime of the new lease, and for each run the callers that got their permits follow.
+-- It returns the server time alone if the call is void. Otherwise it returns the state, without leases. Unless
+-- the server time is that of the state, nothing is leased and all callers got their permits, there follow:
+-- the server time, the permits that are leased, those of the new lease and its lifetime, and the index of
+-- each run that did not get all permits with the number of callers that did.
 
-local POLICY = '<I8I8I8I8I8I8'
-local KNOWN = '<I8I8I8I8I8I8I8'
-local SETTLEMENT, SETTLEMENT_SIZE = '<c8I4I4', 16
-local RUN, RUN_SIZE = '<I4I4', 8
+local TAKE, PEEK, RESET = 0, 1, 2
+local CALL = '<I1I5I4I7I5I7Bc0Bc0'
 -- The state: 39 bytes. With leases, 11 more, and 19 for each, in the order of their ends.
-local VERSION = 1
-local STATE, STATE_SIZE = '<I1I7I4I5I3I6I6I7', 39
-local LEASED, LEASED_SIZE = '<I4I7', 11
-local LEASE, LEASE_SIZE = '<c8I4I7', 19
-
-local PARTS_PER_PERMIT = 86400000000
-local MICROS_PER_DAY = 86400000000
-local SKEW_TOLERANCE = 100000
-local MAX_LEASES = 32
-local MAX_LEVEL = 2 ^ 32 - 1
+local STATE, STATE_SIZE, VERSION = '<I1I7I4I5I3I6I6I7', 39, 1
+local LEASED, LEASED_SIZE, LEASE = '<I4I7', 11, '<c8I4I7'
+local PARTS_PER_PERMIT, MICROS_PER_DAY = 86400000000, 86400000000
 local MAX_COUNT = 2 ^ 48 - 1
-local MAX_EXACT = 2 ^ 53
-
-local min, max, floor, fmod = math.min, math.max, math.floor, math.fmod
 local pack, unpack = struct.pack, struct.unpack
 
 -- Read once: it may move within a script.
 local time = redis.call('TIME')
-local clock = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local clock = time[1] * 1000000 + time[2]
 
 -- `day_offset`: from the start of day 0 to the epoch. Day 0 is the day before 1970-01-01.
-local rate, burst, quota, day_offset, lifetime, void_after = unpack(POLICY, ARGV[1])
-local action = ARGV[4]
+local call, settlements = ARGV[1], ARGV[2]
+local action, rate, burst, quota, day_offset, void_after, expiry, known, next_run = unpack(CALL, call)
 
 -- A call that its caller has given up must not charge.
 if clock > void_after then
-    return { clock }
+    return pack('<I7', clock)
 end
 
 -- Read the state: as stored; or as the caller knows it, on no day; or a full bucket.
 local stored = redis.call('GET', KEYS[1])
-local known = ARGV[3] ~= ''
-local known_at, known_level, known_remainder, known_day, known_granted, known_returned, known_epoch
-if known then
-    known_at, known_level, known_remainder, known_day, known_granted, known_returned, known_epoch =
-        unpack(KNOWN, ARGV[3])
-end
-local at, level, remainder = clock, MAX_LEVEL, 0
-local day, granted, returned, epoch = -1, 0, 0, 0
+local version, at, level, remainder, day, granted, returned, epoch
 local outstanding, earliest = 0, nil
 if stored then
-    if #stored < STATE_SIZE or stored:byte(1) ~= VERSION then
+    if #stored >= STATE_SIZE then
+        version, at, level, remainder, day, granted, returned, epoch = unpack(STATE, stored)
+    end
+    if version ~= VERSION then
         return redis.error_reply('UNREADABLE the state is not one of this version of dualkey-redis')
     end
-    local _
-    _, at, level, remainder, day, granted, returned, epoch = unpack(STATE, stored)
     if #stored > STATE_SIZE then
         outstanding, earliest = unpack(LEASED, stored, STATE_SIZE + 1)
     end
-elseif known then
-    at, level, remainder = known_at, known_level, known_remainder
+else
+    at, level, remainder = clock, burst, 0
+    if known ~= '' then
+        version, at, level, remainder = unpack(STATE, known)
+    end
+    day, granted, returned, epoch = -1, 0, 0, 0
 end
 -- Whether a refusal must write too.
 local must_write = false
 
--- The leases are unpacked only where a call needs them.
-local leases
-local function read_leases()
-    if leases then
-        return
-    end
-    leases = {}
-    if not earliest then
-        return
-    end
-    for first = STATE_SIZE + LEASED_SIZE + 1, #stored, LEASE_SIZE do
-        local id, permits, ends = unpack(LEASE, stored, first)
-        leases[#leases + 1] = { id = id, permits = permits, ends = ends }
-    end
-end
-
-local function day_of(micros)
-    local since = micros + day_offset
-    return (since - fmod(since, MICROS_PER_DAY)) / MICROS_PER_DAY
-end
-
--- The bucket holds no more than the burst less what is leased.
-local function cut()
-    local most = max(burst - outstanding, 0)
-    if level >= most then
-        level, remainder = most, 0
-    end
-end
-
-local function refill(till)
-    local elapsed = till - at
-    local permits, parts = 0, remainder
-    if elapsed * rate <= MAX_EXACT - PARTS_PER_PERMIT then
-        local accrued = elapsed * rate + remainder
-        parts = fmod(accrued, PARTS_PER_PERMIT)
-        permits = (accrued - parts) / PARTS_PER_PERMIT
-    else
-        -- Long division by 15 bits of the time: parts < 2^36.4 and rate < 2^36.4, so each product is exact.
-        parts = 0
-        for _, weight in ipairs({ 2 ^ 45, 2 ^ 30, 2 ^ 15, 1 }) do
-            local chunk = floor(elapsed / weight) % 2 ^ 15
-            local accrued = parts * 2 ^ 15 + chunk * rate
-            if weight == 1 then
-                accrued = accrued + remainder
-            end
-            parts = fmod(accrued, PARTS_PER_PERMIT)
-            permits = permits * 2 ^ 15 + (accrued - parts) / PARTS_PER_PERMIT
-        end
-    end
-    at, level, remainder = till, level + permits, parts
-    cut()
-end
-
 -- Up to 100 ms back, the bucket stands still. Beyond that, the clock was set back: the state counts as
 -- written now.
-local back = at - clock
-if back > SKEW_TOLERANCE then
-    read_leases()
-    for _, lease in ipairs(leases) do
+local now, back = clock, at - clock
+local is_set_back = back > 100000
+if back > 0 and not is_set_back then
+    now = at
+end
+local today = now + day_offset
+today = (today - today % MICROS_PER_DAY) / MICROS_PER_DAY
+
+local leases
+if settlements or earliest and (earliest <= now or is_set_back) then
+    leases = {}
+    local position = STATE_SIZE + LEASED_SIZE + 1
+    while earliest and position <= #stored do
+        local lease = {}
+        lease.id, lease.permits, lease.ends, position = unpack(LEASE, stored, position)
+        leases[#leases + 1] = lease
+    end
+end
+
+if is_set_back then
+    for _, lease in ipairs(leases or {}) do
         lease.ends = lease.ends - back
     end
-    at, day, must_write = clock, day_of(clock), true
+    at, day, must_write = now, today, true
 end
-local now = max(at, clock)
 
 -- Refill up to the end of each lease that has ended, then drop it, then refill up to now: an ended lease
 -- keeps its place in the bucket until its end, and no longer.
-if earliest and earliest <= now then
-    read_leases()
-    while leases[1] and leases[1].ends <= now do
-        refill(leases[1].ends)
-        outstanding = outstanding - leases[1].permits
+repeat
+    local ended, till = leases and leases[1], now
+    if ended and ended.ends <= now then
+        till = ended.ends
+    else
+        ended = nil
+    end
+    local accrued = (till - at) * rate
+    if accrued <= 2 ^ 53 - 86400000000 then
+        accrued = accrued + remainder
+        remainder = accrued % PARTS_PER_PERMIT
+        level = level + (accrued - remainder) / PARTS_PER_PERMIT
+    else
+        -- Long division by 15 bits of the time: parts < 2^36.4 and rate < 2^36.4, so each product is exact.
+        local permits, parts = 0, 0
+        for _, weight in ipairs({ 2 ^ 45, 2 ^ 30, 2 ^ 15, 1 }) do
+            local chunk = math.floor((till - at) / weight) % 2 ^ 15
+            accrued = parts * 2 ^ 15 + chunk * rate
+            if weight == 1 then
+                accrued = accrued + remainder
+            end
+            parts = accrued % PARTS_PER_PERMIT
+            permits = permits * 2 ^ 15 + (accrued - parts) / PARTS_PER_PERMIT
+        end
+        level, remainder = level + permits, parts
+    end
+    at = till
+    -- The bucket holds no more than the burst less what is leased.
+    if level >= burst - outstanding then
+        level, remainder = math.max(burst - outstanding, 0), 0
+    end
+    if ended then
+        outstanding = outstanding - ended.permits
         table.remove(leases, 1)
     end
-end
-refill(now)
+until not ended
 
 -- On a new day, only leased permits count.
-local today = day_of(now)
 if today > day then
     day, granted, returned = today, outstanding, 0
 end
 
 -- The larger of each number: one count of used permits would undo what came back from leases. A later
 -- reset replaces the count, and an earlier one does not bring it back.
-if known and known_day == day and known_epoch >= epoch then
-    local larger_granted, larger_returned = known_granted, known_returned
-    if known_epoch == epoch then
-        larger_granted, larger_returned = max(granted, known_granted), max(returned, known_returned)
+if known ~= '' and known ~= stored then
+    local _, _, _, _, known_day, known_granted, known_returned, known_epoch = unpack(STATE, known)
+    if known_day == day and known_epoch >= epoch then
+        if known_epoch == epoch then
+            known_granted = math.max(granted, known_granted)
+            known_returned = math.max(returned, known_returned)
+        end
+        if known_epoch > epoch or known_granted > granted or known_returned > returned then
+            granted, returned, epoch, must_write = known_granted, known_returned, known_epoch, true
+        end
     end
-    if known_epoch > epoch or larger_granted > granted or larger_returned > returned then
-        granted, returned, epoch, must_write = larger_granted, larger_returned, known_epoch, true
-    end
-end
-
--- Permits that both limits leave.
-local function available()
-    return min(level, max(quota - max(granted - returned, 0), 0))
-end
-
-local function spend(permits)
-    level = level - permits
-    granted = min(granted + permits, MAX_COUNT)
-    must_write = must_write or permits > 0
 end
 
 -- A lease shrinks to what is kept. What it loses and is given back returns to bucket and day.
-local function settle(id, keep, give_back)
-    read_leases()
-    for index, lease in ipairs(leases) do
-        if lease.id == id then
-            keep = min(lease.permits, keep)
-            local lost = lease.permits - keep
-            give_back = min(lost, give_back)
-            lease.permits = keep
-            if keep == 0 then
-                table.remove(leases, index)
+if action == TAKE and settlements then
+    local position = 1
+    while position <= #settlements do
+        local id, keep, give_back
+        id, keep, give_back, position = unpack('<c8I4I4', settlements, position)
+        for index, lease in ipairs(leases) do
+            if lease.id == id then
+                keep = math.min(lease.permits, keep)
+                local lost = lease.permits - keep
+                give_back = math.min(lost, give_back)
+                lease.permits = keep
+                if keep == 0 then
+                    table.remove(leases, index)
+                end
+                outstanding = outstanding - lost
+                level = level + give_back
+                if level >= burst - outstanding then
+                    level, remainder = math.max(burst - outstanding, 0), 0
+                end
+                returned = math.min(returned + give_back, MAX_COUNT)
+                must_write = must_write or lost > 0
+                break
             end
-            outstanding = outstanding - lost
-            level = level + give_back
-            cut()
-            returned = min(returned + give_back, MAX_COUNT)
-            must_write = must_write or lost > 0
-            return
         end
     end
 end
 
 -- Both limits are spent, or neither, for each caller in turn.
-local function take(permits, count)
-    local callers = count
-    if permits > 0 then
-        callers = min(count, floor(available() / permits))
+local short, run = '', 0
+while next_run <= #call do
+    local permits, count
+    permits, count, next_run = unpack('<I4I4', call, next_run)
+    local spent, left = permits * count, quota
+    if granted > returned then
+        left = left - (granted - returned)
     end
-    spend(permits * callers)
-    return callers
+    if spent > 0 and (spent > level or spent > left) then
+        local available = math.max(math.min(level, left), 0)
+        spent = available - available % permits
+        short = short .. pack('<I4I4', run, spent / permits)
+    end
+    if spent > 0 then
+        level, granted, must_write = level - spent, granted + spent, true
+        if granted > MAX_COUNT then
+            granted = MAX_COUNT
+        end
+    end
+    run = run + 1
 end
 
 -- A lease ends with its lifetime, or with the day.
-local function lease(id, permits)
-    read_leases()
-    permits = min(permits, available())
-    if permits == 0 or #leases >= MAX_LEASES then
-        return 0, 0
-    end
-    for _, other in ipairs(leases) do
-        if other.id == id then
-            return 0, 0
+local leased, leased_for = 0, 0
+if action == TAKE and ARGV[3] then
+    local id, permits, lifetime = unpack('<c8I4I4', ARGV[3])
+    local ends = math.min(at + lifetime, (day + 1) * MICROS_PER_DAY - day_offset)
+    local place, is_used = #leases + 1, false
+    for index, other in ipairs(leases) do
+        is_used = is_used or other.id == id
+        if other.ends > ends then
+            place = math.min(place, index)
         end
     end
-    local ends = min(at + lifetime, (day + 1) * MICROS_PER_DAY - day_offset)
-    local place = #leases + 1
-    while place > 1 and leases[place - 1].ends > ends do
-        place = place - 1
+    local left = quota - math.max(granted - returned, 0)
+    permits = math.max(math.min(permits, level, left), 0)
+    if permits > 0 and #leases < 32 and not is_used then
+        table.insert(leases, place, { id = id, permits = permits, ends = ends })
+        leased, leased_for, outstanding = permits, ends - at, outstanding + permits
+        level, granted, must_write = level - permits, math.min(granted + permits, MAX_COUNT), true
     end
-    table.insert(leases, place, { id = id, permits = permits, ends = ends })
-    outstanding = outstanding + permits
-    spend(permits)
-    return permits, ends - at
-end
-
-local leased, leased_for = 0, 0
-local callers = {}
-if action == 'take' then
-    for first = 1, #ARGV[5], SETTLEMENT_SIZE do
-        settle(unpack(SETTLEMENT, ARGV[5], first))
-    end
-    for first = 1, #ARGV[6], RUN_SIZE do
-        callers[#callers + 1] = take(unpack(RUN, ARGV[6], first))
-    end
-    if ARGV[7] ~= '' then
-        leased, leased_for = lease(unpack('<c8I4', ARGV[7]))
-    end
-elseif action == 'reset' then
-    level = MAX_LEVEL
-    cut()
-    granted, returned, epoch, must_write = outstanding, 0, max(epoch + 1, at), true
-elseif action == 'add' then
-    local usage_day, permits = unpack('<I8I8', ARGV[5])
+elseif action == RESET then
+    level, remainder = math.max(burst - outstanding, 0), 0
+    granted, returned, epoch, must_write = outstanding, 0, math.max(epoch + 1, at), true
+elseif action > RESET then
+    local usage_day, permits = unpack('<I3I6', settlements)
     if usage_day == day and permits > 0 then
-        granted, must_write = min(granted + permits, MAX_COUNT), true
+        granted, must_write = math.min(granted + permits, MAX_COUNT), true
     end
 end
 
 -- One write, last: a script that runs out of memory has changed nothing.
-if must_write and action ~= 'peek' then
-    local state = { pack(STATE, VERSION, at, level, remainder, day, granted, returned, epoch) }
+local state = pack(STATE, VERSION, at, level, remainder, day, granted, returned, epoch)
+if must_write and action ~= PEEK then
+    local to_store = state
     if outstanding > 0 and not leases then
-        state[2] = stored:sub(STATE_SIZE + 1)
+        to_store = state .. stored:sub(STATE_SIZE + 1)
     elseif outstanding > 0 then
-        state[2] = pack(LEASED, outstanding, leases[1].ends)
+        local parts = { state, pack(LEASED, outstanding, leases[1].ends) }
         for index, each in ipairs(leases) do
-            state[index + 2] = pack(LEASE, each.id, each.permits, each.ends)
+            parts[index + 2] = pack(LEASE, each.id, each.permits, each.ends)
         end
+        to_store = table.concat(parts)
     end
-    redis.call('SET', KEYS[1], table.concat(state), 'PX', ARGV[2])
+    redis.call('SET', KEYS[1], to_store, 'PX', expiry)
 end
 
-local reply =
-    { clock, at, level, remainder, day, granted, returned, outstanding, epoch, leased, leased_for }
-for index = 1, #callers do
-    reply[#reply + 1] = callers[index]
+if at == clock and outstanding == 0 and short == '' then
+    return state
 end
-return reply
+return state .. pack('<I7I4I4I4', clock, outstanding, leased, leased_for) .. short

@@ -3,24 +3,41 @@
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, Timestamp};
-use dualkey_store::{Lease, LeaseId, SharedCall, SharedStanding, SharedTake, SharedTaken};
+use dualkey_store::{
+    Lease, LeaseId, LeaseRequest, SharedCall, SharedStanding, SharedTake, SharedTaken,
+};
 use redis::{Cmd, Script};
 
 pub(crate) const TEXT: &str = include_str!("script.lua");
 
 /// No number of the script reaches this: 2⁵³.
 const NEVER: u64 = 1 << 53;
+/// The script counts fewer days.
+const NO_DAY: u64 = (1 << 24) - 1;
+/// The version of the stored state.
+const VERSION: u64 = 1;
 /// A bucket that is full, and a day that is over, are no state. A second covers a clock that stands still.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a call does. The names are those of the script.
+/// What a call does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action<'a> {
     Take(&'a SharedTake),
     Peek,
     Reset,
     AddUsage { day: i64, permits: u64 },
+}
+
+impl Action<'_> {
+    const fn number(self) -> u64 {
+        match self {
+            Self::Take(_) => 0,
+            Self::Peek => 1,
+            Self::Reset => 2,
+            Self::AddUsage { .. } => 3,
+        }
+    }
 }
 
 /// The answer of the script, and the server's time in microseconds.
@@ -50,34 +67,46 @@ pub(crate) fn command(
     void_after: u64,
 ) -> Cmd {
     let mut cmd = redis::cmd(command);
-    cmd.arg(script).arg(1).arg(key);
-    cmd.arg(policy(call, void_after)).arg(expiry_millis(call.policy));
-    cmd.arg(call.known.map(|known| self::known(known, call.policy)).unwrap_or_default());
+    cmd.arg(script).arg(1).arg(key).arg(self::call(call, action, void_after));
     match action {
-        Action::Take(take) => {
-            cmd.arg("take").arg(settlements(take)).arg(runs(take)).arg(lease(take));
-        }
-        Action::Peek => {
-            cmd.arg("peek");
-        }
-        Action::Reset => {
-            cmd.arg("reset");
+        Action::Take(take) if take.lease.is_some() || !take.settlements.is_empty() => {
+            cmd.arg(settlements(take));
+            if let Some(request) = take.lease {
+                cmd.arg(lease(request));
+            }
         }
         Action::AddUsage { day, permits } => {
-            let permits = permits.min(SharedStanding::MAX_COUNT);
-            cmd.arg("add").arg(numbers([day_index(day), permits]));
+            cmd.arg(fields([(day_index(day), 3), (permits.min(SharedStanding::MAX_COUNT), 6)]));
         }
+        Action::Take(_) | Action::Peek | Action::Reset => {}
     }
     cmd
 }
 
-fn policy(call: SharedCall<'_>, void_after: u64) -> Vec<u8> {
+fn call(call: SharedCall<'_>, action: Action<'_>, void_after: u64) -> Vec<u8> {
     let policy = call.policy;
     let quota = policy.daily().map_or(NEVER, |daily| daily.get().into());
     let day_offset = 86_400_u64.saturating_add_signed(policy.utc_offset_secs().into()) * 1_000_000;
     let burst = policy.burst().get().into();
-    let lifetime = micros(Lease::LIFETIME);
-    numbers([call.permits_a_day(), burst, quota, day_offset, lifetime, void_after.min(NEVER)])
+    let mut bytes = fields([
+        (action.number(), 1),
+        (call.permits_a_day(), 5),
+        (burst, 4),
+        (quota, 7),
+        (day_offset, 5),
+        (void_after.min(NEVER), 7),
+    ]);
+    let known = call.known.map(|known| state(known, policy)).unwrap_or_default();
+    for text in [expiry_millis(policy).to_string().as_bytes(), &known] {
+        bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        bytes.extend(text);
+    }
+    if let Action::Take(take) = action {
+        for run in &take.runs {
+            bytes.extend(fields([(run.permits.into(), 4), (run.count.into(), 4)]));
+        }
+    }
+    bytes
 }
 
 /// The time after which a state equals that of a new partner: the day is over, and the bucket is full, even
@@ -88,90 +117,106 @@ fn expiry_millis(policy: &LimitPolicy) -> u64 {
     u64::try_from(expiry.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A count under another UTC offset is of no day.
-fn known(known: &SharedStanding, policy: &LimitPolicy) -> Vec<u8> {
+/// The state as the script stores it. A count under another UTC offset is of no day.
+fn state(known: &SharedStanding, policy: &LimitPolicy) -> Vec<u8> {
     let is_same = known.utc_offset_secs == policy.utc_offset_secs();
-    numbers([
-        known.at.as_nanos() / 1_000,
-        known.level.into(),
-        known.remainder.min(SharedStanding::PARTS_PER_PERMIT - 1),
-        if is_same { day_index(known.day) } else { NEVER },
-        known.granted.min(SharedStanding::MAX_COUNT),
-        known.returned.min(SharedStanding::MAX_COUNT),
-        known.epoch,
+    fields([
+        (VERSION, 1),
+        (known.at.as_nanos() / 1_000, 7),
+        (known.level.into(), 4),
+        (known.remainder.min(SharedStanding::PARTS_PER_PERMIT - 1), 5),
+        (if is_same { day_index(known.day) } else { NO_DAY }, 3),
+        (known.granted.min(SharedStanding::MAX_COUNT), 6),
+        (known.returned.min(SharedStanding::MAX_COUNT), 6),
+        (known.epoch.min(NEVER), 7),
     ])
 }
 
 fn settlements(take: &SharedTake) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 * take.settlements.len());
     for settlement in &take.settlements {
-        bytes.extend(settlement.id.to_bits().to_le_bytes());
-        bytes.extend(settlement.keep.to_le_bytes());
-        bytes.extend(settlement.give_back.to_le_bytes());
+        let (keep, give_back) = (settlement.keep.into(), settlement.give_back.into());
+        bytes.extend(fields([(settlement.id.to_bits(), 8), (keep, 4), (give_back, 4)]));
     }
     bytes
 }
 
-fn runs(take: &SharedTake) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(8 * take.runs.len());
-    for run in &take.runs {
-        bytes.extend(run.permits.to_le_bytes());
-        bytes.extend(run.count.to_le_bytes());
-    }
-    bytes
-}
-
-fn lease(take: &SharedTake) -> Vec<u8> {
-    let Some(request) = take.lease else { return Vec::new() };
-    let mut bytes = Vec::from(request.id.to_bits().to_le_bytes());
-    bytes.extend(request.permits.to_le_bytes());
-    bytes
+fn lease(request: LeaseRequest) -> Vec<u8> {
+    let lifetime = micros(Lease::LIFETIME);
+    fields([(request.id.to_bits(), 8), (request.permits.into(), 4), (lifetime, 4)])
 }
 
 /// The answer to this call, or `None` if it is not one of this script.
-pub(crate) fn reply(answer: &[u64], call: SharedCall<'_>, action: Action<'_>) -> Option<Reply> {
-    if let &[server_time] = answer {
-        return Some(Reply::Void { server_time });
+pub(crate) fn reply(answer: &[u8], call: SharedCall<'_>, action: Action<'_>) -> Option<Reply> {
+    let mut answer = Reader(answer);
+    if answer.0.len() == 7 {
+        return Some(Reply::Void { server_time: answer.number(7)? });
     }
-    let (head, callers) = answer.split_first_chunk::<11>()?;
-    let &[server_time, at, level, remainder, day, granted, returned, outstanding, epoch, ..] = head;
-    let &[.., leased, leased_for] = head;
-    let standing = SharedStanding {
+    if answer.number(1)? != VERSION {
+        return None;
+    }
+    let at = answer.number(7)?;
+    let mut standing = SharedStanding {
         at: Timestamp::from_nanos(at.checked_mul(1_000)?),
-        level: u32::try_from(level).ok()?,
-        remainder,
-        day: i64::try_from(day).ok()? - 1,
+        level: answer.number_of_32_bits()?,
+        remainder: answer.number(5)?,
+        day: i64::try_from(answer.number(3)?).ok()? - 1,
         utc_offset_secs: call.policy.utc_offset_secs(),
-        granted,
-        returned,
-        outstanding: u32::try_from(outstanding).ok()?,
-        epoch,
+        granted: answer.number(6)?,
+        returned: answer.number(6)?,
+        epoch: answer.number(7)?,
+        outstanding: 0,
     };
-    let granted: Option<Vec<u32>> = callers.iter().map(|&n| u32::try_from(n).ok()).collect();
-    let lease = match action {
-        Action::Take(SharedTake { lease: Some(request), .. }) if leased > 0 => {
-            Some(new_lease(request.id, leased, leased_for)?)
-        }
-        _ => None,
-    };
-    let taken = SharedTaken { standing, granted: granted?, lease };
-    Some(Reply::Decided { server_time, taken })
+    let (mut server_time, mut leased) = (at, (0, 0));
+    if !answer.0.is_empty() {
+        server_time = answer.number(7)?;
+        standing.outstanding = answer.number_of_32_bits()?;
+        leased = (answer.number_of_32_bits()?, answer.number(4)?);
+    }
+    let (mut granted, mut lease) = (Vec::new(), None);
+    if let Action::Take(take) = action {
+        granted.extend(take.runs.iter().map(|run| run.count));
+        lease = take.lease.filter(|_| leased.0 > 0).map(|request| new_lease(request.id, leased));
+    }
+    while !answer.0.is_empty() {
+        let run = granted.get_mut(usize::try_from(answer.number(4)?).ok()?)?;
+        *run = answer.number_of_32_bits()?;
+    }
+    Some(Reply::Decided { server_time, taken: SharedTaken { standing, granted, lease } })
 }
 
-fn new_lease(id: LeaseId, permits: u64, micros: u64) -> Option<Lease> {
-    let permits = u32::try_from(permits).ok()?;
-    Some(Lease { id, permits, lifetime: Duration::from_micros(micros) })
+fn new_lease(id: LeaseId, (permits, micros): (u32, u64)) -> Lease {
+    Lease { id, permits, lifetime: Duration::from_micros(micros) }
 }
 
+/// Reads numbers as `struct` packs them, the lowest byte first.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn number(&mut self, size: usize) -> Option<u64> {
+        let (first, rest) = self.0.split_at_checked(size)?;
+        self.0 = rest;
+        let mut bytes = [0; 8];
+        bytes[..size].copy_from_slice(first);
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    fn number_of_32_bits(&mut self) -> Option<u32> {
+        u32::try_from(self.number(4)?).ok()
+    }
+}
+
+/// Numbers as `struct` packs them: the lowest byte first, of each as many bytes as named.
+fn fields<const N: usize>(fields: [(u64, usize); N]) -> Vec<u8> {
+    let bytes =
+        fields.iter().flat_map(|(number, size)| number.to_le_bytes().into_iter().take(*size));
+    bytes.collect()
+}
 /// Day 0 is the day before 1970-01-01, so that no UTC offset makes a day negative.
 fn day_index(day: i64) -> u64 {
-    day.checked_add(1).and_then(|day| u64::try_from(day).ok()).unwrap_or(NEVER).min(NEVER)
+    day.checked_add(1).and_then(|day| u64::try_from(day).ok()).unwrap_or(NO_DAY).min(NO_DAY)
 }
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn numbers<const N: usize>(numbers: [u64; N]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
