@@ -1,6 +1,7 @@
 //! Rate limits and daily quotas that many machines share, in Redis or Valkey.
 //!
-//! [`RedisLimits`] implements [`SharedLimits`](dualkey_store::SharedLimits) on one node.
+//! [`RedisLimits`] implements [`SharedLimits`](dualkey_store::SharedLimits) on one node, on a cluster, or on the
+//! master that sentinels monitor.
 //!
 //! ```
 //! use dualkey_limit::LimitPolicy;
@@ -33,11 +34,19 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod address;
+mod cluster;
 mod connection;
+mod connector;
 #[cfg(test)]
 mod differential;
 mod failure;
 mod limits;
+mod node;
 mod script;
+mod sentinel;
+mod slot;
+mod tls;
+mod topology;
 
 pub use limits::RedisLimits;

@@ -1,25 +1,37 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dualkey_store::{
     PartnerId, SharedCall, SharedLimits, SharedLimitsError, SharedLimitsErrorKind,
     SharedLimitsFuture, SharedStanding, SharedTake, SharedTaken,
 };
-use redis::{Client, RedisError, RedisResult};
+use redis::RedisResult;
 use tokio::time::{Instant, timeout_at};
 
-use SharedLimitsErrorKind::{AnswerLost, TimedOut, Unreachable, Void};
+use SharedLimitsErrorKind::{AnswerLost, Rejected, TimedOut, Unreachable, Void};
 
+use crate::address::Address;
+use crate::cluster::Redirect;
 use crate::connection::Connection;
-use crate::failure::{failure, refuses_script};
+use crate::failure::{cause, failure, refuses_script, unreachable};
 use crate::script::{self, Action, Reply};
+use crate::topology::Topology;
 
-/// [`SharedLimits`] in one node of Redis or Valkey.
+/// [`SharedLimits`] in Redis or Valkey: one node, a cluster, or a master that sentinels monitor.
 ///
 /// Each call is one run of one script on the server's clock, on one key for each partner, which expires when
-/// it says no more than a missing one. A connection is opened by the first call, and again by the next call
-/// after it was lost. Clones share it.
+/// it says no more than a missing one. A connection is opened by the first call that needs it, and again by the
+/// next call after it was lost. Clones share it.
+///
+/// A call is sent again only if the server says that it did not run: after a redirect of a cluster, if the
+/// server does not know the script, and once if it came too late by a clock that is ahead of what was known.
+///
+/// - **A cluster**: each call goes to the node that owns the slot of its key. `MOVED` and `ASK` are followed, at
+///   most five times within the time-out. Where a slot has no node, calls fail.
+/// - **Sentinel**: all sentinels are asked at once for the master, which must say itself that it is one. They are
+///   asked again after a connection was lost, a call timed out, or a replica answered, and each second while
+///   calls are made: an old master goes on for some seconds after a failover, until it is made a replica.
 ///
 /// A call that is not answered within the [time-out](Self::with_timeout) fails. It carries the time on the
 /// server's clock at which it is void: a server that was stopped, and runs it when it goes on, spends
@@ -42,75 +54,106 @@ use crate::script::{self, Action, Reply};
 /// ```
 #[derive(Clone)]
 pub struct RedisLimits {
-    client: Client,
+    topology: Arc<Topology>,
     key_prefix: Arc<str>,
     timeout: Duration,
     script_digest: Arc<str>,
-    current: Arc<Current>,
-}
-
-/// The connection that calls use.
-#[derive(Default)]
-struct Current {
-    connection: Mutex<Option<Arc<Connection>>>,
-    /// Held by the one call that opens a connection.
-    opening: tokio::sync::Mutex<()>,
 }
 
 impl RedisLimits {
     const TIMEOUT: Duration = Duration::from_millis(100);
+    const MAX_REDIRECTS: usize = 5;
 
-    /// Limits in the node at this address, such as `redis://localhost:6379/0` or
-    /// `redis+unix:///run/redis.sock`. Opens no connection.
+    /// Limits in the servers at this address. Opens no connection.
+    ///
+    /// | servers | address |
+    /// | --- | --- |
+    /// | one node | `redis://[user:password@]host[:port][/database]` |
+    /// | one node, by a socket | `redis+unix:///path[?user=…&pass=…&db=…]` |
+    /// | a cluster, by some of its nodes | `redis://[user:password@]host[:port],host[:port]…`, or with one host `redis+cluster://…` |
+    /// | a master that sentinels monitor | `redis+sentinel://[user:password@]host[:port],…/service[/database]` |
+    ///
+    /// `rediss` instead of `redis` encrypts (feature `tls`), with the root certificates of the system or, with
+    /// `?ca_file=FILE`, with those of a file in PEM. User and password are those of the nodes; those of the
+    /// sentinels are `?sentinel_user=…&sentinel_password=…`. Instead of `redis`, `valkey` can be written.
     ///
     /// # Errors
     ///
-    /// The address cannot be read.
+    /// The address cannot be read, or the root certificates cannot. The text of the error's source says what to
+    /// write, and does not show the password.
     ///
     /// ```
+    /// use std::error::Error as _;
     /// use dualkey_redis::RedisLimits;
     ///
     /// assert!(RedisLimits::new("redis://localhost").is_ok());
-    /// assert!(RedisLimits::new("localhost").is_err());
+    /// assert!(RedisLimits::new("redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/limits").is_ok());
+    /// let error = RedisLimits::new("redis+sentinel://10.0.0.1").unwrap_err();
+    /// assert!(error.source().unwrap().to_string().contains("/service"));
     /// ```
     pub fn new(url: &str) -> Result<Self, SharedLimitsError> {
-        let client = Client::open(url).map_err(failure)?;
+        let topology = Address::parse(url).and_then(Topology::new);
+        let topology = topology.map_err(|text| SharedLimitsError::new(Unreachable, text))?;
         Ok(Self {
-            client,
+            topology: Arc::new(topology),
             key_prefix: "dualkey:".into(),
             timeout: Self::TIMEOUT,
             script_digest: script::digest().into(),
-            current: Arc::default(),
         })
     }
 
-    /// These limits with other keys: the prefix, and the partner's id. Default: `dualkey:`.
+    /// These limits with other keys: the prefix, and the partner's id. Default: `dualkey:`. In a cluster, a hash
+    /// tag in the prefix puts all keys on one node.
     #[must_use]
     pub fn with_key_prefix(self, prefix: &str) -> Self {
         Self { key_prefix: prefix.into(), ..self }
     }
 
-    /// These limits with another time in which each call is answered or fails, connecting included. Default:
-    /// 100 ms.
+    /// These limits with another time in which each call is answered or fails, asking sentinels, connecting and
+    /// redirects included. Default: 100 ms.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
+    /// Sends the call again only where a redirect says that it did not run.
     async fn decide(
         &self,
         call: SharedCall<'_>,
         action: Action<'_>,
     ) -> Result<SharedTaken, SharedLimitsError> {
         let deadline = Instant::now() + self.timeout;
-        let connection = timeout_at(deadline, self.connection()).await;
-        let connection = connection.map_err(|_elapsed| self.timed_out(Unreachable))??;
-        let answer = timeout_at(deadline, self.ask(&connection, call, action, deadline)).await;
-        let answer = answer.unwrap_or_else(|_elapsed| Err(self.timed_out(TimedOut)));
-        if answer.as_ref().is_err_and(|error| matches!(error.kind(), TimedOut | AnswerLost)) {
-            self.forget(&connection);
+        let key = self.key(call.partner);
+        let request = Request { key: key.as_bytes(), call, action, deadline };
+        let mut redirect = None;
+        for _ in 0..=Self::MAX_REDIRECTS {
+            let connection = self.connection(&request, redirect.as_ref()).await?;
+            let is_asking = redirect.is_some_and(|redirect: Redirect| redirect.is_asking);
+            let answer = timeout_at(deadline, self.ask(&connection, is_asking, &request)).await;
+            let answer = answer.unwrap_or_else(|_elapsed| Err(self.timed_out(TimedOut)));
+            let Err(error) = answer else { return answer };
+            if error.may_have_run() {
+                self.topology.forget(&connection);
+            }
+            redirect = cause(&error).and_then(|cause| self.topology.redirect(cause, &connection));
+            if redirect.is_none() {
+                return Err(error);
+            }
         }
-        answer
+        Err(SharedLimitsError::new(Rejected, "the nodes of the cluster name each other"))
+    }
+
+    async fn connection(
+        &self,
+        request: &Request<'_>,
+        redirect: Option<&Redirect>,
+    ) -> Result<Arc<Connection>, SharedLimitsError> {
+        let connection = self.topology.connection(request.key, redirect);
+        let connection = match timeout_at(request.deadline, connection).await {
+            Ok(connection) => connection.map_err(unreachable),
+            Err(_elapsed) => Err(self.timed_out(Unreachable)),
+        };
+        connection.inspect_err(|_| self.topology.note_unreachable())
     }
 
     /// Asks once more if the call was void before its deadline: the server's clock is ahead of what was known
@@ -118,14 +161,12 @@ impl RedisLimits {
     async fn ask(
         &self,
         connection: &Connection,
-        call: SharedCall<'_>,
-        action: Action<'_>,
-        deadline: Instant,
+        is_asking: bool,
+        request: &Request<'_>,
     ) -> Result<SharedTaken, SharedLimitsError> {
         for _ in 0..2 {
-            let void_after = connection.server_time(deadline);
-            let answer = self.run(connection, call, action, void_after).await.map_err(failure)?;
-            match script::reply(&answer, call, action) {
+            let answer = self.run(connection, is_asking, request).await.map_err(failure)?;
+            match script::reply(&answer, request.call, request.action) {
                 Some(Reply::Decided { server_time, taken }) => {
                     connection.note_server_time(server_time);
                     return Ok(taken);
@@ -141,42 +182,21 @@ impl RedisLimits {
     async fn run(
         &self,
         connection: &Connection,
-        call: SharedCall<'_>,
-        action: Action<'_>,
-        void_after: u64,
+        is_asking: bool,
+        request: &Request<'_>,
     ) -> RedisResult<Vec<u8>> {
-        let key = self.key(call.partner);
-        let command = |name, script| {
-            script::command((name, script), key.as_bytes(), call, action, void_after)
-        };
-        let answer = connection.query(&command("EVALSHA", &self.script_digest)).await;
-        match answer {
-            Err(error) if refuses_script(&error) => {
-                connection.query(&command("EVAL", script::TEXT)).await
+        let Request { key, call, action, deadline } = *request;
+        let void_after = connection.server_time(deadline);
+        let run = async |name, script| {
+            let cmd = script::command((name, script), key, call, action, void_after);
+            match is_asking {
+                true => connection.query_asking(&cmd).await,
+                false => connection.query(&cmd).await,
             }
+        };
+        match run("EVALSHA", &self.script_digest).await {
+            Err(error) if refuses_script(&error) => run("EVAL", script::TEXT).await,
             answer => answer,
-        }
-    }
-
-    async fn connection(&self) -> Result<Arc<Connection>, SharedLimitsError> {
-        if let Some(connection) = self.current.get() {
-            return Ok(connection);
-        }
-        let _opening = self.current.opening.lock().await;
-        if let Some(connection) = self.current.get() {
-            return Ok(connection); // another call opened it
-        }
-        let opened = Connection::open(&self.client).await;
-        let unreachable = |error: RedisError| SharedLimitsError::new(Unreachable, error);
-        let connection = Arc::new(opened.map_err(unreachable)?);
-        self.current.set(Some(Arc::clone(&connection)));
-        Ok(connection)
-    }
-
-    /// The next call opens a new connection, unless another one did.
-    fn forget(&self, connection: &Arc<Connection>) {
-        if self.current.get().is_some_and(|current| Arc::ptr_eq(&current, connection)) {
-            self.current.set(None);
         }
     }
 
@@ -189,14 +209,12 @@ impl RedisLimits {
     }
 }
 
-impl Current {
-    fn get(&self) -> Option<Arc<Connection>> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, connection: Option<Arc<Connection>>) {
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
-    }
+/// One call, until its deadline.
+struct Request<'a> {
+    key: &'a [u8],
+    call: SharedCall<'a>,
+    action: Action<'a>,
+    deadline: Instant,
 }
 
 impl SharedLimits for RedisLimits {

@@ -1,58 +1,25 @@
 //! `RedisLimits` on a real server.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod support;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use dualkey_limit::LimitPolicy;
 use dualkey_redis::RedisLimits;
 use dualkey_store::{
-    LeaseId, LeaseRequest, PartnerId, SharedCall, SharedLimits, SharedLimitsErrorKind,
-    SharedStanding, SharedTake,
+    LeaseId, LeaseRequest, SharedCall, SharedLimits, SharedLimitsErrorKind, SharedTake,
 };
 use dualkey_testing::conformance;
 use dualkey_testing::redis::Server;
-use redis::{AsyncConnectionConfig, Client};
 
-const PARTNER: PartnerId = PartnerId::from_bytes([1; 16]);
-const KEY: &str = "dualkey:01010101-0101-0101-0101-010101010101";
-
-/// Limits with a time-out that only a call without an answer reaches.
-fn patient(server: &Server) -> RedisLimits {
-    RedisLimits::new(&server.url()).unwrap().with_timeout(Duration::from_secs(60))
-}
-
-async fn take(limits: &RedisLimits, permits: u32) -> bool {
-    let policy = LimitPolicy::default();
-    let call = SharedCall::new(PARTNER, &policy);
-    limits.take(call, &SharedTake::permits(permits)).await.unwrap().granted == [1]
-}
-
-async fn peek(limits: &RedisLimits) -> SharedStanding {
-    limits.peek(SharedCall::new(PARTNER, &LimitPolicy::default())).await.unwrap()
-}
-
-async fn failure(limits: &RedisLimits) -> SharedLimitsErrorKind {
-    let policy = LimitPolicy::default();
-    let call = SharedCall::new(PARTNER, &policy);
-    limits.take(call, &SharedTake::permits(1)).await.unwrap_err().kind()
-}
-
-/// Sends a command of the test's own.
-async fn command<T: redis::FromRedisValue>(server: &Server, command: &[&str]) -> T {
-    let client = Client::open(server.url()).unwrap();
-    // On a busy machine, an answer takes its time.
-    let patient =
-        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let connection = client.get_multiplexed_async_connection_with_config(&patient).await;
-    let mut connection = connection.unwrap();
-    redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
-}
+use support::{KEY, PARTNER, failure, patient, peek, take};
 
 #[tokio::test]
 async fn one_node_conforms() {
     let server = Server::start();
-    let limits = Arc::new(patient(&server));
+    let limits = Arc::new(patient(&server.url()));
     conformance::check_shared_limits(limits, async |time| tokio::time::sleep(time).await).await;
 }
 
@@ -60,7 +27,7 @@ async fn one_node_conforms() {
 #[tokio::test]
 async fn a_call_that_was_given_up_charges_nothing() {
     let server = Server::start();
-    let limits = patient(&server);
+    let limits = patient(&server.url());
     assert!(take(&limits, 1).await);
     server.pause();
     let hasty = limits.clone().with_timeout(Duration::from_millis(50));
@@ -79,7 +46,7 @@ async fn a_call_that_was_given_up_charges_nothing() {
 #[tokio::test]
 async fn a_lost_connection_is_opened_again() {
     let server = Server::start();
-    let limits = patient(&server);
+    let limits = patient(&server.url());
     assert!(take(&limits, 4).await);
     let known = peek(&limits).await;
     server.restart();
@@ -95,9 +62,9 @@ async fn a_lost_connection_is_opened_again() {
 #[tokio::test]
 async fn a_server_without_the_script_gets_its_text() {
     let server = Server::start();
-    let limits = patient(&server);
+    let limits = patient(&server.url());
     assert!(take(&limits, 1).await);
-    command::<()>(&server, &["SCRIPT", "FLUSH"]).await;
+    server.command(&["SCRIPT", "FLUSH"]);
     assert!(take(&limits, 1).await);
     assert_eq!(peek(&limits).await.used(), 2);
 }
@@ -105,48 +72,48 @@ async fn a_server_without_the_script_gets_its_text() {
 #[tokio::test]
 async fn a_state_expires_when_it_says_nothing_more() {
     let server = Server::start();
-    assert!(take(&patient(&server), 1).await);
-    let millis: u64 = command(&server, &["PTTL", KEY]).await;
+    assert!(take(&patient(&server.url()), 1).await);
+    let millis: u64 = server.command(&["PTTL", KEY]).parse().unwrap();
     assert!((86_300_000..=86_401_000).contains(&millis), "a day and a second: {millis}");
 }
 
 #[tokio::test]
 async fn a_state_is_small() {
     let server = Server::start();
-    let limits = patient(&server);
+    let limits = patient(&server.url());
     assert!(take(&limits, 1).await);
-    let bytes: u64 = command(&server, &["STRLEN", KEY]).await;
+    let bytes: u64 = server.command(&["STRLEN", KEY]).parse().unwrap();
     assert_eq!(bytes, 39);
     let policy = LimitPolicy::default();
     let lease = Some(LeaseRequest { id: LeaseId::from_bits(1), permits: 2 });
     let leased = SharedTake { lease, ..SharedTake::default() };
     limits.take(SharedCall::new(PARTNER, &policy), &leased).await.unwrap();
-    let bytes: u64 = command(&server, &["STRLEN", KEY]).await;
+    let bytes: u64 = server.command(&["STRLEN", KEY]).parse().unwrap();
     assert_eq!(bytes, 39 + 11 + 19);
 }
 
 #[tokio::test]
 async fn a_state_that_cannot_be_read_decides_nothing() {
     let server = Server::start();
-    let limits = patient(&server);
-    command::<()>(&server, &["SET", KEY, "text"]).await;
+    let limits = patient(&server.url());
+    server.command(&["SET", KEY, "text"]);
     assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Unreadable);
-    command::<()>(&server, &["DEL", KEY]).await;
-    command::<()>(&server, &["RPUSH", KEY, "text"]).await;
+    server.command(&["DEL", KEY]);
+    server.command(&["RPUSH", KEY, "text"]);
     assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Unreadable);
 }
 
 #[tokio::test]
 async fn a_server_that_takes_no_write_decides_nothing() {
     let server = Server::start();
-    let limits = patient(&server);
+    let limits = patient(&server.url());
     assert!(take(&limits, 1).await);
-    command::<()>(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Rejected, "out of memory");
-    command::<()>(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
-    command::<()>(&server, &["CONFIG", "SET", "min-replicas-to-write", "1"]).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
     assert_eq!(failure(&limits).await, SharedLimitsErrorKind::Rejected, "without its replica");
-    command::<()>(&server, &["CONFIG", "SET", "min-replicas-to-write", "0"]).await;
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
     assert_eq!(peek(&limits).await.used(), 1);
 }
 
@@ -155,7 +122,7 @@ async fn a_user_needs_few_rights() {
     let server = Server::start();
     let rights = "+evalsha +eval +get +set +time ~dualkey:* on >secret";
     let rights = [&["ACL", "SETUSER", "limits"], &*Vec::from_iter(rights.split(' '))].concat();
-    command::<()>(&server, &rights).await;
+    server.command(&rights);
     let url = format!("{}?user=limits&pass=secret", server.url());
     let limits = RedisLimits::new(&url).unwrap().with_timeout(Duration::from_secs(60));
     assert!(take(&limits, 1).await);
