@@ -64,13 +64,17 @@ impl Future for Call {
     }
 }
 
-/// `None`: the store did not answer.
+/// Calls the store, unless its last answer serves these callers too. `None`: the store did not answer.
 async fn run(
     limiter: &SharedLimiter,
     partner: &PartnerLimits,
     batch: Batch,
     policy: &LimitPolicy,
 ) -> Option<Answer> {
+    let decided = partner.lock().node.try_take_batch(policy, limiter.now(), &batch);
+    if decided.is_some() {
+        return decided;
+    }
     let mut sent = Sent { limiter, partner, take: Some(SharedTake::default()) };
     let new_call = || SharedCall::new(partner.id(), policy);
 

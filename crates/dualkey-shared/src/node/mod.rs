@@ -69,6 +69,14 @@ struct Unsettled {
     until: Timestamp,
 }
 
+impl Answer {
+    /// For each run of the batch, the number of callers that got their permits.
+    #[must_use]
+    pub fn granted(&self) -> &[u32] {
+        &self.granted
+    }
+}
+
 impl NodeState {
     /// A process that asks more often than this within 100 ms leases, if the rate brings as many permits.
     const MAX_TAKES_WITHOUT_LEASE: u32 = 5;
@@ -156,6 +164,32 @@ impl NodeState {
         self.refusal
             .filter(|refusal| refusal.covers(policy, now, permits))?
             .outcome(self, now, permits)
+    }
+
+    /// Decides from memory for callers that waited for an earlier call, if a lease has enough for all of them or a
+    /// remembered refusal answers each. `None`: the store has to be asked.
+    pub fn try_take_batch(
+        &mut self,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        batch: &Batch,
+    ) -> Option<Answer> {
+        let now = self.advance_to(now);
+        let runs = batch.runs();
+        let permits = runs
+            .iter()
+            .try_fold(0, |sum: u32, run| sum.checked_add(run.permits.checked_mul(run.count)?))?;
+        if permits > 0 && self.lease.as_mut().is_some_and(|lease| lease.spend(permits, now)) {
+            self.demand.count_permits(permits, now);
+            return Some(Answer {
+                granted: runs.iter().map(|run| run.count).collect(),
+                refusal: None,
+            });
+        }
+        let refusal = self.refusal.filter(|refusal| {
+            !runs.is_empty() && runs.iter().all(|run| refusal.covers(policy, now, run.permits))
+        })?;
+        Some(Answer { granted: vec![0; runs.len()], refusal: Some(refusal) })
     }
 
     /// What the next call to the store carries for these callers: the lease that is used up or too small is

@@ -1,0 +1,69 @@
+//! Calls, leases and refusals of processes that share limits.
+
+use std::time::Duration;
+
+use dualkey_limit::Outcome;
+use pollster::block_on;
+
+use crate::support::World;
+
+#[test]
+fn processes_share_one_bucket() {
+    let world = World::new(5, 10);
+    let processes = [world.process(), world.process()];
+    let take = |n: usize| {
+        let (limiter, partner) = &processes[n % 2];
+        block_on(limiter.take(partner, &world.policy, 1)).unwrap()
+    };
+    assert!((0..10).all(|n| take(n).is_allowed()));
+    assert_eq!(take(0).retry_after(), Some(Duration::from_millis(200)));
+    world.clock.advance(Duration::from_millis(200));
+    assert!(take(1).is_allowed());
+    assert!(!take(0).is_allowed());
+}
+
+#[test]
+fn concurrent_callers_get_their_own_answers_in_order() {
+    let world = World::new(5, 10);
+    let granted = world.take_together(&world.process(), &[4, 4, 4, 1, 1, 1]);
+    assert_eq!(granted, [true, true, false, true, true, false]);
+}
+
+#[test]
+fn a_frequent_process_leases_and_gives_back_when_idle() {
+    let world = World::new(1_000, 1_000);
+    let (limiter, partner) = world.process();
+    for _ in 0..300 {
+        let outcome = block_on(limiter.take(&partner, &world.policy, 1)).unwrap();
+        assert!(matches!(outcome, Outcome::Allowed(_)));
+        world.clock.advance(Duration::from_millis(1));
+    }
+    assert!(world.leased() > 0);
+    block_on(limiter.maintain());
+    assert!(world.leased() > 0, "the lease is in use");
+    world.clock.advance(Duration::from_millis(100));
+    block_on(limiter.maintain());
+    assert_eq!(world.leased(), 0);
+}
+
+#[test]
+fn callers_that_waited_are_served_by_the_new_lease() {
+    let world = World::new(1_000, 1_000);
+    let (limiter, partner) = world.process();
+    for _ in 0..100 {
+        assert!(block_on(limiter.take(&partner, &world.policy, 1)).unwrap().is_allowed());
+        world.clock.advance(Duration::from_millis(1));
+    }
+    let before = world.store.calls();
+    // No lease has 300 permits.
+    assert_eq!(world.take_together(&(limiter, partner), &[300, 1, 1, 1]), [true; 4]);
+    assert_eq!(world.store.calls(), before + 1);
+}
+
+#[test]
+fn callers_that_wait_go_together_in_the_next_call() {
+    let world = World::new(5, 10);
+    let process = world.process();
+    assert_eq!(world.take_together(&process, &[1, 1, 1, 1]), [true; 4]);
+    assert_eq!(world.store.calls(), 2);
+}

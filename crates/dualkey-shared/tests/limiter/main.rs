@@ -1,0 +1,4 @@
+//! `SharedLimiter` on the exact model of the store, on a fake clock.
+
+mod leases;
+mod support;
