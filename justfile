@@ -64,14 +64,6 @@ test:
 alerts:
     .ci/run alerts
 
-# The pages of examples/guestway in a real browser.
-browser:
-    .ci/run browser
-
-# The OpenAPI document of examples/guestway against its server.
-api:
-    .ci/run api
-
 # The leaves without default features; the stack of a release build.
 test-leaves:
     .ci/run test-leaves
@@ -83,6 +75,14 @@ benches:
 # Instruction counts.
 instructions:
     .ci/run instructions
+
+# The pages of examples/guestway in a real browser.
+browser:
+    .ci/run browser
+
+# The OpenAPI document of examples/guestway against its server.
+api:
+    .ci/run api
 
 # The run command of the README.
 demo:
