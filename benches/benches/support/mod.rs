@@ -5,12 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use dualkey_benches::{HandStrict, World, partner_key, token_text};
-use dualkey_tower::Gate;
+use dualkey_tower::{Gate, GuardedRouter};
 use foldhash::fast::RandomState;
 use governor::middleware::NoOpMiddleware;
 use sha2::{Digest as _, Sha256};
@@ -24,10 +24,12 @@ pub(crate) fn bare() -> Router {
     Router::new().route("/guests", get(async || "guests"))
 }
 
-/// Dualkey's guard, with its `RateLimit` fields.
+/// The same route declared with Dualkey's guard, which writes the `RateLimit` fields.
 pub(crate) fn dualkey() -> Router {
     let world = World::new(1, 1);
-    bare().route_layer(Gate::new(world.verifier).require(world.requirement))
+    GuardedRouter::new(Gate::new(world.verifier))
+        .require(Method::GET, "/guests", world.requirement, async || "guests")
+        .into_router()
 }
 
 /// A single middleware that makes the whole decision as [`HandStrict`] does, without fields in the answer.

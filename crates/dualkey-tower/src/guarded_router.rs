@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use dualkey_scope::Requirement;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
+use tower::util::MapResponseLayer;
 
 use crate::gate::Gate;
-use crate::guard::GuardLayer;
 #[cfg(feature = "openapi")]
 use crate::guard::GuardRule;
+use crate::guard::{GuardBody, GuardLayer};
 
 /// An axum router in which each route is declared together with its requirement and its handler.
 ///
@@ -281,12 +282,16 @@ where
             true => route.handler.merge(route.connect),
             false => route.handler,
         };
-        handler.route_layer(route.guard)
+        handler.route_layer((MapResponseLayer::new(into_axum), route.guard))
     });
     let refuse = move |method: Method, headers: HeaderMap| {
         ready(gate.method_not_allowed(&method, &headers, declared.iter()).map(Body::from))
     };
     guarded.fold(MethodRouter::new(), MethodRouter::merge).fallback(refuse)
+}
+
+fn into_axum(response: Response<GuardBody<Body>>) -> Response<Body> {
+    response.map(Body::from)
 }
 
 /// The path of a nested route, joined as axum's [`Router::nest`] does.

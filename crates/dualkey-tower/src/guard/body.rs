@@ -34,6 +34,17 @@ impl<B> GuardBody<B> {
     }
 }
 
+/// The same body as axum's own. Axum boxes any other.
+#[cfg(feature = "axum")]
+impl From<GuardBody<Self>> for axum::body::Body {
+    fn from(body: GuardBody<Self>) -> Self {
+        match body.kind {
+            Kind::Service { body } => body,
+            Kind::Refusal { body } => Self::new(body),
+        }
+    }
+}
+
 /// An empty body. Tonic requires the response bodies of its layers to have a default.
 impl<B> Default for GuardBody<B> {
     fn default() -> Self {
