@@ -7,6 +7,16 @@ pub(crate) struct ReverseBuffer {
     start: usize,
 }
 
+/// The numbers below 100 in two digits: one division yields two digits.
+const DIGIT_PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
+
 impl ReverseBuffer {
     pub(crate) const fn new() -> Self {
         Self { bytes: [0; 128], start: 128 }
@@ -22,13 +32,15 @@ impl ReverseBuffer {
     #[inline]
     pub(crate) fn prepend_number(&mut self, number: u64) {
         let mut rest = number;
-        loop {
+        while rest >= 10 {
+            self.start -= 2;
+            let pair = DIGIT_PAIRS[(rest % 100) as usize];
+            self.bytes[self.start..][..2].copy_from_slice(&pair);
+            rest /= 100;
+        }
+        if rest > 0 || number == 0 {
             self.start -= 1;
             self.bytes[self.start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                return;
-            }
         }
     }
 
