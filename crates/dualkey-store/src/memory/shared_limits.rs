@@ -48,6 +48,31 @@ impl MemorySharedLimits {
         self.states.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Limits on the same clock that begin with a copy of all states, for tests of a store that forgets its
+    /// last writes.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use dualkey_limit::{FakeClock, LimitPolicy};
+    /// use dualkey_store::{MemorySharedLimits, PartnerId, SharedCall, SharedLimits, SharedTake};
+    ///
+    /// # pollster::block_on(async {
+    /// let limits = MemorySharedLimits::new(Arc::new(FakeClock::default()));
+    /// let policy = LimitPolicy::default(); // burst 10
+    /// let call = SharedCall::new(PartnerId::from_bytes([1; 16]), &policy);
+    /// let before = limits.snapshot();
+    /// limits.take(call, &SharedTake::permits(4)).await?;
+    /// assert_eq!(limits.peek(call).await?.level, 6);
+    /// assert_eq!(before.peek(call).await?.level, 10);
+    /// # Ok::<(), dualkey_store::SharedLimitsError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { states: Mutex::new(states), clock: Arc::clone(&self.clock) }
+    }
+
     /// One step: reads the state of a partner, changes it, and stores it if there is something to store.
     /// A poisoned lock is usable, because only a complete state is stored.
     fn step<T: Send + 'static>(
