@@ -1,0 +1,95 @@
+//! Requests, and the maintenance of a process.
+
+use dualkey_limit::{LimitPolicy, Outcome};
+use dualkey_store::SharedTake;
+use rand::RngExt as _;
+
+use crate::clocks::Nanos;
+use crate::plan::MILLI;
+use crate::process::Traffic;
+use crate::world::{Event, World};
+
+impl World {
+    pub(crate) fn arrive(&mut self, process: usize) {
+        if self.now >= self.plan.duration {
+            return;
+        }
+        let (Traffic::Steady { interval } | Traffic::Hoarder { interval }) =
+            self.processes[process].traffic;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is random")]
+        let next = (-(1.0 - self.random.random::<f64>()).ln() * interval as f64) as Nanos;
+        self.schedule(next, Event::Arrival(process));
+        if self.processes[process].hoard.is_none_or(|(until, _)| until < self.now) {
+            let permits = self.random.random_range(1..=self.plan.most_permits);
+            self.take(process, permits);
+        }
+    }
+
+    pub(crate) fn take(&mut self, process: usize, permits: u32) {
+        let (policy, effective) = (self.policy(), self.effective());
+        self.checks.asked(effective.1, permits.into());
+        let asking = &mut self.processes[process];
+        let now = asking.clock.now(self.now);
+        if let Some(outcome) = asking.node.try_take(&policy, now, permits) {
+            self.checks.totals.answered += 1;
+            if outcome.is_allowed() {
+                self.checks.decided(effective, self.day(), permits.into());
+                self.checks.arrived(effective, permits.into());
+            }
+        } else if asking.node.may_call(now) {
+            let ticket = asking.batch.join(permits);
+            asking.waiting.push(ticket);
+            if asking.under_way.is_none() {
+                self.begin_call(process);
+            }
+        } else {
+            self.take_locally(process, &policy, permits);
+        }
+    }
+
+    pub(crate) fn take_locally(&mut self, process: usize, policy: &LimitPolicy, permits: u32) {
+        let asking = &mut self.processes[process];
+        let now = asking.clock.now(self.now);
+        let outcome = asking.node.take_locally(policy, now, permits, self.plan.outages);
+        self.checks.totals.answered += 1;
+        if outcome.as_ref().is_some_and(Outcome::is_allowed) {
+            self.checks.totals.admitted_locally += u64::from(permits);
+        }
+    }
+
+    pub(crate) fn spend_hoard(&mut self, process: usize) {
+        if let Some((_, permits)) = self.processes[process].hoard {
+            for _ in 0..permits {
+                self.take(process, 1);
+            }
+            if self.plan.has_raids {
+                self.raid();
+            }
+        }
+    }
+
+    /// Takes all that is in the bucket, at once.
+    pub(crate) fn raid(&mut self) {
+        let (policy, effective) = (self.policy(), self.effective());
+        let level = self.store.peek(self.now, &policy).level;
+        let take = SharedTake::permits(level.max(1));
+        let taken = self.store.take(self.now, (&policy, None), &take);
+        let permits = u64::from(level.max(1)) * u64::from(taken.granted[0]);
+        self.checks.issued(taken.standing.day, permits);
+        self.checks.decided(effective, taken.standing.day, permits);
+    }
+
+    pub(crate) fn maintain(&mut self, process: usize) {
+        self.schedule(50 * MILLI, Event::Maintenance(process));
+        let maintained = &mut self.processes[process];
+        let now = maintained.clock.now(self.now);
+        let is_hoarding = maintained.hoard.is_some_and(|(until, _)| self.now <= until);
+        if !is_hoarding
+            && maintained.node.needs_call(now)
+            && maintained.under_way.is_none()
+            && maintained.node.may_call(now)
+        {
+            self.begin_call(process);
+        }
+    }
+}
