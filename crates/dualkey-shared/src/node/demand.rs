@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use dualkey_limit::Timestamp;
 
-/// What one process asked for and used within the last 100 ms, for one partner: counts in two windows of
+/// What one process asked for within the last 100 ms, for one partner: counts in two windows of
 /// which the earlier one weighs as much as still overlaps.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Demand {
@@ -20,13 +20,9 @@ struct Counts {
 impl Demand {
     pub(super) const WINDOW: Duration = Duration::from_millis(100);
 
-    pub(super) fn count_take(&mut self, now: Timestamp) {
+    pub(super) fn count_take(&mut self, permits: u32, now: Timestamp) {
         self.slide_to(now);
         self.current.takes = self.current.takes.saturating_add(1);
-    }
-
-    pub(super) fn count_permits(&mut self, permits: u32, now: Timestamp) {
-        self.slide_to(now);
         self.current.permits = self.current.permits.saturating_add(permits);
     }
 
@@ -35,7 +31,7 @@ impl Demand {
         self.within_window(now, |counts| counts.takes)
     }
 
-    /// Permits used within the last 100 ms.
+    /// Permits of these takes.
     pub(super) fn permits(&mut self, now: Timestamp) -> u32 {
         self.within_window(now, |counts| counts.permits)
     }
@@ -73,12 +69,11 @@ mod tests {
     fn the_earlier_window_counts_by_its_overlap() {
         let mut demand = Demand::default();
         for _ in 0..10 {
-            demand.count_take(at(0));
-            demand.count_permits(3, at(0));
+            demand.count_take(3, at(0));
         }
         assert_eq!((demand.takes(at(0)), demand.permits(at(99))), (10, 30));
-        demand.count_take(at(150));
-        assert_eq!((demand.takes(at(150)), demand.permits(at(150))), (6, 15));
+        demand.count_take(1, at(150));
+        assert_eq!((demand.takes(at(150)), demand.permits(at(150))), (6, 16));
         assert_eq!(demand.takes(at(350)), 0);
     }
 }

@@ -156,9 +156,8 @@ impl NodeState {
         if permits == 0 {
             return Some(Outcome::Allowed(self.standing(policy, now)));
         }
-        self.demand.count_take(now);
+        self.demand.count_take(permits, now);
         if self.lease.as_mut().is_some_and(|lease| lease.spend(permits, now)) {
-            self.demand.count_permits(permits, now);
             return Some(Outcome::Allowed(self.standing(policy, now)));
         }
         self.refusal
@@ -180,7 +179,6 @@ impl NodeState {
             .iter()
             .try_fold(0, |sum: u32, run| sum.checked_add(run.permits.checked_mul(run.count)?))?;
         if permits > 0 && self.lease.as_mut().is_some_and(|lease| lease.spend(permits, now)) {
-            self.demand.count_permits(permits, now);
             return Some(Answer {
                 granted: runs.iter().map(|run| run.count).collect(),
                 refusal: None,
@@ -214,8 +212,8 @@ impl NodeState {
         Some(LeaseRequest { id: LeaseId::from_bits(self.random.random()), permits })
     }
 
-    /// The permits that this process used within 100 ms, at most a quarter of the burst, if it asks often
-    /// enough to lease, and the rate allows that many requests.
+    /// The permits that this process asked for within 100 ms, granted or not, at most a quarter of the burst, if
+    /// it asks often enough to lease, and the rate allows that many requests.
     fn lease_size(&mut self, policy: &LimitPolicy, now: Timestamp) -> Option<u32> {
         let is_frequent = self.demand.takes(now) > Self::MAX_TAKES_WITHOUT_LEASE
             && policy.rate().permits_in(Demand::WINDOW) > Self::MAX_TAKES_WITHOUT_LEASE.into();
@@ -251,17 +249,21 @@ impl NodeState {
         if let Some(lease) = &taken.lease {
             self.lease = Some(HeldLease::new(lease, begun_at));
         }
-        let granted =
-            take.runs.iter().zip(&taken.granted).map(|(run, &n)| run.permits.saturating_mul(n));
-        let granted = granted.fold(0, u32::saturating_add);
-        self.demand.count_permits(granted, now);
-        let refused = take.runs.iter().zip(&taken.granted).filter(|&(run, &n)| n < run.count);
-        let refused = refused.map(|(run, _)| run.permits).min();
-        self.refusal = refused.map(|permits| {
+        self.refusal = self.refused_permits(take, &taken).map(|permits| {
             let chunk = self.lease_size(policy, now).unwrap_or(permits).max(permits);
             RememberedRefusal::new(policy, &taken.standing, now, (permits, chunk), &mut self.random)
         });
         Answer { granted: taken.granted, refusal: self.refusal }
+    }
+
+    /// From how many permits on callers wait: those of a caller that was refused. If less than half of the lease
+    /// that was requested was left, the bucket is empty once it is spent, and all callers wait.
+    fn refused_permits(&self, take: &SharedTake, taken: &SharedTaken) -> Option<u32> {
+        let runs = take.runs.iter().zip(&taken.granted);
+        let refused = runs.filter(|&(run, &n)| n < run.count).map(|(run, _)| run.permits).min();
+        let leased = taken.lease.map_or(0, |lease| lease.permits);
+        let is_short = take.lease.is_some_and(|request| leased < request.permits / 2);
+        if is_short && taken.standing.level == 0 { Some(1) } else { refused }
     }
 
     /// The store reported this standing.
@@ -359,12 +361,15 @@ impl NodeState {
     }
 
     /// Whether the store has to be called without a caller: to give back a lease of which nothing was spent for
-    /// 100 ms, or one that an earlier call did not give back, or to count what was granted locally.
+    /// 100 ms, or that may not be spent any more, or one that an earlier call did not give back, or to count what
+    /// was granted locally.
     #[must_use]
     pub fn needs_call(&self, now: Timestamp) -> bool {
-        let is_idle =
-            |lease: &HeldLease| now.saturating_duration_since(lease.last_spent) >= Self::MAX_IDLE;
-        self.lease.as_ref().is_some_and(is_idle)
+        let is_over = |lease: &HeldLease| {
+            !lease.is_usable(now)
+                || now.saturating_duration_since(lease.last_spent) >= Self::MAX_IDLE
+        };
+        self.lease.as_ref().is_some_and(is_over)
             || !self.unsettled.is_empty()
             || self.uncounted().is_some()
     }

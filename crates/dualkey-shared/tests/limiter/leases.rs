@@ -67,3 +67,19 @@ fn callers_that_wait_go_together_in_the_next_call() {
     assert_eq!(world.take_together(&process, &[1, 1, 1, 1]), [true; 4]);
     assert_eq!(world.store.calls(), 2);
 }
+
+#[test]
+fn a_lease_that_cannot_be_spent_any_more_is_given_back() {
+    let world = World::new(1_000, 1_000);
+    let (limiter, partner) = world.process();
+    let take = || assert!(block_on(limiter.take(&partner, &world.policy, 1)).unwrap().is_allowed());
+    (0..30).for_each(|_| take());
+    for _ in 0..5 {
+        world.clock.advance(Duration::from_millis(75));
+        take();
+    }
+    assert!(world.leased() > 0);
+    world.clock.advance(Duration::from_millis(75)); // 450 ms
+    block_on(limiter.maintain());
+    assert_eq!(world.leased(), 0);
+}

@@ -5,7 +5,7 @@ use dualkey_store::SharedTake;
 use rand::RngExt as _;
 
 use crate::clocks::Nanos;
-use crate::plan::MILLI;
+use crate::plan::{MILLI, SECOND};
 use crate::process::Traffic;
 use crate::world::{Event, World};
 
@@ -14,15 +14,26 @@ impl World {
         if self.now >= self.plan.duration {
             return;
         }
-        let (Traffic::Steady { interval } | Traffic::Hoarder { interval }) =
-            self.processes[process].traffic;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is random")]
-        let next = (-(1.0 - self.random.random::<f64>()).ln() * interval as f64) as Nanos;
+        let next = match self.processes[process].traffic {
+            Traffic::Steady { interval } | Traffic::Hoarder { interval } => {
+                self.random_time(interval)
+            }
+            Traffic::Sporadic if self.random.random_bool(0.9) => 5 * MILLI,
+            Traffic::Sporadic => 5 * SECOND,
+        };
         self.schedule(next, Event::Arrival(process));
         if self.processes[process].hoard.is_none_or(|(until, _)| until < self.now) {
             let permits = self.random.random_range(1..=self.plan.most_permits);
             self.take(process, permits);
         }
+    }
+
+    /// A time until the next of events that are independent of each other.
+    fn random_time(&mut self, mean: Nanos) -> Nanos {
+        let times = -(1.0 - self.random.random::<f64>()).ln();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is random")]
+        let nanos = (times * mean as f64) as Nanos;
+        nanos
     }
 
     pub(crate) fn take(&mut self, process: usize, permits: u32) {

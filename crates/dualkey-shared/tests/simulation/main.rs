@@ -18,4 +18,5 @@ mod plan;
 mod process;
 mod random;
 mod store;
+mod utilisation;
 mod world;

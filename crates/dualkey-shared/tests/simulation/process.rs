@@ -28,6 +28,8 @@ pub(crate) enum Traffic {
     Steady { interval: Nanos },
     /// As steady, but a lease is kept until its last 60 µs and spent there.
     Hoarder { interval: Nanos },
+    /// Ten times within 50 ms, then not for five seconds.
+    Sporadic,
 }
 
 /// A call on its way.
