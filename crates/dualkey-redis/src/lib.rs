@@ -26,7 +26,16 @@
 //!
 //! # Rights
 //!
-//! A user of an access control list needs `+evalsha +eval +get +set +time` on the keys of the prefix.
+//! A user of an access control list needs these, on the keys of the prefix:
+//!
+//! | user | rights |
+//! | --- | --- |
+//! | of one node | `+evalsha +eval +get +set +time` |
+//! | of the nodes of a cluster | these, and `+asking +cluster\|slots` |
+//! | of a master and its replicas with Sentinel | those of one node, and `+role` |
+//! | of the sentinels | `+sentinel\|get-master-addr-by-name`, without keys |
+//!
+//! A database other than 0 needs `+select` too.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -13,7 +13,7 @@ use dualkey_testing::conformance;
 use dualkey_testing::redis::{Cluster, Server};
 
 use support::load::Load;
-use support::{KEY, failure, patient, peek, take};
+use support::{KEY, add_user, failure, patient, peek, take};
 
 /// The index of the master that owns the key of the tests.
 fn owner(cluster: &Cluster) -> usize {
@@ -28,6 +28,14 @@ fn owner(cluster: &Cluster) -> usize {
 /// Whether the server answered with this error.
 fn has_answered(server: &Server, error: &str) -> bool {
     server.command(&["INFO", "errorstats"]).contains(&format!("errorstat_{error}:"))
+}
+
+/// The address for a user with the rights that the documentation names.
+fn with_few_rights(cluster: &Cluster) -> String {
+    for node in cluster.masters().iter().chain(cluster.replicas()) {
+        add_user(node, "+evalsha +eval +get +set +time +asking +cluster|slots ~dualkey:*");
+    }
+    cluster.url().replace("//", "//limits:secret@")
 }
 
 #[tokio::test]
@@ -71,7 +79,7 @@ async fn one_node_of_a_cluster_follows_no_redirect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_on_its_way_is_followed() {
     let cluster = Cluster::start();
-    let limits = patient(&cluster.url());
+    let limits = patient(&with_few_rights(&cluster));
     let load = Load::start(&limits);
     load.goes_on().await;
 

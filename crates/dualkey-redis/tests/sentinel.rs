@@ -12,7 +12,7 @@ use dualkey_testing::conformance;
 use dualkey_testing::redis::Sentinel;
 
 use support::load::Load;
-use support::{failure, patient, take};
+use support::{add_user, failure, patient, take};
 
 #[tokio::test]
 async fn a_master_of_sentinels_conforms() {
@@ -31,6 +31,22 @@ async fn a_sentinel_that_does_not_answer_delays_nothing() {
     let unknown = RedisLimits::new(&sentinel.url().replace("/limits", "/other")).unwrap();
     assert_eq!(failure(&unknown).await, SharedLimitsErrorKind::Unreachable);
     sentinel.sentinels()[0].resume();
+}
+
+#[tokio::test]
+async fn users_need_few_rights() {
+    let sentinel = Sentinel::start();
+    for server in sentinel.servers() {
+        add_user(server, "+evalsha +eval +get +set +time +role ~dualkey:*");
+    }
+    for server in sentinel.sentinels() {
+        add_user(server, "+sentinel|get-master-addr-by-name");
+    }
+    let url = sentinel.url().replace("//", "//limits:secret@");
+    let url = format!("{url}?sentinel_user=limits&sentinel_password=secret");
+    assert!(take(&patient(&url), 1).await);
+    let wrong = RedisLimits::new(&url.replace("_password=secret", "_password=other")).unwrap();
+    assert_eq!(failure(&wrong).await, SharedLimitsErrorKind::Unreachable);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use dualkey_store::{
 use dualkey_testing::conformance;
 use dualkey_testing::redis::Server;
 
-use support::{KEY, PARTNER, failure, patient, peek, take};
+use support::{KEY, PARTNER, add_user, failure, patient, peek, take};
 
 #[tokio::test]
 async fn one_node_conforms() {
@@ -120,9 +120,7 @@ async fn a_server_that_takes_no_write_decides_nothing() {
 #[tokio::test]
 async fn a_user_needs_few_rights() {
     let server = Server::start();
-    let rights = "+evalsha +eval +get +set +time ~dualkey:* on >secret";
-    let rights = [&["ACL", "SETUSER", "limits"], &*Vec::from_iter(rights.split(' '))].concat();
-    server.command(&rights);
+    add_user(&server, "+evalsha +eval +get +set +time ~dualkey:*");
     let url = format!("{}?user=limits&pass=secret", server.url());
     let limits = RedisLimits::new(&url).unwrap().with_timeout(Duration::from_secs(60));
     assert!(take(&limits, 1).await);

@@ -11,6 +11,7 @@ use dualkey_redis::RedisLimits;
 use dualkey_store::{
     PartnerId, SharedCall, SharedLimits, SharedLimitsErrorKind, SharedStanding, SharedTake,
 };
+use dualkey_testing::redis::Server;
 
 pub(crate) const PARTNER: PartnerId = PartnerId::from_bytes([1; 16]);
 pub(crate) const KEY: &str = "dualkey:01010101-0101-0101-0101-010101010101";
@@ -34,4 +35,10 @@ pub(crate) async fn failure(limits: &RedisLimits) -> SharedLimitsErrorKind {
     let policy = LimitPolicy::default();
     let call = SharedCall::new(PARTNER, &policy);
     limits.take(call, &SharedTake::permits(1)).await.unwrap_err().kind()
+}
+
+/// Adds a user `limits` with the password `secret`.
+pub(crate) fn add_user(server: &Server, rights: &str) {
+    let user = ["ACL", "SETUSER", "limits", "on", ">secret"].into_iter();
+    server.command(&user.chain(rights.split(' ')).collect::<Vec<_>>());
 }
