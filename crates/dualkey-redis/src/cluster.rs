@@ -96,6 +96,20 @@ impl Cluster {
         self.is_stale.store(true, Ordering::Relaxed);
     }
 
+    /// A connection to each node that owns slots.
+    pub(crate) async fn masters(&self) -> RedisResult<Vec<Arc<Connection>>> {
+        self.refresh_if_stale().await?;
+        let mut connections: Vec<Arc<Connection>> = Vec::new();
+        let owners = self.map().owners.clone();
+        for owner in owners.into_iter().flatten() {
+            let connection = owner.connection().await?;
+            if !connections.iter().any(|known| Arc::ptr_eq(known, &connection)) {
+                connections.push(connection);
+            }
+        }
+        Ok(connections)
+    }
+
     /// Asks all known nodes at once, so that one which does not answer delays nothing.
     async fn refresh_if_stale(&self) -> RedisResult<()> {
         if !self.is_stale.load(Ordering::Relaxed) {

@@ -21,6 +21,11 @@ pub(crate) fn is_cluster_down(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ClusterDown)
 }
 
+/// The user may not run a command, or not on this key.
+pub(crate) fn is_forbidden(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+}
+
 pub(crate) fn failure(error: RedisError) -> SharedLimitsError {
     SharedLimitsError::new(kind(&error), error)
 }

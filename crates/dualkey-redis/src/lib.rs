@@ -35,7 +35,7 @@
 //! | of a master and its replicas with Sentinel | those of one node, and `+role` |
 //! | of the sentinels | `+sentinel\|get-master-addr-by-name`, without keys |
 //!
-//! A database other than 0 needs `+select` too.
+//! [`RedisLimits::check`] needs `+info` on the nodes too, and a database other than 0 `+select`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -44,6 +44,7 @@
 struct Readme;
 
 mod address;
+mod check;
 mod cluster;
 mod connection;
 mod connector;
@@ -58,4 +59,5 @@ mod slot;
 mod tls;
 mod topology;
 
+pub use check::{ServerReport, ServerWarning};
 pub use limits::RedisLimits;

@@ -7,11 +7,12 @@ use dualkey_store::{
     SharedLimitsFuture, SharedStanding, SharedTake, SharedTaken,
 };
 use redis::RedisResult;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use SharedLimitsErrorKind::{AnswerLost, Rejected, TimedOut, Unreachable, Void};
 
 use crate::address::Address;
+use crate::check::{self, ServerReport};
 use crate::cluster::Redirect;
 use crate::connection::Connection;
 use crate::failure::{cause, failure, refuses_script, unreachable};
@@ -63,6 +64,7 @@ pub struct RedisLimits {
 impl RedisLimits {
     const TIMEOUT: Duration = Duration::from_millis(100);
     const MAX_REDIRECTS: usize = 5;
+    const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
     /// Limits in the servers at this address. Opens no connection.
     ///
@@ -114,6 +116,41 @@ impl RedisLimits {
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// Connects to each server that decides, and checks what calls rely on: the user's rights, the version and
+    /// `maxmemory-policy`. It writes the key `check` of the prefix for a millisecond, and takes 5 seconds at
+    /// most. Each warning is also an event of the level warn.
+    ///
+    /// # Errors
+    ///
+    /// A server did not answer, or the user lacks a right, which the source of the error names.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = dualkey_testing::redis::Server::start();
+    /// # let url = server.url();
+    /// let limits = dualkey_redis::RedisLimits::new(&url)?;
+    /// let reports = limits.check().await?;
+    /// assert!(reports[0].warnings.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Result<Vec<ServerReport>, SharedLimitsError> {
+        let key = format!("{}check", self.key_prefix);
+        let is_cluster = matches!(*self.topology, Topology::Cluster(_));
+        let checks = async {
+            let mut reports = Vec::new();
+            for connection in self.topology.connections().await.map_err(unreachable)? {
+                reports.push(check::check(&connection, &key, is_cluster).await?);
+            }
+            Ok(reports)
+        };
+        let late = |_elapsed| {
+            SharedLimitsError::new(TimedOut, format!("no answer within {:?}", Self::CHECK_TIMEOUT))
+        };
+        timeout(Self::CHECK_TIMEOUT, checks).await.map_err(late)?
     }
 
     /// Sends the call again only where a redirect says that it did not run.

@@ -47,6 +47,15 @@ impl Topology {
         }
     }
 
+    /// A connection to each server that decides.
+    pub(crate) async fn connections(&self) -> RedisResult<Vec<Arc<Connection>>> {
+        match self {
+            Self::Node(node) => Ok(vec![node.connection().await?]),
+            Self::Sentinels(sentinels) => Ok(vec![sentinels.connection().await?]),
+            Self::Cluster(cluster) => cluster.masters().await,
+        }
+    }
+
     /// A server could not be reached. It may have been replaced.
     pub(crate) fn note_unreachable(&self) {
         if let Self::Cluster(cluster) = self {
