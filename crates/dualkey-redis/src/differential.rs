@@ -11,7 +11,7 @@ use dualkey_store::{
     LeaseId, LeaseRequest, LeaseSettlement, MemorySharedLimits, PartnerId, SharedCall,
     SharedLimits, SharedStanding, SharedTake, SharedTaken, TakeRun,
 };
-use dualkey_testing::redis::Server;
+use dualkey_testing::redis::{Engine, Server};
 use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline};
 
 use crate::script::{self, Action, Reply};
@@ -22,13 +22,27 @@ const LATEST: u64 = 8_000_000_000_000_000;
 
 #[tokio::test]
 async fn the_script_answers_as_the_model_does() {
+    compare(Engine::Redis, 20_000).await;
+}
+
+#[tokio::test]
+async fn the_script_answers_so_on_valkey_8_too() {
+    compare(Engine::Valkey8, 5_000).await;
+}
+
+#[tokio::test]
+async fn the_script_answers_so_on_valkey_9_too() {
+    compare(Engine::Valkey9, 5_000).await;
+}
+
+async fn compare(engine: Engine, calls: u64) {
     let number = |name, default| match env::var(name) {
         Ok(text) => text.parse().expect("a number"),
         Err(_) => default,
     };
     let seed = number("DUALKEY_DIFFERENTIAL_SEED", 1);
-    let mut left = number("DUALKEY_DIFFERENTIAL_CALLS", 20_000);
-    let server = Server::start();
+    let mut left = number("DUALKEY_DIFFERENTIAL_CALLS", calls);
+    let server = Server::start_engine(engine);
     let client = Client::open(server.url()).unwrap();
     // On a busy machine, an answer takes its time.
     let patient =

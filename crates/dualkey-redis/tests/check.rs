@@ -7,7 +7,7 @@ use std::error::Error as _;
 
 use dualkey_redis::{RedisLimits, ServerWarning};
 use dualkey_store::SharedLimitsErrorKind;
-use dualkey_testing::redis::{Cluster, Sentinel, Server};
+use dualkey_testing::redis::{Cluster, Engine, Sentinel, Server};
 
 use support::{add_user, patient};
 
@@ -19,6 +19,16 @@ async fn a_server_as_it_should_be_has_no_warning() {
     assert!(reports[0].version.starts_with("Redis 7.0."), "{reports:?}");
     assert!(reports[0].address.ends_with("/socket"), "{reports:?}");
     assert_eq!(reports[0].warnings, []);
+}
+
+#[tokio::test]
+async fn the_version_of_valkey_is_its_own() {
+    for (engine, version) in [(Engine::Valkey8, "Valkey 8."), (Engine::Valkey9, "Valkey 9.")] {
+        let server = Server::start_engine(engine);
+        let reports = patient(&server.url()).check().await.unwrap();
+        assert!(reports[0].version.starts_with(version), "{reports:?}");
+        assert_eq!(reports[0].warnings, []);
+    }
 }
 
 #[tokio::test]

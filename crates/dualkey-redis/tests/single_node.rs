@@ -12,13 +12,27 @@ use dualkey_store::{
     LeaseId, LeaseRequest, SharedCall, SharedLimits, SharedLimitsErrorKind, SharedTake,
 };
 use dualkey_testing::conformance;
-use dualkey_testing::redis::Server;
+use dualkey_testing::redis::{Engine, Server};
 
 use support::{KEY, PARTNER, add_user, failure, patient, peek, take};
 
 #[tokio::test]
-async fn one_node_conforms() {
-    let server = Server::start();
+async fn redis_conforms() {
+    check_conformance(Engine::Redis).await;
+}
+
+#[tokio::test]
+async fn valkey_8_conforms() {
+    check_conformance(Engine::Valkey8).await;
+}
+
+#[tokio::test]
+async fn valkey_9_conforms() {
+    check_conformance(Engine::Valkey9).await;
+}
+
+async fn check_conformance(engine: Engine) {
+    let server = Server::start_engine(engine);
     let limits = Arc::new(patient(&server.url()));
     conformance::check_shared_limits(limits, async |time| tokio::time::sleep(time).await).await;
 }
