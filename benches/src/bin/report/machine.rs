@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-const PEERS: [&str; 13] = [
+const PEERS: [&str; 14] = [
     "argon2",
     "axum",
     "biscuit-auth",
@@ -13,6 +13,7 @@ const PEERS: [&str; 13] = [
     "limitador",
     "prefixed-api-key",
     "ratelimit",
+    "redis",
     "sha2",
     "throttlecrab",
     "tower_governor",

@@ -13,7 +13,7 @@ use dualkey_benches::{Record, Row, Table};
 
 const BEGIN: &str = "<!-- results: made by `cargo run -p dualkey-benches` -->";
 const END: &str = "<!-- end of results -->";
-const BENCHES: [&str; 9] = [
+const BENCHES: [&str; 10] = [
     "end_to_end",
     "decision",
     "limiter",
@@ -23,6 +23,7 @@ const BENCHES: [&str; 9] = [
     "cache",
     "memory",
     "warm_up",
+    "shared",
 ];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
