@@ -36,10 +36,6 @@ clippy:
 clippy-leaves:
     .ci/run clippy-leaves
 
-# Each feature alone.
-features:
-    .ci/run features
-
 # Rustdoc, with intra-doc links.
 docs:
     .ci/run docs
@@ -88,11 +84,11 @@ api:
 demo:
     .ci/run demo
 
-# Each published package builds from its archive.
+# Each published package compiles from its archive, with each feature alone.
 package:
     .ci/run package
 
-# All of them outside of the workspace, and the README's program.
+# The README's program, with these packages.
 unpacked:
     .ci/run unpacked
 
