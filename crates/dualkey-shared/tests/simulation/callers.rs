@@ -1,12 +1,14 @@
 //! Requests, and the maintenance of a process.
 
-use dualkey_limit::{LimitPolicy, Outcome};
-use dualkey_store::SharedTake;
+use std::time::Duration;
+
+use dualkey_limit::{LimitPolicy, Outcome, Timestamp};
+use dualkey_store::{Lease, SharedTake};
 use rand::RngExt as _;
 
 use crate::clocks::Nanos;
 use crate::plan::{MILLI, SECOND};
-use crate::process::Traffic;
+use crate::process::{Hoard, Traffic};
 use crate::world::{Event, World};
 
 impl World {
@@ -22,7 +24,7 @@ impl World {
             Traffic::Sporadic => 5 * SECOND,
         };
         self.schedule(next, Event::Arrival(process));
-        if self.processes[process].hoard.is_none_or(|(until, _)| until < self.now) {
+        if self.processes[process].hoard.is_none_or(|hoard| hoard.quiet_until < self.now) {
             let permits = self.random.random_range(1..=self.plan.most_permits);
             self.take(process, permits);
         }
@@ -68,14 +70,43 @@ impl World {
         }
     }
 
+    /// A hoarder keeps a lease that it asked for at one time of its clock and that the store granted at
+    /// another time of the store's clock.
+    pub(crate) fn hoard(
+        &mut self,
+        process: usize,
+        lease: &Lease,
+        (begun_at, granted_at): (Timestamp, Timestamp),
+    ) {
+        let last = Duration::from_micros(self.random.random_range(1..=60));
+        let hoarder = &mut self.processes[process];
+        if !matches!(hoarder.traffic, Traffic::Hoarder { .. }) || self.now >= self.plan.duration {
+            return;
+        }
+        let since = hoarder.clock.now(self.now).saturating_duration_since(begun_at);
+        let left = lease.usable_for().saturating_sub(since + last);
+        let spend_at = hoarder.clock.after(self.now, nanos(left));
+        let mut quiet_until = spend_at;
+        if self.plan.has_raids && self.random.random() {
+            // The store is not called before the lease has ended, and then for all that it has.
+            let end = granted_at.saturating_add(lease.lifetime);
+            let wall = Timestamp::from_nanos(self.store.time.wall(self.now) * 1_000);
+            let left = nanos(end.saturating_duration_since(wall).mul_f64(1.011));
+            self.schedule(left, Event::Raid);
+            quiet_until = self.now + left;
+        }
+        self.processes[process].hoard =
+            Some(Hoard { permits: lease.permits, spend_at, quiet_until });
+        self.schedule(spend_at - self.now, Event::Spend(process));
+    }
+
     pub(crate) fn spend_hoard(&mut self, process: usize) {
-        if let Some((_, permits)) = self.processes[process].hoard {
-            for _ in 0..permits {
-                self.take(process, 1);
-            }
-            if self.plan.has_raids {
-                self.raid();
-            }
+        let Some(hoard) = self.processes[process].hoard else { return };
+        for _ in 0..hoard.permits {
+            self.take(process, 1);
+        }
+        if self.plan.has_raids && hoard.quiet_until == hoard.spend_at {
+            self.raid();
         }
     }
 
@@ -94,7 +125,7 @@ impl World {
         self.schedule(50 * MILLI, Event::Maintenance(process));
         let maintained = &mut self.processes[process];
         let now = maintained.clock.now(self.now);
-        let is_hoarding = maintained.hoard.is_some_and(|(until, _)| self.now <= until);
+        let is_hoarding = maintained.hoard.is_some_and(|hoard| self.now <= hoard.quiet_until);
         if !is_hoarding
             && maintained.node.needs_call(now)
             && maintained.under_way.is_none()
@@ -103,4 +134,8 @@ impl World {
             self.begin_call(process);
         }
     }
+}
+
+fn nanos(time: Duration) -> Nanos {
+    u64::try_from(time.as_nanos()).expect("a simulation is short")
 }

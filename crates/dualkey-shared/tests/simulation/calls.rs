@@ -7,7 +7,7 @@ use rand::RngExt as _;
 
 use crate::clocks::Nanos;
 use crate::plan::{Defect, SECOND};
-use crate::process::{Call, Message, Reply, Traffic};
+use crate::process::{Call, Message, Reply};
 use crate::world::{Event, World};
 
 impl World {
@@ -198,16 +198,10 @@ impl World {
             Some(Defect::TimeFromAnswer) => begun_at = now,
             _ => {}
         }
-        let lease = taken.lease;
+        let (lease, standing) = (taken.lease, taken.standing);
         let answer = calling.node.answered(&policy, (begun_at, now), &take, taken);
-        let is_hoarder = matches!(calling.traffic, Traffic::Hoarder { .. });
-        if let Some(lease) = lease.filter(|_| is_hoarder && self.now < self.plan.duration) {
-            let since = now.saturating_duration_since(begun_at);
-            let last = std::time::Duration::from_micros(self.random.random_range(1..=60));
-            let left = lease.usable_for().saturating_sub(since + last);
-            let until = calling.clock.after(self.now, u64::try_from(left.as_nanos()).unwrap_or(0));
-            calling.hoard = Some((until, lease.permits));
-            self.schedule(until - self.now, Event::Spend(process));
+        if let Some(lease) = lease {
+            self.hoard(process, &lease, (begun_at, standing.at));
         }
         for ticket in tickets {
             self.outcome(process, &policy, ticket, &answer);
@@ -251,6 +245,9 @@ impl World {
         finished.batch = Batch::default();
         for ticket in std::mem::take(&mut finished.waiting) {
             if ticket.is_granted(answer.granted()) {
+                if let Some(hoard) = &mut self.processes[process].hoard {
+                    hoard.permits = hoard.permits.saturating_sub(ticket.permits);
+                }
                 let (effective, day) = (self.effective(), self.day());
                 self.checks.decided(effective, day, ticket.permits.into());
             }

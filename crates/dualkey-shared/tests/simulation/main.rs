@@ -13,6 +13,7 @@ mod calls;
 mod checks;
 mod clocks;
 mod defects;
+mod directed;
 mod faults;
 mod plan;
 mod process;

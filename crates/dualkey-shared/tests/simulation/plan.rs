@@ -108,15 +108,15 @@ impl Plan {
     fn hoarding(seed: u64) -> Self {
         let random = &mut SmallRng::seed_from_u64(seed);
         let rate = random.random_range(500..5_000);
-        let policy = policy(rate, random.random_range(rate / 20..rate / 2));
+        let policy = policy(rate, random.random_range(rate / 20..rate));
         Self {
             duration: 3 * SECOND,
-            hoarders: 0.4,
+            hoarders: [0.4, 1.0][random.random_range(0..2)],
             has_raids: true,
             max_ppm: 10_000,
             deadline: 200 * MILLI,
             latency: [MILLI / 10, MILLI, 90 * MILLI][random.random_range(0..3)],
-            ..Self::steady(policy, random.random_range(2..6), random.random_range(0.2..0.9), seed)
+            ..Self::steady(policy, random.random_range(1..6), random.random_range(0.2..3.0), seed)
         }
     }
 

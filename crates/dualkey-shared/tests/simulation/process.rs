@@ -17,8 +17,16 @@ pub(crate) struct Process {
     /// The store's time less the process's monotonic time when the store last answered, in microseconds.
     pub(crate) server_offset: i64,
     pub(crate) traffic: Traffic,
-    /// Until when a hoarder asks for nothing, and what it asks for then.
-    pub(crate) hoard: Option<(Nanos, u32)>,
+    pub(crate) hoard: Option<Hoard>,
+}
+
+/// A lease that is kept until it can hardly be spent any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hoard {
+    pub(crate) permits: u32,
+    pub(crate) spend_at: Nanos,
+    /// Until then, the process asks for nothing else.
+    pub(crate) quiet_until: Nanos,
 }
 
 /// When a process asks for permits.

@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Arrival(usize),
     /// A hoarder spends its lease.
     Spend(usize),
+    /// All that is in the bucket is taken.
+    Raid,
     Maintenance(usize),
     /// A call reaches the store.
     Delivery(usize),
@@ -125,6 +127,7 @@ impl World {
         match event {
             Event::Arrival(process) => self.arrive(process),
             Event::Spend(process) => self.spend_hoard(process),
+            Event::Raid => self.raid(),
             Event::Maintenance(process) => self.maintain(process),
             Event::Delivery(call) => self.deliver(call),
             Event::Duplicate(call) => self.deliver_again(call),
