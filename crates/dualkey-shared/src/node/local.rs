@@ -11,6 +11,8 @@ pub(super) struct LocalLimits {
     source: (LimitPolicy, i64),
     policy: LimitPolicy,
     state: LimitState,
+    /// The store has answered since.
+    is_over: bool,
 }
 
 impl LocalLimits {
@@ -24,25 +26,38 @@ impl LocalLimits {
     ) -> Option<Self> {
         let used = state.used_today(policy, now);
         let divided = divide(policy, used, outages)?;
-        Some(Self { source: (*policy, policy.day(now)), policy: divided, state })
+        Some(Self { source: (*policy, policy.day(now)), policy: divided, state, is_over: false })
     }
 
-    /// Whether these limits are those of this policy, on this day.
+    /// Whether these limits are those of this policy, on this day, since the store last answered.
     pub(super) fn is_of(&self, policy: &LimitPolicy, now: Timestamp) -> bool {
-        self.source == (*policy, policy.day(now))
+        !self.is_over && self.source == (*policy, policy.day(now))
+    }
+
+    /// The store answers again.
+    pub(super) const fn end(&mut self) {
+        self.is_over = true;
     }
 
     pub(super) const fn state(&self) -> LimitState {
         self.state
     }
 
-    /// Spends permits, at most all that the divided limits hold.
-    pub(super) fn take(&mut self, now: Timestamp, permits: u32) -> (Outcome, u32) {
-        let burst = self.policy.burst();
-        let permits = permits.min(self.policy.daily().unwrap_or(burst).min(burst).get());
-        let (state, outcome) = self.state.take(&self.policy, now, permits);
-        self.state = state;
-        (outcome, if outcome.is_allowed() { permits } else { 0 })
+    /// Spends permits. A request that the whole policy allows is not refused for good: where it exceeds the
+    /// divided burst, it takes all of that.
+    pub(super) fn take(&mut self, now: Timestamp, permits: u32) -> Outcome {
+        let whole = self.source.0;
+        if permits > whole.burst().min(whole.daily().unwrap_or(whole.burst())).get() {
+            return self.state.peek(&whole, now, permits);
+        }
+        let from_bucket = permits.min(self.policy.burst().get());
+        let used = self.state.used_today(&self.policy, now) + u64::from(permits - from_bucket);
+        let state = self.state.with_used_today(&self.policy, now, used);
+        let (state, outcome) = state.take(&self.policy, now, from_bucket);
+        if outcome.is_allowed() {
+            self.state = state;
+        }
+        outcome
     }
 }
 

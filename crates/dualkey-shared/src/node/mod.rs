@@ -270,7 +270,9 @@ impl NodeState {
     pub fn reported(&mut self, standing: SharedStanding, now: Timestamp) -> Timestamp {
         let now = self.advance_to(now);
         self.reported = Some(Reported { standing, received_at: now });
-        self.local = None;
+        if let Some(local) = &mut self.local {
+            local.end();
+        }
         self.circuit.succeed();
         now
     }
@@ -325,26 +327,33 @@ impl NodeState {
             Some(local) => local,
             None => LocalLimits::new(policy, self.local_state(policy, now), outages, now)?,
         };
-        let (outcome, permits) = local.take(now, permits);
+        let outcome = local.take(now, permits);
         self.local = Some(local);
-        if permits > 0 {
+        if outcome.is_allowed() {
             let day = policy.day(now);
-            let before = if self.uncounted.0 == day { self.uncounted.1 } else { 0 };
-            self.uncounted = (day, before + u64::from(permits));
+            self.uncounted = (day, self.uncounted_on(day) + u64::from(permits));
         }
         Some(outcome)
     }
 
-    /// What the local limits begin with: their own state under the policy or on the day before, or the standing
-    /// that the store last reported.
+    /// What the local limits begin with: the standing that the store last reported, and what this process
+    /// granted on its own since. Where the store answers only at times, the local bucket is the same throughout.
     fn local_state(&self, policy: &LimitPolicy, now: Timestamp) -> LimitState {
-        match (self.local, self.reported) {
-            (Some(local), _) => local.state(),
-            (None, Some(Reported { standing, received_at })) => {
-                SharedStanding { at: received_at.min(now), ..standing }.to_state(policy)
-            }
-            (None, None) => LimitState::default(),
+        let Some(Reported { standing, received_at }) = self.reported else {
+            return self.local.map_or_else(LimitState::default, |local| local.state());
+        };
+        let mut state = SharedStanding { at: received_at.min(now), ..standing }.to_state(policy);
+        let used = state.used_today(policy, now) + self.uncounted_on(policy.day(now));
+        if let Some(local) = self.local {
+            let level = |state: LimitState| state.peek(policy, now, 0).burst_remaining();
+            let missing = level(state).saturating_sub(level(local.state()));
+            state = state.take(&policy.without_daily(), now, missing).0;
         }
+        state.with_used_today(policy, now, used)
+    }
+
+    fn uncounted_on(&self, day: i64) -> u64 {
+        if self.uncounted.0 == day { self.uncounted.1 } else { 0 }
     }
 
     /// The day and the permits that this process granted on its own, and that the store has not counted.

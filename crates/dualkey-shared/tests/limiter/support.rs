@@ -2,15 +2,15 @@
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use dualkey_limit::{FakeClock, LimitPolicy, Rate, Timestamp};
-use dualkey_shared::{PartnerLimits, SharedLimiter};
+use dualkey_shared::{OutagePolicies, PartnerLimits, SharedLimiter};
 use dualkey_store::{
-    MemorySharedLimits, PartnerId, SharedCall, SharedLimits, SharedLimitsFuture, SharedStanding,
-    SharedTake, SharedTaken,
+    MemorySharedLimits, PartnerId, SharedCall, SharedLimits, SharedLimitsError,
+    SharedLimitsErrorKind, SharedLimitsFuture, SharedStanding, SharedTake, SharedTaken,
 };
 use futures_util::future::{join, join_all};
 use pollster::block_on;
@@ -29,6 +29,9 @@ pub(crate) struct Store {
     calls: AtomicU64,
     /// The calls that wait, while it is closed.
     gate: Mutex<Option<Vec<Waker>>>,
+    is_down: AtomicBool,
+    /// The permits of each call that adds usage, so far.
+    usage: Mutex<Vec<u64>>,
 }
 
 impl World {
@@ -39,6 +42,8 @@ impl World {
             limits: MemorySharedLimits::new(clock.clone()),
             calls: AtomicU64::new(0),
             gate: Mutex::default(),
+            is_down: AtomicBool::new(false),
+            usage: Mutex::default(),
         });
         let policy = LimitPolicy::new(Rate::per_second(number(a_second)), number(burst));
         Self { clock, store, policy }
@@ -66,6 +71,34 @@ impl World {
             .collect()
     }
 
+    /// A process with these policies while the store does not answer, for burst and day.
+    pub(crate) fn process_with(&self, burst: &str, quota: &str) -> (SharedLimiter, PartnerLimits) {
+        let policy = |text: &str| text.parse().expect("it is an outage policy");
+        let outages = OutagePolicies { burst: policy(burst), quota: policy(quota) };
+        let limiter = SharedLimiter::new(self.store.clone(), self.clock.clone());
+        let limiter = limiter.with_outage_policies(outages);
+        let partner = limiter.partner(ID);
+        (limiter, partner)
+    }
+
+    /// How many callers in a row get a permit.
+    pub(crate) fn drain(&self, (limiter, partner): &(SharedLimiter, PartnerLimits)) -> usize {
+        let take = || block_on(limiter.take(partner, &self.policy, 1));
+        (0..).take_while(|_| take().is_ok_and(|outcome| outcome.is_allowed())).count()
+    }
+
+    pub(crate) fn with_quota(mut self, quota: u32) -> Self {
+        let quota = NonZeroU32::new(quota).expect("it is not zero");
+        self.policy = self.policy.with_daily(quota).expect("it is representable");
+        self
+    }
+
+    /// The permits of today that the store counts.
+    pub(crate) fn used(&self) -> u64 {
+        let standing = block_on(self.store.limits.peek(SharedCall::new(ID, &self.policy)));
+        standing.expect("a store in memory answers").used()
+    }
+
     pub(crate) fn leased(&self) -> u32 {
         let standing = block_on(self.store.limits.peek(SharedCall::new(ID, &self.policy)));
         standing.expect("a store in memory answers").outstanding
@@ -73,7 +106,7 @@ impl World {
 }
 
 impl Store {
-    /// The calls that take, so far.
+    /// The calls that change something, so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
@@ -81,6 +114,21 @@ impl Store {
     /// From now on, calls wait.
     pub(crate) fn close(&self) {
         *self.gate() = Some(Vec::new());
+    }
+
+    /// From now on, calls fail, or are answered again.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    pub(crate) fn usage(&self) -> Vec<u64> {
+        self.usage.lock().expect("no test panics with it").clone()
+    }
+
+    fn check_up(&self) -> Result<(), SharedLimitsError> {
+        let is_down = self.is_down.load(Ordering::SeqCst);
+        let error = || SharedLimitsError::new(SharedLimitsErrorKind::TimedOut, "down");
+        if is_down { Err(error()) } else { Ok(()) }
     }
 
     /// Calls are answered again.
@@ -113,6 +161,7 @@ impl SharedLimits for Store {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
             poll_fn(|cx| self.poll_open(cx)).await;
+            self.check_up()?;
             self.limits.take(call, take).await
         })
     }
@@ -131,6 +180,11 @@ impl SharedLimits for Store {
         day: i64,
         permits: u64,
     ) -> SharedLimitsFuture<'a, SharedStanding> {
-        self.limits.add_usage(call, day, permits)
+        Box::pin(async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            self.check_up()?;
+            self.usage.lock().expect("no test panics with it").push(permits);
+            self.limits.add_usage(call, day, permits).await
+        })
     }
 }
