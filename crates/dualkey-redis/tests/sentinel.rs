@@ -67,6 +67,25 @@ async fn the_master_is_followed_to_a_replica_and_back() {
     load.end(&limits).await;
 }
 
+/// Sentinels make an old master a replica, and so close its connections, after four of these periods.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_master_is_left_before_it_is_a_replica() {
+    let sentinel = Sentinel::start();
+    for each in sentinel.sentinels() {
+        each.command(&["SENTINEL", "DEBUG", "PUBLISH-PERIOD", "2000"]);
+    }
+    let [old, new, _] = sentinel.servers() else { panic!("three servers") };
+    let limits = RedisLimits::new(&sentinel.url()).unwrap().with_timeout(Duration::from_secs(1));
+    let load = Load::start(&limits);
+    load.goes_on().await;
+    sentinel.fail_over();
+    while !new.command(&["INFO", "commandstats"]).contains("cmdstat_evalsha:") {
+        load.goes_on().await;
+    }
+    assert!(old.command(&["ROLE"]).starts_with("master"));
+    load.end(&limits).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_master_is_replaced() {
     let sentinel = Sentinel::start();
