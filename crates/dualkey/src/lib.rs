@@ -14,7 +14,7 @@ pub use dualkey_limit::{
     Rate, Refusal, Standing, SystemClock, Timestamp,
 };
 #[cfg(feature = "redis")]
-pub use dualkey_redis::RedisLimits;
+pub use dualkey_redis::{RedisLimits, ServerReport, ServerWarning};
 pub use dualkey_scope::{
     Catalogue, CatalogueBuilder, CatalogueError, Requirement, ResolvedScopes, Scope, ScopeSet,
     UnknownScopes,
@@ -28,7 +28,8 @@ pub use dualkey_store::{
     InvalidFormNonce, IssueOutcome, IssueRequest, IssuedToken, LimitsChange, LimitsOutcome,
     MemorySharedLimits, MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner,
     PartnerId, PartnerStore, Registry, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome,
-    RotateOutcome, RotationRequest, SharedLimits, SharedLimitsError, Store, StoreError,
+    RotateOutcome, RotationRequest, SharedLimits, SharedLimitsError,
+    SharedLimitsErrorKind, Store, StoreError,
     StoreFuture, StoredToken, TokenAccess, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse,
     UsageStore,
 };

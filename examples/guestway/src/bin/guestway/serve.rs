@@ -13,7 +13,7 @@ use crate::cli::GlobalOptions;
 use crate::demonstration::Demonstration;
 use crate::failure::{Failure, with_causes};
 use crate::metrics::MetricsServer;
-use crate::shared_limits::SharedLimitsOptions;
+use crate::shared_limits::{SharedLimitsOptions, check};
 use crate::signals;
 
 /// Serve the API with sample data
@@ -71,6 +71,10 @@ impl Serve {
                 "--demo prints a working token, so it listens on a loopback address only: {listen} is none"
             )));
         }
+        let limits = shared_limits.limits()?;
+        if let Some(limits) = &limits {
+            check(limits).await?;
+        }
         let cannot_handle = |error| Failure::new(format!("cannot handle signals: {error}"));
         let stop = signals::stop().map_err(cannot_handle)?;
         let stop_metrics = signals::stop().map_err(cannot_handle)?;
@@ -84,7 +88,7 @@ impl Serve {
             None => None,
         };
         let registry = global.registry_with_timeout(DATABASE_TIMEOUT).await?;
-        let verifier = shared_limits.verifier(registry.clone())?;
+        let verifier = shared_limits.verifier(registry.clone(), limits);
         let api = router(verifier.clone(), registry.catalogue());
         let api = api.map_err(|error| Failure::new(error.to_string()))?;
         let site = url.unwrap_or_else(|| SiteUrl::of(bound));
@@ -103,8 +107,8 @@ impl Serve {
         let leasing = tokio::spawn(async move {
             leases.run_shared_limits(async || sleep(LEASE_TICK).await, has_ended).await;
         });
-        let limits = ConnectionLimits::default();
-        let serving = tokio::spawn(guestway::serve(listener, app, limits, stop));
+        let connections = ConnectionLimits::default();
+        let serving = tokio::spawn(guestway::serve(listener, app, connections, stop));
         let mut served = Ok(());
         let second = async || sleep(Duration::from_secs(1)).await;
         let written = verifier.run_write_behind(second, async { served = serving.await }).await;

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use clap::Args;
-use dualkey::{OutagePolicies, OutagePolicy, RedisLimits, Registry, Verifier};
+use dualkey::{
+    OutagePolicies, OutagePolicy, RedisLimits, Registry, SharedLimitsErrorKind, Verifier,
+};
 
 use crate::failure::{Failure, with_causes};
 
@@ -36,15 +38,33 @@ pub(crate) struct SharedLimitsOptions {
 }
 
 impl SharedLimitsOptions {
-    /// A verifier with the limits of this server, or those that it shares.
-    pub(crate) fn verifier(&self, registry: Registry) -> Result<Verifier, Failure> {
+    /// The limits that this server shares, if it does.
+    pub(crate) fn limits(&self) -> Result<Option<RedisLimits>, Failure> {
+        let failure = |error| Failure::usage(format!("--redis: {}", with_causes(&error)));
+        self.redis.as_deref().map(RedisLimits::new).transpose().map_err(failure)
+    }
+
+    /// A verifier with the limits of this server, or with these.
+    pub(crate) fn verifier(&self, registry: Registry, limits: Option<RedisLimits>) -> Verifier {
         let builder = Verifier::builder(registry);
-        let Some(redis) = &self.redis else { return Ok(builder.build()) };
-        let limits = RedisLimits::new(redis)
-            .map_err(|error| Failure::usage(format!("--redis: {}", with_causes(&error))))?;
+        let Some(limits) = limits else { return builder.build() };
         let burst = self.when_limits_are_away;
         let quota = self.when_quota_is_away.unwrap_or(burst);
         let builder = builder.shared_limits(Arc::new(limits));
-        Ok(builder.outage_policies(OutagePolicies { burst, quota }).build())
+        builder.outage_policies(OutagePolicies { burst, quota }).build()
+    }
+}
+
+/// A Redis that does not answer yet only delays the sharing of limits. One that refuses the calls is a failure.
+pub(crate) async fn check(limits: &RedisLimits) -> Result<(), Failure> {
+    match limits.check().await {
+        Err(error) if error.kind() == SharedLimitsErrorKind::Rejected => {
+            Err(Failure::new(format!("--redis: {}", with_causes(&error))))
+        }
+        Err(error) => {
+            tracing::warn!(error = with_causes(&error), "the shared limits do not answer yet");
+            Ok(())
+        }
+        Ok(_reports) => Ok(()),
     }
 }
