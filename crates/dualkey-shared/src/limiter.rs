@@ -210,7 +210,7 @@ impl SharedLimiter {
         let calls = partners.filter_map(|partner| {
             let mut held = partner.lock();
             held.is_listed = false;
-            let policy = held.policy.filter(|_| {
+            let policy = held.next_policy().filter(|_| {
                 is_due(&held, now) && held.node.may_call(now) && self.circuit().allows(now)
             });
             let call = policy.map(|policy| held.next_call(self, &partner, &policy).0);

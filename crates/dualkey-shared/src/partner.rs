@@ -104,6 +104,11 @@ impl Held {
         (call, &mut self.next.insert(next).batch)
     }
 
+    /// The policy of the callers that wait, or of the last call.
+    pub(crate) fn next_policy(&self) -> Option<LimitPolicy> {
+        self.next.as_ref().map(|next| next.policy).or(self.policy)
+    }
+
     /// The next call is under way: no more callers join it.
     pub(crate) fn close_batch(&mut self) -> Option<(Batch, LimitPolicy)> {
         let Next { batch, policy, call } = self.next.take()?;

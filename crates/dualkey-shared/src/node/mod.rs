@@ -137,12 +137,16 @@ impl NodeState {
     }
 
     fn state_at(&self, now: Timestamp, policy: &LimitPolicy) -> LimitState {
-        let Some(Reported { standing, .. }) = self.reported else { return LimitState::default() };
+        let Some(Reported { standing, received_at }) = self.reported else {
+            return LimitState::default();
+        };
         let leased = self.lease.filter(|lease| lease.is_usable(now));
         let leased = leased.map_or(0, |lease| lease.remaining);
-        let (level, remainder) = (standing.level.saturating_add(leased), 0);
-        let granted = standing.granted.saturating_sub(leased.into());
-        SharedStanding { at: now, level, remainder, granted, ..standing }.to_state(policy)
+        let is_today = policy.day(received_at.min(now)) == policy.day(now);
+        let used = if is_today { standing.used().saturating_sub(leased.into()) } else { 0 };
+        let level = standing.level.saturating_add(leased);
+        let standing = SharedStanding { at: now, level, remainder: 0, ..standing };
+        SharedStanding { granted: used, returned: 0, ..standing }.to_state(policy)
     }
 
     /// Decides from memory, where a lease or a remembered refusal does. `None`: the store has to be asked.
@@ -245,7 +249,7 @@ impl NodeState {
         taken: SharedTaken,
     ) -> Answer {
         let now = self.reported(taken.standing, now);
-        self.unsettled.clear();
+        self.unsettled.retain(|unsettled| !take.settlements.contains(&unsettled.settlement));
         if let Some(lease) = &taken.lease {
             self.lease = Some(HeldLease::new(lease, begun_at));
         }

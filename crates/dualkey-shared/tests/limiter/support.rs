@@ -111,7 +111,7 @@ impl Store {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// From now on, calls wait.
+    /// From now on, calls run, but their answers wait.
     pub(crate) fn close(&self) {
         *self.gate() = Some(Vec::new());
     }
@@ -131,7 +131,7 @@ impl Store {
         if is_down { Err(error()) } else { Ok(()) }
     }
 
-    /// Calls are answered again.
+    /// The answers come.
     pub(crate) fn open(&self) {
         let waiting = self.gate().take();
         waiting.into_iter().flatten().for_each(Waker::wake);
@@ -160,9 +160,10 @@ impl SharedLimits for Store {
     ) -> SharedLimitsFuture<'a, SharedTaken> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
-            poll_fn(|cx| self.poll_open(cx)).await;
             self.check_up()?;
-            self.limits.take(call, take).await
+            let taken = self.limits.take(call, take).await;
+            poll_fn(|cx| self.poll_open(cx)).await;
+            taken
         })
     }
 
