@@ -16,6 +16,7 @@ mod defects;
 mod directed;
 mod faults;
 mod plan;
+mod plot;
 mod process;
 mod random;
 mod store;

@@ -1,6 +1,8 @@
 //! What shared limits admit beside one bucket that decides at once on the same requests, and the calls that
 //! they make: a rate of 1,000 a second, requests at random, a millisecond each way.
 
+use dualkey_shared::node::NodeState;
+
 use crate::clocks::Nanos;
 use crate::plan::{MILLI, Plan, policy};
 use crate::process::Traffic;
@@ -62,4 +64,13 @@ fn processes_that_end_with_their_leases_waste_little() {
         let name = format!("10 processes, one ends every 100 ms, demand {demand} × the rate");
         check(&name, world, (0.95, 400.0));
     }
+}
+
+#[test]
+fn many_processes_call_at_most_once_a_request() {
+    for processes in [100, 1_000] {
+        let name = format!("{processes} processes, burst 1000, demand 1 × the rate");
+        check(&name, steady(1_000, processes, 1.0), (0.95, 1_150.0));
+    }
+    println!("a partner takes {} bytes in each process", size_of::<NodeState>());
 }
