@@ -147,10 +147,15 @@ impl SharedLimiter {
         if let Some(outcome) = held.node.try_take(policy, now, permits) {
             return Take::Decided(Ok(outcome));
         }
-        if !held.node.may_call(now) || !self.circuit().allows(now) {
+        if !held.node.is_callable(now) || !self.circuit().is_due(now) {
             return Take::Decided(self.take_locally(&mut held, partner, policy, now, permits));
         }
         Take::Pending(PendingTake::new(self, partner, policy, permits))
+    }
+
+    /// Whether the store is called now. While it does not answer, it is tried once a second.
+    pub(crate) fn may_call(&self, held: &mut Held, now: Timestamp) -> bool {
+        held.node.is_callable(now) && self.circuit().allows(now) && held.node.may_call(now)
     }
 
     /// Decides in this process.
@@ -210,9 +215,8 @@ impl SharedLimiter {
         let calls = partners.filter_map(|partner| {
             let mut held = partner.lock();
             held.is_listed = false;
-            let policy = held.next_policy().filter(|_| {
-                is_due(&held, now) && held.node.may_call(now) && self.circuit().allows(now)
-            });
+            let policy =
+                held.next_policy().filter(|_| is_due(&held, now) && self.may_call(&mut held, now));
             let call = policy.map(|policy| held.next_call(self, &partner, &policy).0);
             self.list(&mut held, &partner);
             call

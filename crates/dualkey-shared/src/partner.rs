@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 
 use crate::call::{Call, WeakCall};
 use crate::limiter::{Away, SharedLimiter};
-use crate::node::{Batch, NodeState, Ticket};
+use crate::node::{Answer, Batch, NodeState, Ticket};
 
 /// What one process holds of one partner's shared limits. Clones are the same partner.
 #[derive(Clone)]
@@ -129,11 +129,24 @@ impl PendingTake {
         Self { limiter, partner, policy: *policy, permits, joined: None }
     }
 
-    fn join(&self) -> (Ticket, Call) {
+    /// `None`: another caller tries whether the store answers again.
+    fn join(&self) -> Option<(Ticket, Call)> {
         let Self { limiter, partner, policy, permits, .. } = self;
         let mut held = partner.lock();
+        if !limiter.may_call(&mut held, limiter.now()) {
+            return None;
+        }
         let (call, batch) = held.next_call(limiter, partner, policy);
-        (batch.join(*permits), call)
+        Some((batch.join(*permits), call))
+    }
+
+    fn decide(&self, answer: Option<(Ticket, Arc<Answer>)>) -> Result<Outcome, Away> {
+        let Self { limiter, partner, policy, permits, .. } = self;
+        let now = limiter.now();
+        let mut held = partner.lock();
+        answer
+            .and_then(|(ticket, answer)| held.node.outcome(policy, now, ticket, &answer))
+            .map_or_else(|| limiter.take_locally(&mut held, partner, policy, now, *permits), Ok)
     }
 }
 
@@ -141,19 +154,14 @@ impl Future for PendingTake {
     type Output = Result<Outcome, Away>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (ticket, mut call) = self.joined.take().unwrap_or_else(|| self.join());
+        let Some((ticket, mut call)) = self.joined.take().or_else(|| self.join()) else {
+            return Poll::Ready(self.decide(None));
+        };
         let Poll::Ready(answer) = call.poll_unpin(cx) else {
             self.joined = Some((ticket, call));
             return Poll::Pending;
         };
-        let Self { limiter, partner, policy, permits, .. } = &*self;
-        let now = limiter.now();
-        let mut held = partner.lock();
-        let outcome = answer.and_then(|answer| held.node.outcome(policy, now, ticket, &answer));
-        Poll::Ready(match outcome {
-            Some(outcome) => Ok(outcome),
-            None => limiter.take_locally(&mut held, partner, policy, now, *permits),
-        })
+        Poll::Ready(self.decide(answer.map(|answer| (ticket, answer))))
     }
 }
 

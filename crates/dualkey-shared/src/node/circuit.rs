@@ -19,16 +19,18 @@ impl Circuit {
         self.failures >= Self::THRESHOLD
     }
 
-    /// Whether to call the store. While the circuit is open, this is true once a second.
-    pub(crate) fn allows(&mut self, now: Timestamp) -> bool {
-        if !self.is_open() {
-            return true;
-        }
+    /// Whether the store may be called now.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         // A clock that was set back must not keep it open.
         let latest = now.saturating_add(Self::RETRY_INTERVAL);
-        let is_due = self.next_try <= now || self.next_try > latest;
-        if is_due {
-            self.next_try = latest;
+        !self.is_open() || self.next_try <= now || self.next_try > latest
+    }
+
+    /// Whether to call the store. While the circuit is open, this is true once a second.
+    pub(crate) fn allows(&mut self, now: Timestamp) -> bool {
+        let is_due = self.is_due(now);
+        if is_due && self.is_open() {
+            self.next_try = now.saturating_add(Self::RETRY_INTERVAL);
         }
         is_due
     }

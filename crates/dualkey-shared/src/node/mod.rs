@@ -312,6 +312,12 @@ impl NodeState {
         self.circuit.fail(self.latest);
     }
 
+    /// Whether a [call](Self::may_call) is possible now.
+    #[must_use]
+    pub fn is_callable(&self, now: Timestamp) -> bool {
+        self.circuit.is_due(self.latest.max(now))
+    }
+
     /// Whether to call the store: not while its last calls for this partner failed, but for one a second.
     pub fn may_call(&mut self, now: Timestamp) -> bool {
         let now = self.advance_to(now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dualkey_limit::Outcome;
+use dualkey_limit::{Clock as _, Outcome};
 use pollster::block_on;
 
 use crate::support::World;
@@ -106,4 +106,19 @@ fn the_circuit_opens_after_failures_and_closes_by_itself() {
     assert!(world.drain(&process) > 0);
     assert_eq!(world.store.usage().len(), 1);
     assert!(world.drain(&process) < 100, "the store decides");
+}
+
+#[test]
+fn a_decision_that_is_not_polled_uses_up_no_try() {
+    let world = World::new(5, 10);
+    let (limiter, partner) = world.process();
+    world.store.set_down(true);
+    for _ in 0..3 {
+        assert!(block_on(limiter.take(&partner, &world.policy, 1)).is_err());
+    }
+    world.store.set_down(false);
+    assert!(block_on(limiter.take(&partner, &world.policy, 1)).is_err(), "the circuit is open");
+    world.clock.advance(Duration::from_secs(1));
+    drop(limiter.try_take(&partner, &world.policy, world.clock.now(), 1));
+    assert!(block_on(limiter.take(&partner, &world.policy, 1)).is_ok());
 }
