@@ -37,10 +37,10 @@ impl Call {
             };
             let (batch, policy) = partner.lock().close_batch()?;
             // These callers have waited as long as the ones before.
-            if !is_answering {
-                return None;
-            }
-            run(&limiter, &partner, batch, &policy).await.map(Arc::new)
+            let answer =
+                if is_answering { run(&limiter, &partner, batch, &policy).await } else { None };
+            partner.lock().end_call();
+            answer.map(Arc::new)
         });
         Self(call.shared())
     }

@@ -116,6 +116,11 @@ impl Held {
         self.policy = Some(policy);
         Some((batch, policy))
     }
+
+    /// The call that was under way is over. Later ones do not wait for it, though a caller may still hold it.
+    pub(crate) fn end_call(&mut self) {
+        self.under_way = None;
+    }
 }
 
 impl PendingTake {

@@ -62,6 +62,21 @@ fn callers_that_all_give_up_leave_room_for_the_next() {
 }
 
 #[test]
+fn a_failed_call_that_a_caller_holds_fails_no_later_one() {
+    let world = World::new(5, 10);
+    let (limiter, partner) = world.process();
+    world.store.close();
+    let mut takes = [1, 1, 1].map(|n| Box::pin(limiter.take(&partner, &world.policy, n)));
+    assert!(takes.iter_mut().all(|take| take.now_or_never().is_none()));
+    world.store.set_down(true);
+    world.store.open();
+    assert!(block_on(&mut takes[1]).is_err());
+    world.store.set_down(false);
+    assert!(is_allowed(block_on(limiter.take(&partner, &world.policy, 1))));
+    drop(takes);
+}
+
+#[test]
 fn callers_on_several_threads_share_one_bucket() {
     let world = World::new(1_000, 1_000);
     let (limiter, partner) = world.process();

@@ -163,7 +163,7 @@ impl SharedLimits for Store {
             self.check_up()?;
             let taken = self.limits.take(call, take).await;
             poll_fn(|cx| self.poll_open(cx)).await;
-            taken
+            self.check_up().and(taken)
         })
     }
 
