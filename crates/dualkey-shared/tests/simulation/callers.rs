@@ -42,10 +42,12 @@ impl World {
         let (policy, effective) = (self.policy(), self.effective());
         self.checks.asked(effective.1, permits.into());
         let asking = &mut self.processes[process];
+        asking.asked += u64::from(permits);
         let now = asking.clock.now(self.now);
         if let Some(outcome) = asking.node.try_take(&policy, now, permits) {
             self.checks.totals.answered += 1;
             if outcome.is_allowed() {
+                asking.admitted += u64::from(permits);
                 self.checks.decided(effective, self.day(), permits.into());
                 self.checks.arrived(effective, permits.into());
             }

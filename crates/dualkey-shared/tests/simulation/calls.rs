@@ -222,6 +222,7 @@ impl World {
         self.checks.totals.answered += 1;
         match answered.node.outcome(policy, now, ticket, answer) {
             Some(outcome) if outcome.is_allowed() => {
+                answered.admitted += u64::from(ticket.permits);
                 let effective = self.effective();
                 self.checks.arrived(effective, ticket.permits.into());
             }

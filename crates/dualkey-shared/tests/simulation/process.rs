@@ -18,6 +18,9 @@ pub(crate) struct Process {
     pub(crate) server_offset: i64,
     pub(crate) traffic: Traffic,
     pub(crate) hoard: Option<Hoard>,
+    /// The permits that its callers asked for and got.
+    pub(crate) asked: u64,
+    pub(crate) admitted: u64,
 }
 
 /// A lease that is kept until it can hardly be spent any more.
@@ -99,6 +102,8 @@ impl Process {
             server_offset: 0,
             traffic,
             hoard: None,
+            asked: 0,
+            admitted: 0,
         }
     }
 

@@ -5,7 +5,7 @@ use dualkey_shared::node::NodeState;
 
 use crate::clocks::Nanos;
 use crate::plan::{MILLI, Plan, policy};
-use crate::process::Traffic;
+use crate::process::{Process, Traffic};
 use crate::world::{Event, World};
 
 fn steady(burst: u32, processes: usize, demand: f64) -> World {
@@ -63,6 +63,26 @@ fn processes_that_end_with_their_leases_waste_little() {
         (0..times).for_each(|n: Nanos| world.schedule(n * 100 * MILLI, Event::Crash));
         let name = format!("10 processes, one ends every 100 ms, demand {demand} × the rate");
         check(&name, world, (0.95, 400.0));
+    }
+}
+
+#[test]
+fn modest_processes_get_a_share_beside_a_greedy_one() {
+    let mut world = steady(1_000, 10, 0.5);
+    world.processes[0].traffic = Traffic::Steady { interval: MILLI / 10 };
+    let world = world.run();
+    let share = |processes: &[Process]| {
+        let sum = |count: fn(&Process) -> u64| processes.iter().map(count).sum::<u64>() as f64;
+        sum(|process| process.admitted) / sum(|process| process.asked)
+    };
+    let (greedy, modest) = (share(&world.processes[..1]), share(&world.processes[1..]));
+    println!(
+        "| beside a process with ten times the rate | {:.0} % of what is asked |",
+        modest * 100.0
+    );
+    assert!(modest >= 0.9 && greedy < 0.2, "{greedy} {modest}");
+    for process in &world.processes[1..] {
+        assert!(process.admitted > 0);
     }
 }
 
