@@ -45,7 +45,10 @@ impl Sessions {
         let (url, most) = if url == "memory:" { ("sqlite::memory:", 1) } else { (url, 4) };
         let options = AnyPoolOptions::new().max_connections(most).idle_timeout(None);
         let pool = options.max_lifetime(None).connect(url).await?;
-        migrator().run(&pool).await?;
+        // sqlx locks PostgreSQL only: on SQLite, another process may have migrated meanwhile.
+        if migrator().run(&pool).await.is_err() {
+            migrator().run(&pool).await?;
+        }
         Ok(Self { pool })
     }
 

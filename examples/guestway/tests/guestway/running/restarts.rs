@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use dualkey::NewToken;
+use guestway::Sessions;
 use serde_json::json;
 use tokio::task::block_in_place;
 
@@ -104,4 +105,19 @@ async fn without_room_for_the_demonstration_token_it_still_serves() {
     until("it is served", async || TcpStream::connect(free).is_ok()).await;
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_start_at_once_create_the_tables_once() {
+    for _ in 0..10 {
+        let sandbox = Sandbox::new();
+        let url = format!("{}?mode=rwc", sandbox.database());
+        let opened = (0..8).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { Sessions::open(&url).await.map(|_| ()) })
+        });
+        for opened in opened.collect::<Vec<_>>() {
+            opened.await.unwrap().unwrap();
+        }
+    }
 }
