@@ -96,7 +96,6 @@ impl World {
             match &call.message {
                 Message::Take(take) => {
                     let taken = self.store.take(self.now, about, take);
-                    self.store.time.decided(taken.standing.at);
                     let granted = take.runs.iter().zip(&taken.granted);
                     let granted = granted.map(|(run, &n)| u64::from(run.permits) * u64::from(n));
                     let (granted, day) = (granted.sum(), taken.standing.day);

@@ -47,7 +47,9 @@ impl Store {
         }
         let known = self.known_by_defect(policy, known);
         let call = SharedCall { known: known.as_ref(), ..SharedCall::new(PARTNER, policy) };
-        block_on(self.limits.take(call, take)).expect("a store in memory answers")
+        let taken = block_on(self.limits.take(call, take)).expect("a store in memory answers");
+        self.time.decided(taken.standing.at);
+        taken
     }
 
     pub(crate) fn add_usage(
@@ -58,7 +60,10 @@ impl Store {
     ) -> SharedStanding {
         self.begin(now);
         let call = SharedCall { known: known.as_ref(), ..SharedCall::new(PARTNER, policy) };
-        block_on(self.limits.add_usage(call, day, permits)).expect("a store in memory answers")
+        let standing = block_on(self.limits.add_usage(call, day, permits));
+        let standing = standing.expect("a store in memory answers");
+        self.time.decided(standing.at);
+        standing
     }
 
     pub(crate) fn peek(&self, now: Nanos, policy: &LimitPolicy) -> SharedStanding {
