@@ -71,7 +71,12 @@ async fn run(
     batch: Batch,
     policy: &LimitPolicy,
 ) -> Option<Answer> {
-    let decided = partner.lock().node.try_take_batch(policy, limiter.now(), &batch);
+    let decided = {
+        let mut held = partner.lock();
+        let now = limiter.now();
+        held.node.follow(now);
+        held.node.try_take_batch(policy, now, &batch)
+    };
     if decided.is_some() {
         return decided;
     }

@@ -144,6 +144,9 @@ impl SharedLimiter {
         permits: u32,
     ) -> Take {
         let mut held = partner.lock();
+        if held.node.is_ahead_of(now) {
+            held.node.follow(self.now());
+        }
         if let Some(outcome) = held.node.try_take(policy, now, permits) {
             return Take::Decided(Ok(outcome));
         }

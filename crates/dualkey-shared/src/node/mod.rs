@@ -30,8 +30,8 @@ use refusal::RememberedRefusal;
 /// One process's part of one partner's limits: the lease that it spends, the refusal that it remembers, the
 /// standing that the store last reported, and what it counted on its own while the store did not answer.
 ///
-/// Times are those of one clock of the process that never runs backwards. An earlier time counts as the
-/// latest one.
+/// Times are those of one clock of the process. An earlier time counts as the latest one, until
+/// [`follow`](NodeState::follow) says that the clock was set back.
 #[derive(Debug)]
 pub struct NodeState {
     reported: Option<Reported>,
@@ -87,6 +87,8 @@ impl NodeState {
     /// The time within which a call whose answer was lost has run, and its lease has ended.
     const LOST_LEASE_ENDS_IN: Duration = Lease::LIFETIME.saturating_mul(2);
     const MAX_UNSETTLED: usize = Lease::MAX_PER_PARTNER;
+    /// Threads do not read the same time. A lease has a longer margin.
+    const MAX_INVERSION: Duration = Duration::from_millis(10);
 
     /// A process that knows nothing of the partner's limits. The seed decides on the ids of its leases, so
     /// no two processes may have the same.
@@ -397,6 +399,23 @@ impl NodeState {
     #[must_use]
     pub const fn may_need_call(&self) -> bool {
         self.lease.is_some() || !self.unsettled.is_empty() || self.uncounted().is_some()
+    }
+
+    /// Whether this time is earlier than those before: the time of an old request, or that of a clock which was
+    /// set back.
+    #[must_use]
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        now.saturating_add(Self::MAX_INVERSION) < self.latest
+    }
+
+    /// The clock shows this time now. If it was set back, it is not known for how long the lease and the refusal
+    /// were held: the next call gives the lease back, and the refusal is forgotten.
+    pub fn follow(&mut self, now: Timestamp) {
+        if self.is_ahead_of(now) {
+            self.latest = now;
+            self.return_lease(now);
+            (self.refusal, self.demand) = (None, Demand::default());
+        }
     }
 
     fn advance_to(&mut self, now: Timestamp) -> Timestamp {

@@ -1,11 +1,13 @@
 //! Calls, leases and refusals of processes that share limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use dualkey_limit::Outcome;
+use dualkey_limit::{Clock as _, FakeClock, Outcome};
+use dualkey_shared::SharedLimiter;
 use pollster::block_on;
 
-use crate::support::World;
+use crate::support::{ID, World};
 
 #[test]
 fn processes_share_one_bucket() {
@@ -82,4 +84,27 @@ fn a_lease_that_cannot_be_spent_any_more_is_given_back() {
     world.clock.advance(Duration::from_millis(75)); // 450 ms
     block_on(limiter.maintain());
     assert_eq!(world.leased(), 0);
+}
+
+/// How much time has passed is not known then.
+#[test]
+fn a_clock_that_is_set_back_ends_lease_and_refusal() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let world = World::new(1_000, 1_000);
+    let clock = Arc::new(FakeClock::new(world.clock.now().saturating_add(HOUR)));
+    let limiter = SharedLimiter::new(world.store.clone(), clock.clone());
+    let process = (limiter.clone(), limiter.partner(ID));
+    let take = || block_on(limiter.take(&process.1, &world.policy, 1)).unwrap().is_allowed();
+    assert!((0..30).all(|_| take()) && world.leased() > 0);
+    world.clock.advance(Duration::from_millis(600));
+    clock.set(world.clock.now());
+    let before = world.store.calls();
+    assert!(take());
+    assert_eq!(world.store.calls(), before + 1, "the lease has ended by the store's clock");
+
+    clock.advance(HOUR);
+    assert!(world.drain(&process) > 0 && !take());
+    world.clock.advance(Duration::from_secs(1));
+    clock.set(world.clock.now());
+    assert!(take());
 }

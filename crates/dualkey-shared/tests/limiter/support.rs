@@ -15,7 +15,7 @@ use dualkey_store::{
 use futures_util::future::{join, join_all};
 use pollster::block_on;
 
-const ID: PartnerId = PartnerId::from_bytes([1; 16]);
+pub(crate) const ID: PartnerId = PartnerId::from_bytes([1; 16]);
 
 pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
