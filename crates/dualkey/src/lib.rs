@@ -28,10 +28,9 @@ pub use dualkey_store::{
     InvalidFormNonce, IssueOutcome, IssueRequest, IssuedToken, LimitsChange, LimitsOutcome,
     MemorySharedLimits, MemoryStore, NewPartner, NewToken, OrganizationId, Page, Partner,
     PartnerId, PartnerStore, Registry, RegistryError, RenameOutcome, RenameRequest, RevokeOutcome,
-    RotateOutcome, RotationRequest, SharedLimits, SharedLimitsError,
-    SharedLimitsErrorKind, Store, StoreError,
-    StoreFuture, StoredToken, TokenAccess, TokenId, TokenRecord, TokenStatus, TokenStore, TokenUse,
-    UsageStore,
+    RotateOutcome, RotationRequest, SharedLimits, SharedLimitsError, SharedLimitsErrorKind, Store,
+    StoreError, StoreFuture, StoredToken, TokenAccess, TokenId, TokenRecord, TokenStatus,
+    TokenStore, TokenUse, UsageStore,
 };
 pub use dualkey_token::{
     Digester, InvalidHint, InvalidPepper, InvalidPepperId, InvalidPrefix, ParseTokenError,
