@@ -1,6 +1,6 @@
 //! A connection to one server, and what it knows of that server's clock.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::{Cmd, FromRedisValue, RedisResult};
@@ -18,17 +18,23 @@ pub(crate) struct Connection {
     /// from the moment of its receipt: so it is at most the true offset, and a call becomes void by the
     /// server's clock no later than its deadline.
     clock_offset: AtomicI64,
+    calls: AtomicU32,
 }
 
 impl Connection {
     pub(crate) async fn open(connector: &Connector, endpoint: &Endpoint) -> RedisResult<Self> {
         let link = connector.open(endpoint).await?;
         let endpoint = endpoint.clone();
-        let clock_offset = AtomicI64::new(0);
-        let connection = Self { link, endpoint, opened: Instant::now(), clock_offset };
+        let (clock_offset, calls) = (AtomicI64::new(0), AtomicU32::new(0));
+        let connection = Self { link, endpoint, opened: Instant::now(), clock_offset, calls };
         let (seconds, micros): (u64, u64) = connection.query(&redis::cmd("TIME")).await?;
         connection.note_server_time(seconds * 1_000_000 + micros);
         Ok(connection)
+    }
+
+    /// A number that no recent call on this connection has.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {

@@ -14,7 +14,7 @@ use dualkey_store::{
 use dualkey_testing::redis::{Engine, Server};
 use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline};
 
-use crate::script::{self, Action, Reply};
+use crate::script::{self, Action, Envelope, Reply};
 
 const DAY: u64 = 86_400_000_000;
 /// In the year 2223. The script counts up to 2⁵³ microseconds, in the year 2255.
@@ -117,11 +117,17 @@ impl Chosen {
     }
 }
 
+const NUMBER: u32 = 0x8000_0001;
+
 impl Step {
     fn compare(&self, answer: &[u8], seed: u64) {
         let partner = PartnerId::from_bytes([0; 16]);
-        let reply =
-            script::reply(answer, SharedCall::new(partner, &self.policy), self.action.action());
+        let reply = script::reply(
+            answer,
+            NUMBER,
+            SharedCall::new(partner, &self.policy),
+            self.action.action(),
+        );
         let Self { policy, known, action, now, .. } = self;
         assert_eq!(
             reply.as_ref(),
@@ -213,8 +219,8 @@ impl Walk {
             policy: &policy,
             known: known.as_ref(),
         };
-        let mut cmd =
-            script::command(("EVALSHA", digest), &bytes, call, action.action(), void_after);
+        let envelope = Envelope { void_after, number: NUMBER };
+        let mut cmd = script::command(("EVALSHA", digest), &bytes, call, action.action(), envelope);
         cmd.arg(now);
         let reply = if now > void_after {
             self.seen.void += 1;

@@ -16,7 +16,7 @@ use crate::check::{self, ServerReport};
 use crate::cluster::Redirect;
 use crate::connection::Connection;
 use crate::failure::{cause, failure, refuses_script, unreachable};
-use crate::script::{self, Action, Reply};
+use crate::script::{self, Action, Envelope, Reply};
 use crate::topology::Topology;
 
 /// [`SharedLimits`] in Redis or Valkey: one node, a cluster, or a master that sentinels monitor.
@@ -202,14 +202,17 @@ impl RedisLimits {
         request: &Request<'_>,
     ) -> Result<SharedTaken, SharedLimitsError> {
         for _ in 0..2 {
-            let answer = self.run(connection, is_asking, request).await.map_err(failure)?;
-            match script::reply(&answer, request.call, request.action) {
+            let number = connection.next_number();
+            let answer = self.run(connection, is_asking, number, request).await.map_err(failure)?;
+            match script::reply(&answer, number, request.call, request.action) {
                 Some(Reply::Decided { server_time, taken }) => {
                     connection.note_server_time(server_time);
                     return Ok(taken);
                 }
                 Some(Reply::Void { server_time }) => connection.note_server_time(server_time),
-                None => return Err(SharedLimitsError::new(AnswerLost, "not the script's answer")),
+                None => {
+                    return Err(SharedLimitsError::new(AnswerLost, "not the answer to this call"));
+                }
             }
         }
         Err(SharedLimitsError::new(Void, "the call came too late by the server's clock"))
@@ -220,12 +223,13 @@ impl RedisLimits {
         &self,
         connection: &Connection,
         is_asking: bool,
+        number: u32,
         request: &Request<'_>,
     ) -> RedisResult<Vec<u8>> {
         let Request { key, call, action, deadline } = *request;
-        let void_after = connection.server_time(deadline);
+        let envelope = Envelope { void_after: connection.server_time(deadline), number };
         let run = async |name, script| {
-            let cmd = script::command((name, script), key, call, action, void_after);
+            let cmd = script::command((name, script), key, call, action, envelope);
             match is_asking {
                 true => connection.query_asking(&cmd).await,
                 false => connection.query(&cmd).await,

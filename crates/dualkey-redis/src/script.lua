@@ -11,20 +11,21 @@
 -- there are few, and what leases need is unpacked and defined only where a call needs it.
 --
 -- KEYS[1]  the state
--- ARGV[1]  the action, the policy, the server time after which the call is void, the time after which the
---          key expires in milliseconds, the state as the caller knows it, without leases, or nothing, and
---          runs of callers that take
+-- ARGV[1]  the action, the policy, the server time after which the call is void, the number of the call, the
+--          time after which the key expires in milliseconds, the state as the caller knows it, without leases,
+--          or nothing, and runs of callers that take
 -- ARGV[2]  take: settlements of leases. add: the day, and the permits to count. Absent if there is no
 --          argument of leases
 -- ARGV[3]  take: the id of a new lease, its permits and its lifetime. Absent if none is requested
 --
--- It returns the server time alone if the call is void. Otherwise it returns the state, without leases. Unless
+-- It returns the number of the call, so that no other call takes the answer for its own. Then it returns the
+-- server time alone if the call is void. Otherwise it returns the state, without leases. Unless
 -- the server time is that of the state, nothing is leased and all callers got their permits, there follow:
 -- the server time, the permits that are leased, those of the new lease and its lifetime, and the index of
 -- each run that did not get all permits with the number of callers that did.
 
 local TAKE, PEEK, RESET = 0, 1, 2
-local CALL = '<I1I5I4I7I5I7Bc0Bc0'
+local CALL = '<I1I5I4I7I5I7c4Bc0Bc0'
 -- The state: 39 bytes. With leases, 11 more, and 19 for each, in the order of their ends.
 local STATE, STATE_SIZE, VERSION = '<I1I7I4I5I3I6I6I7', 39, 1
 local LEASED, LEASED_SIZE, LEASE = '<I4I7', 11, '<c8I4I7'
@@ -38,11 +39,12 @@ local clock = time[1] * 1000000 + time[2]
 
 -- `day_offset`: from the start of day 0 to the epoch. Day 0 is the day before 1970-01-01.
 local call, settlements = ARGV[1], ARGV[2]
-local action, rate, burst, quota, day_offset, void_after, expiry, known, next_run = unpack(CALL, call)
+local action, rate, burst, quota, day_offset, void_after, number, expiry, known, next_run =
+    unpack(CALL, call)
 
 -- A call that its caller has given up must not charge.
 if clock > void_after then
-    return pack('<I7', clock)
+    return number .. pack('<I7', clock)
 end
 
 -- Read the state: as stored; or as the caller knows it, on no day; or a full bucket.
@@ -253,6 +255,6 @@ if must_write and action ~= PEEK then
 end
 
 if at == clock and outstanding == 0 and short == '' then
-    return state
+    return number .. state
 end
-return state .. pack('<I7I4I4I4', clock, outstanding, leased, leased_for) .. short
+return number .. state .. pack('<I7I4I4I4', clock, outstanding, leased, leased_for) .. short

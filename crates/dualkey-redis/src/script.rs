@@ -53,6 +53,15 @@ pub(crate) enum Reply {
     },
 }
 
+/// What a call has beside what it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Envelope {
+    /// The server time in microseconds after which it is void.
+    pub(crate) void_after: u64,
+    /// Its number on its connection, which its answer repeats.
+    pub(crate) number: u32,
+}
+
 /// The digest by which a server knows the script.
 pub(crate) fn digest() -> String {
     Script::new(TEXT).get_hash().to_owned()
@@ -64,10 +73,10 @@ pub(crate) fn command(
     key: &[u8],
     call: SharedCall<'_>,
     action: Action<'_>,
-    void_after: u64,
+    envelope: Envelope,
 ) -> Cmd {
     let mut cmd = redis::cmd(command);
-    cmd.arg(script).arg(1).arg(key).arg(self::call(call, action, void_after));
+    cmd.arg(script).arg(1).arg(key).arg(self::call(call, action, envelope));
     match action {
         Action::Take(take) if take.lease.is_some() || !take.settlements.is_empty() => {
             cmd.arg(settlements(take));
@@ -83,7 +92,7 @@ pub(crate) fn command(
     cmd
 }
 
-fn call(call: SharedCall<'_>, action: Action<'_>, void_after: u64) -> Vec<u8> {
+fn call(call: SharedCall<'_>, action: Action<'_>, envelope: Envelope) -> Vec<u8> {
     let policy = call.policy;
     let quota = policy.daily().map_or(NEVER, |daily| daily.get().into());
     let day_offset = 86_400_u64.saturating_add_signed(policy.utc_offset_secs().into()) * 1_000_000;
@@ -94,7 +103,8 @@ fn call(call: SharedCall<'_>, action: Action<'_>, void_after: u64) -> Vec<u8> {
         (burst, 4),
         (quota, 7),
         (day_offset, 5),
-        (void_after.min(NEVER), 7),
+        (envelope.void_after.min(NEVER), 7),
+        (envelope.number.into(), 4),
     ]);
     let known = call.known.map(|known| state(known, policy)).unwrap_or_default();
     for text in [expiry_millis(policy).to_string().as_bytes(), &known] {
@@ -146,9 +156,17 @@ fn lease(request: LeaseRequest) -> Vec<u8> {
     fields([(request.id.to_bits(), 8), (request.permits.into(), 4), (lifetime, 4)])
 }
 
-/// The answer to this call, or `None` if it is not one of this script.
-pub(crate) fn reply(answer: &[u8], call: SharedCall<'_>, action: Action<'_>) -> Option<Reply> {
+/// The answer to the call of this number, or `None` if it is another's, or none of this script.
+pub(crate) fn reply(
+    answer: &[u8],
+    number: u32,
+    call: SharedCall<'_>,
+    action: Action<'_>,
+) -> Option<Reply> {
     let mut answer = Reader(answer);
+    if answer.number_of_32_bits()? != number {
+        return None;
+    }
     if answer.0.len() == 7 {
         return Some(Reply::Void { server_time: answer.number(7)? });
     }

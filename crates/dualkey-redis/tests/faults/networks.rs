@@ -1,4 +1,4 @@
-//! Connections that delay, cut, repeat requests, and send what is no answer.
+//! Connections that delay, cut, duplicate, and say what is no answer.
 
 use std::time::Duration;
 
@@ -21,6 +21,11 @@ async fn connections_cut_in_an_answer_grant_nothing_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_on_the_socket_grants_nothing_more() {
     check(Fault::Garbage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_sent_twice_grant_nothing_more() {
+    check(Fault::DuplicateAnswers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

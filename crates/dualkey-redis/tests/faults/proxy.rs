@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Cut,
     /// Sends what is no answer before an answer.
     Garbage,
+    /// Sends an answer again, before the next one.
+    DuplicateAnswers,
     /// Sends requests twice.
     DuplicateRequests,
 }
@@ -100,15 +102,17 @@ async fn forward(
     direction: Direction,
     state: &State,
 ) -> std::io::Result<()> {
-    let mut buffer = vec![0; 65_536];
+    let (mut buffer, mut again) = (vec![0; 65_536], Vec::new());
     loop {
         let size = from.read(&mut buffer).await?;
         let message = &buffer[..size];
+        to.write_all(&std::mem::take(&mut again)).await?;
         match state.next_fault(direction) {
             _ if size == 0 => return Ok(()),
             Some(Fault::Cut) => return to.write_all(&message[..size / 2]).await,
             Some(Fault::Delay) => sleep(state.delay()).await,
             Some(Fault::Garbage) => to.write_all(b"\xff\x00garbage\r\n").await?,
+            Some(Fault::DuplicateAnswers) => again = message.to_vec(),
             Some(Fault::DuplicateRequests) => to.write_all(message).await?,
             Some(Fault::Nothing) | None => {}
         }
@@ -118,13 +122,13 @@ async fn forward(
 
 impl State {
     fn next_fault(&self, direction: Direction) -> Option<Fault> {
-        use Fault::{Cut, DuplicateRequests, Garbage, Nothing};
+        use Fault::{Cut, DuplicateAnswers, DuplicateRequests, Garbage, Nothing};
         let fault = *self.fault.lock().unwrap();
         let is_meant = match fault {
             Nothing => false,
             Fault::Delay => true,
             DuplicateRequests => direction == Direction::Request,
-            Cut | Garbage => direction == Direction::Answer,
+            Cut | Garbage | DuplicateAnswers => direction == Direction::Answer,
         };
         let is_due = is_meant && self.messages.fetch_add(1, Ordering::Relaxed).is_multiple_of(7);
         is_due.then(|| {

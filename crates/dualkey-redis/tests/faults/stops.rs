@@ -7,6 +7,9 @@ use tokio::time::sleep;
 
 use crate::fleet::{Plan, policy};
 
+/// Two in each of eight processes.
+const CALLERS: u64 = 16;
+
 /// The rate is too low for leases: each permit is one that a call spent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_stopped_for_ten_seconds_charges_nothing() {
@@ -35,8 +38,9 @@ async fn a_server_stopped_for_ten_seconds_charges_nothing() {
     for (fleet, allowed) in fleets.into_iter().zip([0, 2 * 50]) {
         fleet.goes_on().await;
         let (record, used) = fleet.end().await;
-        assert_eq!(used, record.granted());
-        assert!(record.failed > 0);
+        let charged_in_vain = used - record.granted();
+        assert!(charged_in_vain <= CALLERS, "only calls that it ran before it stopped");
+        assert!(record.failed > 2 * CALLERS, "{}", record.failed);
         let excess = record.excess(&policy);
         assert!(excess <= allowed, "{excess}");
     }
