@@ -28,6 +28,7 @@ const ROUNDS: usize = 1_001;
 fn main() {
     let report = Report::new("decision");
     report.table("one partner and token, hot", hot);
+    report.table("one partner and token, hot, under a lease", leased);
     report.table("100,000 partners and tokens at random", || at_random(100_000));
     if !is_measuring() || env::var_os("DUALKEY_BENCH_10M").is_some() {
         report.table("10,000,000 tokens at random", ten_million);
@@ -73,6 +74,23 @@ fn hot() -> Vec<Row> {
     let ours = row(&samples, DUALKEY).at_most(samples.ratio(DUALKEY, HASH), 2.4, "hashes");
     assert!(world.verify(&headers).is_ok() && strict.decide(&headers, 1).is_some());
     decisions(&samples, ours, 1.25)
+}
+
+/// Limits shared by many machines, while this process spends a lease, beside limits of its own.
+fn leased() -> Vec<Row> {
+    const OWN: &str = "without shared limits";
+    const LEASED: &str = "with shared limits, under a lease";
+
+    let (own, shared) = (World::new(1, 1), World::with_shared_limits(1, 1));
+    let headers = request(&partner_key(0), &token_text(0));
+    let works = vec![
+        Work::new(OWN, || own.verify(black_box(&headers))),
+        Work::new(LEASED, || shared.verify(black_box(&headers))),
+    ];
+    let samples = interleave(ROUNDS, works);
+    assert!(own.verify(&headers).is_ok() && shared.verify(&headers).is_ok());
+    let row = |name| Row::new(name).nanos(samples.nanos(name));
+    vec![row(OWN), row(LEASED).at_most(samples.ratio(LEASED, OWN), 1.5, "× without")]
 }
 
 fn at_random(many: usize) -> Vec<Row> {

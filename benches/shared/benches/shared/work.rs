@@ -1,50 +1,78 @@
 //! Ways to decide by a server: each is a [`Work`] that makes one decision.
 
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dualkey_benches::ample_policy;
+use dualkey_limit::{LimitPolicy, Rate, SystemClock};
 use dualkey_redis::RedisLimits;
+use dualkey_shared::SharedLimiter;
 use dualkey_store::{PartnerId, SharedCall, SharedLimits as _, SharedTake};
-use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Script};
+use redis::Script;
 
+use crate::limitador;
 use crate::server::Server;
 
 pub(crate) const SET: &str = "SET";
 pub(crate) const DUALKEY: &str = "Dualkey's script, both limits";
 pub(crate) const GCRA: &str = "GCRA as a plain script, one limit";
 pub(crate) const LIMITADOR: &str = "the calls of limitador's Redis storage, two limits";
+pub(crate) const COALESCED: &str = "Dualkey's SharedLimiter, without leases";
+pub(crate) const LEASED: &str = "Dualkey's SharedLimiter, with leases";
 
-/// A way to decide. It is asked by many callers at a time, all of one partner.
-#[derive(Clone)]
+/// A way to decide. Many callers at a time use it, all of one partner.
 pub(crate) struct Work {
     pub(crate) name: &'static str,
-    /// Whether the permit was granted. All are.
-    pub(crate) ask: Arc<dyn Fn() -> Asked + Send + Sync>,
+    /// One for each connection. Callers take them in turn.
+    pub(crate) asks: Vec<Ask>,
 }
 
+/// Asks for a permit. Returns whether it was granted: all are.
+pub(crate) type Ask = Arc<dyn Fn() -> Asked + Send + Sync>;
 type Asked = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-impl Work {
-    fn new<F>(name: &'static str, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = bool> + Send + 'static,
-    {
-        Self { name, ask: Arc::new(move || Box::pin(ask())) }
+/// All works, each with one connection, the unit first.
+pub(crate) async fn on_one_connection(server: &Server) -> Vec<Work> {
+    let work = |name, ask| Work { name, asks: vec![ask] };
+    vec![
+        work(SET, set(server).await),
+        work(DUALKEY, dualkey(server)),
+        work(GCRA, gcra(server).await),
+        work(LIMITADOR, limitador::ask(server).await),
+        work(COALESCED, limiter(server, 4, 50)),
+        work(LEASED, limiter(server, 5, 1_000_000)),
+    ]
+}
+
+/// The works that send one command for each decision, with this many connections, the unit first.
+pub(crate) async fn on_connections(server: &Server, connections: usize) -> Vec<Work> {
+    let mut works = [SET, DUALKEY, GCRA].map(|name| Work { name, asks: Vec::new() });
+    for _ in 0..connections {
+        let asks = [set(server).await, dualkey(server), gcra(server).await];
+        works.iter_mut().zip(asks).for_each(|(work, ask)| work.asks.push(ask));
     }
+    works.into()
 }
 
-/// All that are measured, the unit first.
-pub(crate) async fn all(server: &Server) -> Vec<Work> {
-    vec![set(server).await, dualkey(server), gcra(server).await, limitador(server).await]
+pub(crate) fn ask<F>(ask: impl Fn() -> F + Send + Sync + 'static) -> Ask
+where
+    F: Future<Output = bool> + Send + 'static,
+{
+    Arc::new(move || Box::pin(ask()))
 }
 
-/// Of as many bytes as the state of a partner.
-async fn set(server: &Server) -> Work {
+/// Without the time-out of 100 ms, which a busy machine may exceed.
+pub(crate) fn redis_limits(server: &Server) -> RedisLimits {
+    let limits = RedisLimits::new(&server.url()).expect("the address is valid");
+    limits.with_timeout(Duration::from_secs(60))
+}
+
+/// Of as many bytes as the state of a partner has.
+async fn set(server: &Server) -> Ask {
     let connection = server.connect().await;
-    Work::new(SET, move || {
+    ask(move || {
         let mut connection = connection.clone();
         async move {
             let mut set = redis::cmd("SET");
@@ -55,11 +83,9 @@ async fn set(server: &Server) -> Work {
 }
 
 /// Each call passes on the last standing, as a process does.
-fn dualkey(server: &Server) -> Work {
-    let limits = RedisLimits::new(&server.url()).expect("the address is valid");
-    let limits = limits.with_timeout(Duration::from_secs(60));
-    let (policy, last) = (ample_policy(), Arc::new(Mutex::new(None)));
-    Work::new(DUALKEY, move || {
+fn dualkey(server: &Server) -> Ask {
+    let (limits, policy, last) = (redis_limits(server), ample_policy(), Arc::new(Mutex::new(None)));
+    ask(move || {
         let (limits, last) = (limits.clone(), Arc::clone(&last));
         async move {
             let known = *last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,10 +98,26 @@ fn dualkey(server: &Server) -> Work {
     })
 }
 
-async fn gcra(server: &Server) -> Work {
+/// One process. It leases from 60 permits a second on. The burst covers what the rate does not, and leaves no bits
+/// of the policy for a quota.
+fn limiter(server: &Server, partner: u8, rate: u32) -> Ask {
+    let rate = Rate::per_second(NonZeroU32::new(rate).expect("not zero"));
+    let policy = LimitPolicy::new(rate, NonZeroU32::MAX);
+    let limiter = SharedLimiter::new(Arc::new(redis_limits(server)), Arc::new(SystemClock));
+    let partner = limiter.partner(PartnerId::from_bytes([partner; 16]));
+    ask(move || {
+        let (limiter, partner) = (limiter.clone(), partner.clone());
+        async move {
+            let outcome = limiter.take(&partner, &policy, 1).await;
+            outcome.is_ok_and(|outcome| outcome.is_allowed())
+        }
+    })
+}
+
+async fn gcra(server: &Server) -> Ask {
     let (connection, script) = (server.connect().await, Script::new(include_str!("gcra.lua")));
     let script = Arc::new(script);
-    Work::new(GCRA, move || {
+    ask(move || {
         let (mut connection, script) = (connection.clone(), Arc::clone(&script));
         async move {
             let mut call = script.key("gcra:01010101-0101-0101-0101-010101010101");
@@ -83,56 +125,4 @@ async fn gcra(server: &Server) -> Work {
             answer.await.is_ok_and(|answer| answer.first() == Some(&0))
         }
     })
-}
-
-/// The calls of `AsyncRedisStorage` of limitador 0.14: read both windows, then count in both. The crate itself
-/// needs OpenSSL, which `cargo deny` excludes from this workspace.
-async fn limitador(server: &Server) -> Work {
-    const READ: &str = "local found = {}
-        for _, key in ipairs(KEYS) do
-            table.insert(found, redis.call('get', key))
-            table.insert(found, redis.call('pttl', key))
-        end
-        return found";
-    const COUNT: &str = "local count = redis.call('incrby', KEYS[1], ARGV[2])
-        if count == tonumber(ARGV[2]) then
-            redis.call('expire', KEYS[1], ARGV[1], 'NX')
-            redis.call('sadd', KEYS[2], KEYS[1])
-        end
-        return count";
-    let connection = server.connect().await;
-    let scripts = Arc::new([READ, COUNT].map(Script::new));
-    for script in scripts.iter() {
-        let loaded = script.prepare_invoke().load_async(&mut connection.clone()).await;
-        loaded.expect("the server answers");
-    }
-    Work::new(LIMITADOR, move || {
-        let (connection, scripts) = (connection.clone(), Arc::clone(&scripts));
-        async move {
-            let [read, count] = &*scripts;
-            check_and_update(connection, read, count).await.unwrap_or(false)
-        }
-    })
-}
-
-async fn check_and_update(
-    mut connection: MultiplexedConnection,
-    read: &Script,
-    count: &Script,
-) -> RedisResult<bool> {
-    const LIMITS: [(&str, &str, u32); 2] = [
-        ("limitador:second:01010101-0101-0101-0101-010101010101", "limitador:second", 1),
-        ("limitador:day:01010101-0101-0101-0101-010101010101", "limitador:day", 86_400),
-    ];
-    let mut reading = read.prepare_invoke();
-    for (key, ..) in LIMITS {
-        reading.key(key);
-    }
-    let found: Vec<Option<i64>> = reading.invoke_async(&mut connection).await?;
-    let mut counting = redis::pipe();
-    for (key, counters, seconds) in LIMITS {
-        counting.invoke_script(count.key(key).key(counters).arg(seconds).arg(1)).ignore();
-    }
-    counting.query_async::<()>(&mut connection).await?;
-    Ok(found.iter().step_by(2).all(|count| count.unwrap_or(0) < i64::MAX))
 }
