@@ -82,10 +82,7 @@ impl Meter {
     /// assert!(!meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
     /// ```
     pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u64) {
-        update(self, |state| {
-            let used = state.used_today(policy, now).saturating_add(permits);
-            *state = state.with_used_today(policy, now, used);
-        });
+        update(self, |state| state.add_used_today(policy, now, permits));
     }
 
     /// Replaces the policy `from` by `to`: [`LimitState::change_policy`], atomically. Call it once, when the

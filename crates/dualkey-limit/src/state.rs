@@ -139,8 +139,19 @@ impl LimitState {
         Outcome::Allowed(self.standing(policy, now))
     }
 
+    /// What is left of the limits now, without a decision.
+    ///
+    /// ```
+    /// use dualkey_limit::{LimitPolicy, LimitState, Timestamp};
+    ///
+    /// let (policy, now) = (LimitPolicy::default(), Timestamp::from_secs(1_700_000_000));
+    /// let (state, _) = LimitState::default().take(&policy, now, 4);
+    /// let standing = state.standing(&policy, now);
+    /// assert_eq!((standing.burst_remaining(), standing.daily_remaining()), (6, Some(9_996)));
+    /// ```
     #[inline]
-    const fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
+    #[must_use]
+    pub const fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
         Standing { record: self.0, policy: *policy, now }
     }
 
@@ -180,6 +191,12 @@ impl LimitState {
     #[must_use]
     pub fn with_used_today(self, policy: &LimitPolicy, now: Timestamp, used: u64) -> Self {
         Self(Bucket::read(self.0, policy, now).with_used(used).write(policy))
+    }
+
+    /// Counts more permits as spent on the current day.
+    pub(crate) fn add_used_today(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u64) {
+        let bucket = Bucket::read(self.0, policy, now);
+        self.0 = bucket.with_used(bucket.used.saturating_add(permits)).write(policy);
     }
 
     /// This state under the policy `to`, which replaces `from` now: the permits in the bucket, up to the new

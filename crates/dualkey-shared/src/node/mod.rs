@@ -135,7 +135,7 @@ impl NodeState {
     /// What is left of the limits: what the store last reported, less what this process has spent since.
     #[must_use]
     pub fn standing(&self, policy: &LimitPolicy, now: Timestamp) -> Standing {
-        *self.state_at(now, policy).peek(policy, now, 0).standing()
+        self.state_at(now, policy).standing(policy, now)
     }
 
     fn state_at(&self, now: Timestamp, policy: &LimitPolicy) -> LimitState {
@@ -357,7 +357,7 @@ impl NodeState {
         let mut state = SharedStanding { at: received_at.min(now), ..standing }.to_state(policy);
         let used = state.used_today(policy, now) + self.uncounted_on(policy.day(now));
         if let Some(local) = self.local {
-            let level = |state: LimitState| state.peek(policy, now, 0).burst_remaining();
+            let level = |state: LimitState| state.standing(policy, now).burst_remaining();
             let missing = level(state).saturating_sub(level(local.state()));
             state = state.take(&policy.without_daily(), now, missing).0;
         }
