@@ -64,10 +64,19 @@ impl SharedLimiter {
     #[must_use]
     pub fn new(store: Arc<dyn SharedLimits>, clock: Arc<dyn Clock>) -> Self {
         let seed = SysRng.try_next_u64().expect("the operating system has random numbers");
+        Self::with_seed(store, clock, OutagePolicies::default(), seed)
+    }
+
+    fn with_seed(
+        store: Arc<dyn SharedLimits>,
+        clock: Arc<dyn Clock>,
+        outages: OutagePolicies,
+        seed: u64,
+    ) -> Self {
         Self(Arc::new(Process {
             store,
             clock,
-            outages: OutagePolicies::default(),
+            outages,
             circuit: Mutex::default(),
             listed: Mutex::default(),
             next_seed: AtomicU64::new(seed),
@@ -80,10 +89,7 @@ impl SharedLimiter {
     #[must_use]
     pub fn with_outage_policies(self, outages: OutagePolicies) -> Self {
         let Process { store, clock, .. } = &*self.0;
-        let next_seed = AtomicU64::new(self.next_seed());
-        let (circuit, listed, counts) = (Mutex::default(), Mutex::default(), Counts::default());
-        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        Self(Arc::new(Process { store, clock, outages, circuit, listed, next_seed, counts }))
+        Self::with_seed(Arc::clone(store), Arc::clone(clock), outages, self.next_seed())
     }
 
     /// A partner of which this process holds nothing yet. Keep it: a second one of the same partner would

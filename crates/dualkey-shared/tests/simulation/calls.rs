@@ -1,6 +1,6 @@
 //! Calls on their way to the store and back.
 
-use dualkey_limit::LimitPolicy;
+use dualkey_limit::{LimitPolicy, Timestamp};
 use dualkey_shared::node::{Answer, Batch, Ticket};
 use dualkey_store::{SharedStanding, SharedTake, SharedTaken};
 use rand::RngExt as _;
@@ -27,32 +27,37 @@ impl World {
             None => Message::Take(calling.node.begin_call(&policy, begun_at, batch.into_runs())),
         };
         let known = calling.node.known().copied();
-        let call = Call {
+        self.send_new(process, policy, tickets, message, (known, begun_at));
+    }
+
+    fn send_new(
+        &mut self,
+        process: usize,
+        policy: LimitPolicy,
+        tickets: Vec<Ticket>,
+        message: Message,
+        (known, begun_at): (Option<SharedStanding>, Timestamp),
+    ) {
+        let index = self.calls.len();
+        self.processes[process].under_way = Some(index);
+        let deadline = self.processes[process].clock.after(self.now, self.plan.deadline);
+        // An idle process does not know how the clocks drift apart.
+        let drift =
+            if self.plan.faults.store_clock_steps > 0 { Nanos::MAX / 2 } else { deadline / 40 };
+        self.calls.push(Call {
             process,
             policy,
             tickets,
             message,
             known,
             begun_at,
-            void_after: 0,
-            deadline: 0,
-            latest: 0,
+            void_after: self.processes[process].server_time(deadline),
+            deadline,
+            latest: deadline + drift,
             is_repeated: false,
             answer: None,
             is_over: false,
-        };
-        self.send_new(call);
-    }
-
-    pub(crate) fn send_new(&mut self, call: Call) {
-        let index = self.calls.len();
-        self.processes[call.process].under_way = Some(index);
-        let deadline = self.processes[call.process].clock.after(self.now, self.plan.deadline);
-        // An idle process does not know how the clocks drift apart.
-        let drift =
-            if self.plan.faults.store_clock_steps > 0 { Nanos::MAX / 2 } else { deadline / 40 };
-        let void_after = self.processes[call.process].server_time(deadline);
-        self.calls.push(Call { deadline, latest: deadline + drift, void_after, ..call });
+        });
         self.schedule(deadline - self.now, Event::Deadline(index));
         if self.happens(self.plan.faults.given_up) {
             let after = self.random.random_range(0..self.plan.latency * 3);
@@ -164,20 +169,7 @@ impl World {
         calling.node.reported(standing, now);
         let take = calling.node.begin_call(&policy, now, then.into_runs());
         let known = calling.node.known().copied();
-        self.send_new(Call {
-            process,
-            policy,
-            tickets,
-            message: Message::Take(take),
-            known,
-            begun_at: now,
-            void_after: 0,
-            deadline: 0,
-            latest: 0,
-            is_repeated: false,
-            answer: None,
-            is_over: false,
-        });
+        self.send_new(process, policy, tickets, Message::Take(take), (known, now));
     }
 
     pub(crate) fn taken(&mut self, index: usize, mut taken: SharedTaken) {
