@@ -37,7 +37,8 @@ impl Meter {
     /// Spends permits from both limits or from neither: [`LimitState::take`], atomically.
     #[inline]
     pub fn take(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        update(self, |state| state.spend(policy, now, permits))
+        let (state, spent) = update(self, |state| state.spend(policy, now, permits));
+        Outcome::new(spent, state.standing(policy, now))
     }
 
     /// Spends permits as [`take`](Self::take) does, for a caller that needs neither a standing nor a wait:
@@ -53,7 +54,7 @@ impl Meter {
     #[inline]
     #[must_use = "an ignored refusal limits nothing"]
     pub fn try_take(&self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> bool {
-        update(self, |state| state.try_spend(policy, now, permits))
+        update(self, |state| state.try_spend(policy, now, permits)).1
     }
 
     /// The outcome that [`take`](Self::take) would have now, without spending.
@@ -82,7 +83,7 @@ impl Meter {
     /// assert!(!meter.take(&policy, Timestamp::EPOCH, 1).is_allowed());
     /// ```
     pub fn add_used_today(&self, policy: &LimitPolicy, now: Timestamp, permits: u64) {
-        update(self, |state| state.add_used_today(policy, now, permits));
+        update(self, |state| (state.add_used_today(policy, now, permits), ()));
     }
 
     /// Replaces the policy `from` by `to`: [`LimitState::change_policy`], atomically. Call it once, when the
@@ -103,7 +104,7 @@ impl Meter {
     /// assert!(meter.take(&fast, now.saturating_add(Duration::from_millis(200)), 1).is_allowed());
     /// ```
     pub fn change_policy(&self, from: &LimitPolicy, to: &LimitPolicy, now: Timestamp) {
-        update(self, |state| *state = state.change_policy(from, to, now));
+        update(self, |state| (state.change_policy(from, to, now), ()));
     }
 
     /// The current state, for example to save it. It is in one order with all takes that were granted: each is
@@ -119,7 +120,7 @@ impl Meter {
     /// ```
     #[must_use]
     pub fn state(&self) -> LimitState {
-        update_in_order(self, |state| *state)
+        update_in_order(self, |state| (state, ())).0
     }
 }
 
@@ -175,43 +176,53 @@ fn read(meter: &impl Storage) -> LimitState {
     meter.with_excess(|excess| LimitState::from_bits(meter.load()).with_excess(*excess))
 }
 
-/// Applies `decide` to the state, and retries if another thread changed the state in between.
+/// Applies `decide` to the state, and retries if another thread changed the state in between. Returns what it
+/// decided.
 #[inline(always)]
-fn update<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
+fn update<T>(
+    meter: &impl Storage,
+    decide: impl Fn(LimitState) -> (LimitState, T),
+) -> (LimitState, T) {
     let mut current = meter.load();
     loop {
-        let mut next = LimitState::from_bits(current);
-        if next.is_count_full() {
-            return update_in_order(meter, decide);
+        let state = LimitState::from_bits(current);
+        if state.is_count_full() {
+            break;
         }
-        let answer = decide(&mut next);
+        let (next, answer) = decide(state);
         if next.is_count_full() {
-            return update_in_order(meter, decide);
+            break;
         }
         if next.to_bits() == current {
-            return answer;
+            return (next, answer);
         }
         match meter.compare_exchange(current, next.to_bits()) {
-            Ok(_) => return answer,
+            Ok(_) => return (next, answer),
             Err(changed) => current = changed,
         }
     }
+    // Taken apart, as in `LimitState::spend`.
+    let (state, answer) = update_in_order(meter, decide);
+    (state, answer)
 }
 
 /// [`update`] with the excess, and with a compare-and-swap even if nothing changes. No word becomes full, or
 /// changes while it is full, without the lock.
 #[cold]
 #[inline(never)]
-fn update_in_order<T>(meter: &impl Storage, decide: impl Fn(&mut LimitState) -> T) -> T {
+fn update_in_order<T>(
+    meter: &impl Storage,
+    decide: impl Fn(LimitState) -> (LimitState, T),
+) -> (LimitState, T) {
     meter.with_excess(|excess| {
         let mut current = meter.load();
         loop {
-            let mut next = LimitState::from_bits(current).with_excess(*excess);
-            let answer = decide(&mut next);
+            let state = LimitState::from_bits(current).with_excess(*excess);
+            let (next, answer) = decide(state);
             match meter.compare_exchange(current, next.to_bits()) {
                 Ok(_) => {
                     *excess = next.excess();
-                    return answer;
+                    return (next, answer);
                 }
                 Err(changed) => current = changed,
             }
@@ -290,7 +301,7 @@ mod tests {
         loom::model(move || {
             let meter = Arc::new(LoomMeter::new(LimitState::default()));
             let take = move |meter: &LoomMeter| {
-                u32::from(update(meter, |state| state.spend(&policy, now, 1)).is_allowed())
+                u32::from(update(meter, |state| state.spend(&policy, now, 1)).1.is_ok())
             };
             let others = [(); 2].map(|()| {
                 let meter = Arc::clone(&meter);
@@ -333,9 +344,9 @@ mod tests {
                 let meter = Arc::clone(&meter);
                 thread::spawn(move || update(&*meter, |state| state.spend(&policy, now, 1)))
             });
-            update(&*meter, |state| *state = state.change_policy(&from, &to, now));
+            update(&*meter, |state| (state.change_policy(&from, &to, now), ()));
             for take in takes {
-                assert!(take.join().unwrap().is_allowed());
+                assert!(take.join().unwrap().1.is_ok());
             }
             let after = read(&*meter).peek(&to, now, 0);
             assert_eq!((after.burst_remaining(), after.daily_remaining()), (1, Some(41)));
@@ -354,7 +365,7 @@ mod tests {
                 let meter = Arc::clone(&meter);
                 thread::spawn(move || {
                     let take = |policy: &LimitPolicy| {
-                        update(&*meter, |state| state.spend(policy, now, 1)).is_allowed()
+                        update(&*meter, |state| state.spend(policy, now, 1)).1.is_ok()
                     };
                     policies.iter().filter(|policy| take(policy)).count()
                 })
@@ -377,7 +388,7 @@ mod tests {
         loom::model(move || {
             let meter = Arc::new(LoomMeter::new(used));
             let taker = Arc::clone(&meter);
-            let take = move || update(&*taker, |state| state.spend(&wide, now, 1)).is_allowed();
+            let take = move || update(&*taker, |state| state.spend(&wide, now, 1)).1.is_ok();
             let take = thread::spawn(take);
             assert!((128..=129).contains(&read(&*meter).used_today(&wide, now)));
             assert!(take.join().unwrap());
@@ -394,11 +405,11 @@ mod tests {
             let taker = (Arc::clone(&meter), Arc::clone(&is_dirty));
             let take = thread::spawn(move || {
                 let (meter, is_dirty) = taker;
-                assert!(update(&*meter, |state| state.spend(&policy, now, 1)).is_allowed());
+                assert!(update(&*meter, |state| state.spend(&policy, now, 1)).1.is_ok());
                 is_dirty.load(Ordering::Relaxed)
             });
             is_dirty.store(false, Ordering::Relaxed);
-            let state = update_in_order(&*meter, |state| *state);
+            let (state, ()) = update_in_order(&*meter, |state| (state, ()));
             let is_skipped = take.join().unwrap();
             assert!(!is_skipped || state.used_today(&policy, now) == 1);
         });

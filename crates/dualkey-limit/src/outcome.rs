@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Wait};
 use crate::policy::LimitPolicy;
 use crate::timestamp::Timestamp;
 use crate::word::Record;
@@ -162,6 +162,18 @@ impl PartialEq for Standing {
 impl Eq for Standing {}
 
 impl Outcome {
+    #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "it fits two registers")]
+    pub(crate) fn new(spent: Result<(), Wait>, standing: Standing) -> Self {
+        let refusal = |retry_after| Refusal { standing, retry_after };
+        match spent {
+            Ok(()) => Self::Allowed(standing),
+            Err(Wait::Endless) => Self::Unsatisfiable(standing),
+            Err(Wait::ForBurst(retry_after)) => Self::BurstExceeded(refusal(retry_after)),
+            Err(Wait::ForQuota(retry_after)) => Self::QuotaExceeded(refusal(retry_after)),
+        }
+    }
+
     /// Whether the permits are spent.
     ///
     /// ```

@@ -3,7 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bucket::{Bucket, Wait};
-use crate::outcome::{Outcome, Refusal, Standing};
+use crate::outcome::{Outcome, Standing};
 use crate::policy::LimitPolicy;
 use crate::timestamp::Timestamp;
 use crate::word::{Record, Word};
@@ -64,79 +64,80 @@ impl LimitState {
     /// assert!(!state.take(&policy, now, 7).1.is_allowed());
     /// ```
     #[inline]
-    pub fn take(mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> (Self, Outcome) {
-        let outcome = self.spend(policy, now, permits);
-        (self, outcome)
+    pub fn take(self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> (Self, Outcome) {
+        let (state, spent) = self.spend(policy, now, permits);
+        (state, Outcome::new(spent, state.standing(policy, now)))
     }
 
-    /// [`take`](Self::take) in place, which avoids a copy of the returned pair.
+    /// [`take`](Self::take) without the standing. An [`Outcome`] is moved through memory, and this stays in
+    /// registers.
     #[inline]
-    pub(crate) fn spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        match Bucket::read_fast(self.0, policy, now) {
+    pub(crate) fn spend(
+        self,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        permits: u32,
+    ) -> (Self, Result<(), Wait>) {
+        let (state, spent) = match Bucket::read_fast(self.0, policy, now) {
             Some(bucket) if permits > 0 && bucket.allows(policy, permits) => {
-                self.grant(bucket, policy, now, permits)
+                return (Self(bucket.write_spent(policy, permits)), Ok(()));
             }
-            Some(bucket) => self.spend_from(bucket, policy, now, permits),
+            Some(bucket) => self.spend_from(bucket, policy, permits),
             None => self.spend_slow(policy, now, permits),
-        }
+        };
+        // Taken apart: a pair that is returned whole would have the one above written to memory too.
+        (state, spent)
     }
 
     /// [`spend`](Self::spend) without its answer: whether the permits were spent.
     #[inline]
-    pub(crate) fn try_spend(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> bool {
-        permits == 0 || self.try_spend_from(Bucket::read(self.0, policy, now), policy, permits)
+    pub(crate) fn try_spend(
+        self,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        permits: u32,
+    ) -> (Self, bool) {
+        if permits == 0 {
+            return (self, true);
+        }
+        self.try_spend_from(Bucket::read(self.0, policy, now), policy, permits)
     }
 
     #[inline]
-    fn try_spend_from(&mut self, bucket: Bucket, policy: &LimitPolicy, permits: u32) -> bool {
-        let is_allowed = bucket.allows(policy, permits);
-        if is_allowed {
-            self.0 = bucket.write_spent(policy, permits);
+    fn try_spend_from(self, bucket: Bucket, policy: &LimitPolicy, permits: u32) -> (Self, bool) {
+        if bucket.allows(policy, permits) {
+            (Self(bucket.write_spent(policy, permits)), true)
         } else if bucket.must_write {
-            self.0 = bucket.write(policy);
+            (Self(bucket.write(policy)), false)
+        } else {
+            (self, false)
         }
-        is_allowed
     }
 
     #[inline(never)]
-    fn spend_slow(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        self.spend_from(Bucket::read_slow(self.0, policy, now), policy, now, permits)
+    fn spend_slow(
+        self,
+        policy: &LimitPolicy,
+        now: Timestamp,
+        permits: u32,
+    ) -> (Self, Result<(), Wait>) {
+        self.spend_from(Bucket::read_slow(self.0, policy, now), policy, permits)
     }
 
     #[inline(never)]
     fn spend_from(
-        &mut self,
+        self,
         bucket: Bucket,
         policy: &LimitPolicy,
-        now: Timestamp,
         permits: u32,
-    ) -> Outcome {
-        let is_allowed = permits == 0 || self.try_spend_from(bucket, policy, permits);
-        let standing = self.standing(policy, now);
-        if is_allowed {
-            return Outcome::Allowed(standing);
+    ) -> (Self, Result<(), Wait>) {
+        if permits == 0 {
+            return (self, Ok(()));
         }
-        match bucket.wait(policy, permits) {
-            Wait::Endless => Outcome::Unsatisfiable(standing),
-            Wait::ForBurst(retry_after) => {
-                Outcome::BurstExceeded(Refusal { standing, retry_after })
-            }
-            Wait::ForQuota(retry_after) => {
-                Outcome::QuotaExceeded(Refusal { standing, retry_after })
-            }
+        match self.try_spend_from(bucket, policy, permits) {
+            (state, true) => (state, Ok(())),
+            (state, false) => (state, Err(bucket.wait(policy, permits))),
         }
-    }
-
-    #[inline]
-    fn grant(
-        &mut self,
-        bucket: Bucket,
-        policy: &LimitPolicy,
-        now: Timestamp,
-        permits: u32,
-    ) -> Outcome {
-        self.0 = bucket.write_spent(policy, permits);
-        Outcome::Allowed(self.standing(policy, now))
     }
 
     /// What is left of the limits now, without a decision.
@@ -168,8 +169,8 @@ impl LimitState {
     /// assert!(!state.peek(&policy, now, 2).is_allowed());
     /// ```
     #[inline]
-    pub fn peek(mut self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
-        self.spend(policy, now, permits)
+    pub fn peek(self, policy: &LimitPolicy, now: Timestamp, permits: u32) -> Outcome {
+        self.take(policy, now, permits).1
     }
 
     /// The permits spent on the current day, counted exactly under every policy, with or without a quota.
@@ -194,9 +195,9 @@ impl LimitState {
     }
 
     /// Counts more permits as spent on the current day.
-    pub(crate) fn add_used_today(&mut self, policy: &LimitPolicy, now: Timestamp, permits: u64) {
+    pub(crate) fn add_used_today(self, policy: &LimitPolicy, now: Timestamp, permits: u64) -> Self {
         let bucket = Bucket::read(self.0, policy, now);
-        self.0 = bucket.with_used(bucket.used.saturating_add(permits)).write(policy);
+        Self(bucket.with_used(bucket.used.saturating_add(permits)).write(policy))
     }
 
     /// This state under the policy `to`, which replaces `from` now: the permits in the bucket, up to the new
@@ -250,11 +251,9 @@ impl LimitState {
 
     /// Rewrites a state more than 100 ms ahead of the clock as of now, as a refusal does.
     #[cfg(feature = "keyed")]
-    pub(crate) fn settle(&mut self, policy: &LimitPolicy, now: Timestamp) {
+    pub(crate) fn settle(self, policy: &LimitPolicy, now: Timestamp) -> Self {
         let bucket = Bucket::read(self.0, policy, now);
-        if bucket.must_write {
-            self.0 = bucket.write(policy);
-        }
+        if bucket.must_write { Self(bucket.write(policy)) } else { self }
     }
 
     /// The state as a word, for example to save it. A day's count that exceeds its bits is cut: they are 39,

@@ -176,7 +176,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match self.states.get_mut(key) {
             Some(mut word) => {
                 self.record_policy(key, policy, is_default);
-                self.update(key, &mut word, |state| state.spend(policy, now, permits))
+                self.spend(policy, key, &mut word, now, permits)
             }
             None => self.take_first(policy, is_default, key, now, permits),
         }
@@ -207,7 +207,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         match entry {
             Some(mut word) => {
                 self.record_policy(key, policy, is_default);
-                self.update(key, &mut word, |state| state.spend(policy, now, permits))
+                self.spend(policy, key, &mut word, now, permits)
             }
             None if self.at_capacity == AtCapacity::Share => self.shared.take(policy, now, permits),
             None => self.refuse(policy, now),
@@ -244,17 +244,35 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         Outcome::BurstExceeded(Refusal { standing, retry_after })
     }
 
+    /// Spends permits of a key in the map. The caller holds the lock of the key's word.
+    #[inline]
+    fn spend(
+        &self,
+        policy: &LimitPolicy,
+        key: &K,
+        word: &mut Word,
+        now: Timestamp,
+        permits: u32,
+    ) -> Outcome {
+        let (state, spent) = self.update(key, word, |state| state.spend(policy, now, permits));
+        Outcome::new(spent, state.standing(policy, now))
+    }
+
     /// Changes the state of a key in the map. The caller holds the lock of the key's word.
     #[inline]
-    fn update<T>(&self, key: &K, word: &mut Word, change: impl FnOnce(&mut LimitState) -> T) -> T {
-        let mut state = self.state(key, *word);
+    fn update<T>(
+        &self,
+        key: &K,
+        word: &mut Word,
+        change: impl FnOnce(LimitState) -> (LimitState, T),
+    ) -> (LimitState, T) {
         let was_full = word.is_count_full();
-        let answer = change(&mut state);
+        let (state, answer) = change(self.state(key, *word));
         *word = state.word();
         if was_full || word.is_count_full() {
             self.record_excess(key, state.excess());
         }
-        answer
+        (state, answer)
     }
 
     /// The state of a key in the map. The caller holds the lock of the key's word.
@@ -317,10 +335,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn sweep(&self, now: Timestamp) {
         self.states.retain(|key, word| {
             let policy = self.policy_of(key);
-            let is_kept = self.update(key, word, |state| {
-                state.settle(&policy, now);
-                !state.is_fresh(&policy, now)
-            });
+            let (state, ()) = self.update(key, word, |state| (state.settle(&policy, now), ()));
+            let is_kept = !state.is_fresh(&policy, now);
             if !is_kept {
                 self.policies.remove(key);
                 self.excesses.remove(key);
