@@ -25,6 +25,7 @@ use crate::wipe::WipeStack;
 ///
 /// [`Pepper`]: crate::Pepper
 #[derive(Clone, Copy)]
+#[repr(align(8))] // read as whole words
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 use dualkey_limit::{Outcome, Timestamp};
 use dualkey_scope::Requirement;
@@ -41,21 +41,36 @@ pub(crate) struct Decider {
     pub(crate) limiter: Option<SharedLimiter>,
 }
 
+/// A partner and a token that are valid now.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    partner: CachedPartner<'a>,
+    token: &'a Token<'a>,
+    /// The organization, unless its name is short: then the token's entry has it.
+    organization: Option<&'a OrganizationId>,
+    now: Timestamp,
+}
+
 impl Decider {
-    /// Decides on a request from the cache, and from what the store answered for this request. Pending: a
-    /// lookup in the store has begun, and nothing is charged.
+    /// Decides on a request from the cache, and from what the store answered for this request. If a lookup in
+    /// the store has begun instead, nothing is charged, and the result is that of `wait`.
+    ///
+    /// The result has the type that the caller returns, since a conversion would move the decision once more.
     #[inline]
-    pub(crate) fn decide(
+    pub(crate) fn decide<T: From<Result<Grant, Denial>>>(
         &self,
         request: &Request<'_>,
         store: &mut StoreLookup,
-    ) -> Poll<Result<Grant, Denial>> {
+        wait: impl FnOnce(&mut StoreLookup) -> T,
+    ) -> T {
         let Self { registry, cache, header_names, .. } = self;
         let time = cache.request_time(registry.clock());
         let credentials = Credentials::new(request.headers, header_names);
 
-        let key = credentials.api_key_field().map_err(api_key_denial);
-        let key = cache.hash_key(key.inspect_err(|denial| self.count_denial(denial, store))?);
+        let key = match credentials.api_key_field() {
+            Ok(key) => cache.hash_key(key),
+            Err(error) => return self.deny(api_key_denial(error), store),
+        };
         // Large partner index: digest first, so that its cache miss overlaps with SHA-256. Otherwise look
         // up first: an unknown key costs no hash.
         let digests_first = cache.has_large_partner_index();
@@ -64,49 +79,59 @@ impl Decider {
         store.trace.found_partner(lookup.found());
         let partner = match lookup {
             CacheLookup::Fresh(partner) if partner.state.is_enabled() => partner,
-            lookup => ready!(resolve_partner(registry, cache, &key, &lookup, &time, store))
-                .inspect_err(|denial| self.count_denial(denial, store))?,
+            lookup => match resolve_partner(registry, cache, &key, &lookup, &time, store) {
+                Poll::Ready(Ok(partner)) => partner,
+                Poll::Ready(Err(denial)) => return self.deny(denial, store),
+                Poll::Pending => return wait(store),
+            },
         };
         store.trace.set_partner(partner.number);
         let bearer = early.unwrap_or_else(|| self.read_bearer(credentials));
+        // Before the token is looked up: the processor reads the clock while SHA-256 is under way.
+        let now = time.now();
         let digest = bearer.digest.as_ref();
         if let Some(token) = digest.and_then(|digest| cache.fresh_token(digest, &time)) {
             store.trace.found_token(Found::Hit);
-            let organization = || token.short_organization();
-            return self.charge(request, partner, &token, time.now(), store, organization);
+            let caller = Caller { partner, token: &token, organization: None, now };
+            return self.charge(request, caller, store, wait);
         }
-        let resolved = ready!(resolve_token(registry, cache, &bearer, partner, &time, store));
-        let resolved = resolved.inspect_err(|denial| self.count_denial(denial, store));
-        let (token, organization) = resolved?;
-        self.charge(request, partner, &token, time.now(), store, || organization.clone())
+        match resolve_token(registry, cache, &bearer, partner, &time, store) {
+            Poll::Ready(Ok((token, organization))) => {
+                let organization = Some(&organization);
+                let caller = Caller { partner, token: &token, organization, now };
+                self.charge_resolved(request, caller, store, wait)
+            }
+            Poll::Ready(Err(denial)) => self.deny(denial, store),
+            Poll::Pending => wait(store),
+        }
     }
 
-    /// Charges the request to the partner's limits, and compares the scopes. Pending: processes share the
-    /// limits, and the store decides.
+    /// Charges the request to the partner's limits, and compares the scopes. If processes share the limits, and
+    /// the store decides, the result is that of `wait`.
     #[inline(always)]
-    fn charge(
+    fn charge<T: From<Result<Grant, Denial>>>(
         &self,
         request: &Request<'_>,
-        partner: CachedPartner<'_>,
-        token: &Token<'_>,
-        now: Timestamp,
+        caller: Caller<'_>,
         store: &mut StoreLookup,
-        organization: impl Fn() -> OrganizationId,
-    ) -> Poll<Result<Grant, Denial>> {
+        wait: impl FnOnce(&mut StoreLookup) -> T,
+    ) -> T {
+        let Caller { partner, token, now, .. } = caller;
         // An outer guard that has charged the request has recorded its caller.
         if span::is_enabled() && request.charged == 0 {
-            span::record_caller(partner.entry.id, token.id(), &organization());
+            span::record_caller(partner.entry.id, token.id(), &caller.organization());
         }
         let shared = self.limiter.as_ref().and_then(|limiter| partner.entry.shared_by(limiter));
         let outcome = match shared {
             None => partner.entry.charge(partner.policy, request.cost.get(), request.charged, now),
-            Some(shared) => ready!(Self::take_shared(shared, request, partner, now, store))
-                .inspect_err(|denial| self.count_denial(denial, store))?,
+            Some(shared) => match Self::take_shared(shared, request, partner, now, store) {
+                Poll::Ready(Ok(outcome)) => outcome,
+                Poll::Ready(Err(denial)) => return self.deny(denial, store),
+                Poll::Pending => return wait(store),
+            },
         };
         let Outcome::Allowed(standing) = outcome else {
-            let denial = limit_denial(outcome, partner.entry.id, token.id());
-            self.count_denial(&denial, store);
-            return Poll::Ready(Err(denial));
+            return self.deny(limit_denial(outcome, partner.entry.id, token.id()), store);
         };
         self.cache.record_use(partner, token, now);
 
@@ -114,15 +139,36 @@ impl Decider {
         if !request.requirement.is_met_by(&scopes) {
             let required = request.requirement.clone();
             let denial = Denial::ScopeInsufficient { required, standing };
-            self.count_denial(&denial, store);
             let reason = Reason::of_recorded("a scope is missing", partner.entry.id, token.id());
-            return Poll::Ready(Err(reason.refuse(denial)));
+            return self.deny(reason.refuse(denial), store);
         }
         self.cache.count(Code::Granted, &store.trace);
-        let source = GrantSource { partner: partner.number, token: token.key() };
-        let (partner, token) = (partner.entry.id, token.id());
-        let organization = organization();
-        Poll::Ready(Ok(Grant { partner, organization, token, scopes, standing, source }))
+        T::from(Ok(Grant {
+            partner: partner.entry.id,
+            organization: caller.organization(),
+            token: token.id(),
+            scopes,
+            standing,
+            source: GrantSource { partner: partner.number, token: token.key() },
+        }))
+    }
+
+    /// Not inlined, so that a decision from the cache has one [`charge`](Self::charge) in its code.
+    #[cold]
+    #[inline(never)]
+    fn charge_resolved<T: From<Result<Grant, Denial>>>(
+        &self,
+        request: &Request<'_>,
+        caller: Caller<'_>,
+        store: &mut StoreLookup,
+        wait: impl FnOnce(&mut StoreLookup) -> T,
+    ) -> T {
+        self.charge(request, caller, store, wait)
+    }
+
+    fn deny<T: From<Result<Grant, Denial>>>(&self, denial: Denial, store: &StoreLookup) -> T {
+        self.count_denial(&denial, store);
+        T::from(Err(denial))
     }
 
     #[inline]
@@ -143,6 +189,13 @@ impl Decider {
             digest
         });
         Bearer { text, digest }
+    }
+}
+
+impl Caller<'_> {
+    #[inline]
+    fn organization(self) -> OrganizationId {
+        self.organization.map_or_else(|| self.token.short_organization(), OrganizationId::clone)
     }
 }
 

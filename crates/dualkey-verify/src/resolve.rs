@@ -1,5 +1,3 @@
-use std::task::Poll;
-
 use crate::decide::{Decider, Request};
 use crate::decision::{Denial, Grant};
 use crate::lookup::StoreLookup;
@@ -27,7 +25,7 @@ impl Decider {
         loop {
             let answer = store.wait().await;
             answer.inspect_err(|denial| self.count_denial(denial, &store))?;
-            if let Poll::Ready(decision) = self.decide(&request, &mut store) {
+            if let Some(decision) = self.decide(&request, &mut store, |_| None) {
                 return decision;
             }
         }

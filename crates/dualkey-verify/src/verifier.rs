@@ -1,8 +1,8 @@
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use dualkey_limit::{LimitPolicy, Timestamp};
@@ -268,15 +268,13 @@ impl Verifier {
         // One state for both ways, since each nested future would move the decision once more. A lookup is
         // boxed, so that a decision from memory does not carry its state.
         poll_fn(move |cx| {
-            if resolving.is_none() {
-                let mut store = StoreLookup::default();
-                let decision = self.decider.decide(&request, &mut store);
-                if decision.is_ready() {
-                    return decision;
-                }
-                resolving = Some(Box::pin(self.decider.resolve(request, store)));
-            }
-            resolving.as_mut().map_or(Poll::Pending, |resolving| resolving.as_mut().poll(cx))
+            let Some(resolving) = &mut resolving else {
+                return self.decider.decide(&request, &mut StoreLookup::default(), |store| {
+                    let resolve = Box::pin(self.decider.resolve(request, mem::take(store)));
+                    resolving.insert(resolve).as_mut().poll(cx)
+                });
+            };
+            resolving.as_mut().poll(cx)
         })
     }
 
@@ -319,10 +317,7 @@ impl Verifier {
         request: Request<'_>,
         lookup: &mut StoreLookup,
     ) -> Option<Result<Grant, Denial>> {
-        match self.decider.decide(&request, lookup) {
-            Poll::Ready(decision) => Some(decision),
-            Poll::Pending => None,
-        }
+        self.decider.decide(&request, lookup, |_| None)
     }
 
     /// Decides on the same request once the store has answered.

@@ -140,7 +140,7 @@ impl CredentialCache {
         self.fetcher.state.partners.exceeds_cpu_cache()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn partner(
         &self,
         key: &HashedKey<'_>,

@@ -1,5 +1,3 @@
-use std::array;
-
 use dualkey_token::TokenDigest;
 use subtle::ConstantTimeEq as _;
 
@@ -54,9 +52,8 @@ impl Key {
 
     #[inline]
     pub(crate) fn of(digest: &TokenDigest) -> Self {
-        let bytes = digest.as_bytes();
-        let word = |at| u64::from_ne_bytes(array::from_fn(|byte| bytes[at + byte]));
-        Self([word(0), word(8)])
+        let (words, _) = digest.as_bytes().as_chunks();
+        Self([u64::from_ne_bytes(words[0]), u64::from_ne_bytes(words[1])])
     }
 
     /// The word of a directory that leads to the key's page.
