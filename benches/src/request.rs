@@ -58,7 +58,7 @@ pub fn swapped(token: &[u8]) -> Vec<u8> {
 /// # Panics
 ///
 /// If the future is pending.
-#[inline]
+#[inline(always)]
 pub fn ready_or_panic<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,

@@ -19,7 +19,7 @@ impl<'a> Work<'a> {
         Self::timed(name, move |times| {
             let start = Instant::now();
             for _ in 0..times {
-                black_box(ask());
+                black_box(&ask());
             }
             start.elapsed()
         })
@@ -43,7 +43,7 @@ impl<'a> Work<'a> {
                 inputs[..part].iter_mut().for_each(&mut write);
                 let start = Instant::now();
                 for input in &mut inputs[..part] {
-                    black_box(ask(black_box(input)));
+                    black_box(&ask(black_box(input)));
                 }
                 total += start.elapsed();
                 remaining -= part as u64;
