@@ -70,8 +70,8 @@ impl LimitState {
     }
 
     /// [`take`](Self::take) without the standing. An [`Outcome`] is moved through memory, and this stays in
-    /// registers.
-    #[inline]
+    /// registers where it is inlined.
+    #[inline(always)]
     pub(crate) fn spend(
         self,
         policy: &LimitPolicy,
