@@ -99,7 +99,7 @@ impl Decider {
             Poll::Ready(Ok((token, organization))) => {
                 let organization = Some(&organization);
                 let caller = Caller { partner, token: &token, organization, now };
-                self.charge_resolved(request, caller, store, wait)
+                self.charge(request, caller, store, wait)
             }
             Poll::Ready(Err(denial)) => self.deny(denial, store),
             Poll::Pending => wait(store),
@@ -153,29 +153,16 @@ impl Decider {
         }))
     }
 
-    /// Not inlined, so that a decision from the cache has one [`charge`](Self::charge) in its code.
-    #[cold]
-    #[inline(never)]
-    fn charge_resolved<T: From<Result<Grant, Denial>>>(
+    /// Counts the denial.
+    pub(crate) fn deny<T: From<Result<Grant, Denial>>>(
         &self,
-        request: &Request<'_>,
-        caller: Caller<'_>,
-        store: &mut StoreLookup,
-        wait: impl FnOnce(&mut StoreLookup) -> T,
+        denial: Denial,
+        store: &StoreLookup,
     ) -> T {
-        self.charge(request, caller, store, wait)
-    }
-
-    fn deny<T: From<Result<Grant, Denial>>>(&self, denial: Denial, store: &StoreLookup) -> T {
-        self.count_denial(&denial, store);
-        T::from(Err(denial))
-    }
-
-    #[inline]
-    pub(crate) fn count_denial(&self, denial: &Denial, store: &StoreLookup) {
         if let Some(code) = denial.counted_code() {
             self.cache.count(code, &store.trace);
         }
+        T::from(Err(denial))
     }
 
     /// Reads and digests the token, and brings its entry from memory.

@@ -23,8 +23,9 @@ impl Decider {
         mut store: StoreLookup,
     ) -> Result<Grant, Denial> {
         loop {
-            let answer = store.wait().await;
-            answer.inspect_err(|denial| self.count_denial(denial, &store))?;
+            if let Err(denial) = store.wait().await {
+                return self.deny(denial, &store);
+            }
             if let Some(decision) = self.decide(&request, &mut store, |_| None) {
                 return decision;
             }
