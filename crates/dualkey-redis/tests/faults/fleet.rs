@@ -8,13 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use dualkey_limit::{Clock, LimitPolicy, Rate, SystemClock};
 use dualkey_redis::RedisLimits;
 use dualkey_shared::{OutagePolicies, OutagePolicy, SharedLimiter};
-use dualkey_store::{SharedCall, SharedLimits};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::bound::{Admission, excess};
-use crate::support::PARTNER;
+use crate::support::{PARTNER, used};
 
 /// A call of the store is answered or fails within this time.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(200);
@@ -216,8 +215,7 @@ impl Fleet {
         }
         let policy = (self.plan.policies)();
         let limits = limits(&self.plan.url).with_timeout(Duration::from_secs(60));
-        let standing = limits.peek(SharedCall::new(PARTNER, &policy)).await.unwrap();
-        (all, standing.used())
+        (all, used(&limits, &policy).await)
     }
 }
 

@@ -12,6 +12,7 @@ use dualkey_store::{
     PartnerId, SharedCall, SharedLimits, SharedLimitsErrorKind, SharedStanding, SharedTake,
 };
 use dualkey_testing::redis::Server;
+use tokio::time::{sleep, timeout};
 
 pub(crate) const PARTNER: PartnerId = PartnerId::from_bytes([1; 16]);
 pub(crate) const KEY: &str = "dualkey:01010101-0101-0101-0101-010101010101";
@@ -29,6 +30,20 @@ pub(crate) async fn take(limits: &RedisLimits, permits: u32) -> bool {
 
 pub(crate) async fn peek(limits: &RedisLimits) -> SharedStanding {
     limits.peek(SharedCall::new(PARTNER, &LimitPolicy::default())).await.unwrap()
+}
+
+/// What the store counts of today, once it answers: on a busy machine, a server that has replaced another one
+/// may itself be replaced.
+pub(crate) async fn used(limits: &RedisLimits, policy: &LimitPolicy) -> u64 {
+    let answer = async {
+        loop {
+            if let Ok(standing) = limits.peek(SharedCall::new(PARTNER, policy)).await {
+                return standing.used();
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), answer).await.expect("it recovers by itself")
 }
 
 pub(crate) async fn failure(limits: &RedisLimits) -> SharedLimitsErrorKind {
