@@ -53,7 +53,8 @@ pub fn swapped(token: &[u8]) -> Vec<u8> {
     token
 }
 
-/// The output of a future that is ready at its first poll, as a decision from memory is.
+/// The output of a future that is ready at its first poll, as a decision from memory is. Inlined, as the poll
+/// of an `.await` is.
 ///
 /// # Panics
 ///
