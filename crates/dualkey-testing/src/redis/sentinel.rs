@@ -36,9 +36,6 @@ impl Sentinel {
             Server::start_on_port_with(&[&replica[..], &DELAY].concat())
         };
         let servers = vec![master, replica("100"), replica("0")];
-        for replica in &servers[1..] {
-            wait_until_it_follows(replica);
-        }
         let sentinels = (0..3).map(|_| start_sentinel(&port)).collect();
         let sentinel = Self { servers, sentinels };
         sentinel.wait_until_it_is_complete();
@@ -92,8 +89,10 @@ impl Sentinel {
         });
     }
 
-    /// Waits until every sentinel knows both replicas and the other sentinels, and both replicas follow the
-    /// master.
+    /// Waits until every sentinel knows the other sentinels, and has seen that both replicas follow the master.
+    ///
+    /// A sentinel that saw the old master last before it was a replica would undo its promotion by the next
+    /// failover.
     ///
     /// # Panics
     ///
@@ -102,14 +101,15 @@ impl Sentinel {
         for sentinel in &self.sentinels {
             wait_until(|| {
                 let known = sentinel.try_command(&["INFO", "sentinel"])?;
-                let is_complete =
-                    known.contains("status=ok") && known.contains("slaves=2,sentinels=3");
-                if is_complete { Ok(()) } else { Err(known) }
+                let replicas = sentinel.try_command(&["SENTINEL", "REPLICAS", Self::SERVICE])?;
+                let both = |field: &str| replicas.matches(field).count() == 2;
+                let is_complete = known.contains("status=ok")
+                    && known.contains("slaves=2,sentinels=3")
+                    && both("\nrole-reported\nslave\n")
+                    && both("\nmaster-link-status\nok\n")
+                    && both(&format!("\nmaster-port\n{}\n", self.master().port()));
+                if is_complete { Ok(()) } else { Err(format!("{known}\n{replicas}")) }
             });
-        }
-        let master = self.master().port();
-        for replica in self.servers.iter().filter(|server| server.port() != master) {
-            wait_until_it_follows(replica);
         }
     }
 }
@@ -118,18 +118,11 @@ fn start_sentinel(master: &str) -> Server {
     let service = Sentinel::SERVICE;
     let sentinel = Server::start_sentinel(&format!(
         "sentinel monitor {service} 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds {service} 500\n\
-         sentinel failover-timeout {service} 2000\n"
+         sentinel down-after-milliseconds {service} 2000\n\
+         sentinel failover-timeout {service} 5000\n"
     ));
     for (period, millis) in [("INFO-PERIOD", "1000"), ("PUBLISH-PERIOD", "200")] {
         sentinel.command(&["SENTINEL", "DEBUG", period, millis]);
     }
     sentinel
-}
-
-fn wait_until_it_follows(replica: &Server) {
-    wait_until(|| {
-        let state = replica.try_command(&["INFO", "replication"])?;
-        if state.contains("master_link_status:up") { Ok(()) } else { Err(state) }
-    });
 }
