@@ -1,5 +1,5 @@
 //! Support for tests with [Dualkey](https://github.com/dualkey/dualkey): a fixture of a guarded API, a
-//! store that fails on demand, and the checks that every store must pass.
+//! store and shared limits that fail on demand, and the checks that every store must pass.
 //!
 //! ```
 //! use dualkey_scope::Requirement;
@@ -27,5 +27,5 @@ pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 
-pub use faulty::{Fault, FaultyStore};
+pub use faulty::{Fault, FaultyLimits, FaultyStore};
 pub use fixture::{Fixture, NOON};

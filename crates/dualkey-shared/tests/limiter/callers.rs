@@ -21,11 +21,11 @@ fn the_lease_of_a_call_that_was_given_up_is_given_back() {
     for _ in 0..10 {
         assert!(is_allowed(block_on(limiter.take(&partner, &world.policy, 1))));
     }
-    world.store.close();
+    world.store.hold_answers();
     let given_up = limiter.take(&partner, &world.policy, 300);
     assert!(given_up.now_or_never().is_none());
     assert!(world.leased() > 0, "the answer is lost, not the call");
-    world.store.open();
+    world.store.release_answers();
     world.clock.advance(Duration::from_millis(200)); // it asks rarely now
     assert!(is_allowed(block_on(limiter.take(&partner, &world.policy, 300))));
     assert_eq!((world.leased(), world.used()), (0, 610));
@@ -35,7 +35,7 @@ fn the_lease_of_a_call_that_was_given_up_is_given_back() {
 fn a_caller_that_gives_up_does_not_end_the_call_of_others() {
     let world = World::new(5, 10);
     let (limiter, partner) = world.process();
-    world.store.close();
+    world.store.hold_answers();
     let mut first = Box::pin(limiter.take(&partner, &world.policy, 1));
     let mut second = Box::pin(limiter.take(&partner, &world.policy, 2));
     let mut third = Box::pin(limiter.take(&partner, &world.policy, 3));
@@ -43,7 +43,7 @@ fn a_caller_that_gives_up_does_not_end_the_call_of_others() {
     assert!((&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
     drop((first, second));
-    world.store.open();
+    world.store.release_answers();
     assert!(is_allowed(block_on(third)));
     assert_eq!((world.store.calls(), world.used()), (2, 6));
 }
@@ -52,11 +52,11 @@ fn a_caller_that_gives_up_does_not_end_the_call_of_others() {
 fn callers_that_all_give_up_leave_room_for_the_next() {
     let world = World::new(5, 10);
     let (limiter, partner) = world.process();
-    world.store.close();
+    world.store.hold_answers();
     for _ in 0..2 {
         assert!(limiter.take(&partner, &world.policy, 1).now_or_never().is_none());
     }
-    world.store.open();
+    world.store.release_answers();
     assert!(is_allowed(block_on(limiter.take(&partner, &world.policy, 8))));
     assert!(!is_allowed(block_on(limiter.take(&partner, &world.policy, 1))));
 }
@@ -65,11 +65,11 @@ fn callers_that_all_give_up_leave_room_for_the_next() {
 fn a_failed_call_that_a_caller_holds_fails_no_later_one() {
     let world = World::new(5, 10);
     let (limiter, partner) = world.process();
-    world.store.close();
+    world.store.hold_answers();
     let mut takes = [1, 1, 1].map(|n| Box::pin(limiter.take(&partner, &world.policy, n)));
     assert!(takes.iter_mut().all(|take| take.now_or_never().is_none()));
     world.store.set_down(true);
-    world.store.open();
+    world.store.release_answers();
     assert!(block_on(&mut takes[1]).is_err());
     world.store.set_down(false);
     assert!(is_allowed(block_on(limiter.take(&partner, &world.policy, 1))));
@@ -115,12 +115,12 @@ fn maintenance_keeps_the_policy_of_callers_that_wait() {
     for _ in 0..10 {
         assert!(is_allowed(block_on(limiter.take(&partner, &world.policy, 1))));
     }
-    world.store.close();
+    world.store.hold_answers();
     let mut first = Box::pin(limiter.take(&partner, &world.policy, 300));
     let mut second = Box::pin(limiter.take(&partner, &raised, 1));
     assert!((&mut first).now_or_never().is_none());
     assert!((&mut second).now_or_never().is_none());
     assert!(limiter.maintain().now_or_never().is_none());
-    world.store.open();
+    world.store.release_answers();
     assert!(is_allowed(block_on(second)));
 }

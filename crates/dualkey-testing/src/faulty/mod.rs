@@ -1,3 +1,4 @@
+mod limits;
 mod ports;
 
 use std::fmt;
@@ -5,6 +6,8 @@ use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+
+pub use limits::FaultyLimits;
 
 use dualkey_store::{
     Change, ChangeListener, ChangeNotifier, MemoryStore, Store, StoreError, StoreFuture,

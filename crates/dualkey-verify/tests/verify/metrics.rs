@@ -10,7 +10,7 @@ use std::time::Duration;
 use dualkey_limit::{LimitPolicy, Rate};
 use dualkey_scope::Requirement;
 use dualkey_store::{NewPartner, Registry, SharedLimits, Store as _};
-use dualkey_testing::Fault;
+use dualkey_testing::{Fault, FaultyLimits};
 use dualkey_token::Prefix;
 use dualkey_verify::{Denial, Grant, Verifier};
 use futures_util::FutureExt as _;
@@ -18,7 +18,6 @@ use metrics::with_local_recorder;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use pollster::block_on;
 
-use crate::support::limits::Limits;
 use crate::support::{KEY, START, Setting, bearer, catalogue, headers, issue, unknown_token};
 
 /// A verifier that was built under a recorder.
@@ -222,7 +221,7 @@ fn entries_and_rows_to_be_written_are_gauges() {
 #[test]
 fn shared_limits_show_their_calls_and_outages() {
     let mut recorded = Recorded::new();
-    let limits = Limits::new(&recorded.setting.clock);
+    let limits = Arc::new(FaultyLimits::new(Arc::new(recorded.setting.clock.clone())));
     let shared: Arc<dyn SharedLimits> = limits.clone();
     recorded.build(|registry| Verifier::builder(registry).shared_limits(shared).build());
     let verify = || recorded.setting.present(recorded.setting.secret());
@@ -230,7 +229,7 @@ fn shared_limits_show_their_calls_and_outages() {
     let up = ("up", 1.0);
     let answered = ("calls_total,result=answered", 2.0);
     assert_eq!(recorded.changed("shared_limits_"), expected(&[answered, up]));
-    limits.set_away(true);
+    limits.set_down(true);
     times(4, verify);
     let failed = ("calls_total,result=failed", 3.0);
     assert_eq!(recorded.changed("shared_limits_"), expected(&[failed, ("local_total", 4.0)]));

@@ -8,24 +8,22 @@ use dualkey_limit::Clock as _;
 use dualkey_scope::Requirement;
 use dualkey_shared::{OutagePolicies, OutagePolicy};
 use dualkey_store::{SharedCall, SharedLimits as _};
-use dualkey_testing::Fixture;
+use dualkey_testing::{FaultyLimits, Fixture};
 use dualkey_verify::{Denial, Grant, Verifier};
 use http::HeaderMap;
 use pollster::block_on;
 
-use crate::support::limits::Limits;
-
 /// Two verifiers on one store, as two processes have them.
 struct World {
     fixture: Fixture,
-    limits: Arc<Limits>,
+    limits: Arc<FaultyLimits>,
     verifiers: [Verifier; 2],
 }
 
 impl World {
     fn new(outages: OutagePolicies) -> Self {
         let fixture = Fixture::new();
-        let limits = Limits::new(&fixture.clock);
+        let limits = Arc::new(FaultyLimits::new(Arc::new(fixture.clock.clone())));
         let verifiers = [0, 1].map(|_| {
             let builder = Verifier::builder(fixture.registry.clone());
             builder.shared_limits(limits.clone()).outage_policies(outages).build()
@@ -41,7 +39,7 @@ impl World {
     fn used(&self) -> u64 {
         let partner = &self.fixture.partner;
         let call = SharedCall::new(partner.id, &partner.policy);
-        block_on(self.limits.inner.peek(call)).expect("it is in memory").used()
+        block_on(self.limits.inner().peek(call)).expect("it is in memory").used()
     }
 }
 
@@ -120,14 +118,14 @@ fn without_waiting_nothing_is_charged() {
 fn an_outage_refuses_and_ends_by_itself() {
     let world = refuse();
     assert!(world.verify(0).is_ok());
-    world.limits.set_away(true);
+    world.limits.set_down(true);
     for _ in 0..100 {
         let denial = world.verify(0).unwrap_err();
         assert_eq!(denial.code(), "unavailable");
         assert!(denial.retry_after() <= Some(Duration::from_secs(1)));
     }
     assert_eq!(world.limits.calls(), 4, "then the circuit is open");
-    world.limits.set_away(false);
+    world.limits.set_down(false);
     world.fixture.clock.advance(Duration::from_secs(1));
     assert!(world.verify(0).is_ok());
     assert_eq!(world.used(), 2);
@@ -137,10 +135,10 @@ fn an_outage_refuses_and_ends_by_itself() {
 fn what_was_granted_locally_is_counted_afterwards() {
     let world = local();
     assert_eq!(world.verify(0).unwrap().standing.burst_remaining(), 9);
-    world.limits.set_away(true);
+    world.limits.set_down(true);
     let granted = (0..20).filter(|_| world.verify(0).is_ok()).count();
     assert_eq!(granted, 9, "what was left of the bucket");
-    world.limits.set_away(false);
+    world.limits.set_down(false);
     world.fixture.clock.advance(Duration::from_secs(1));
     assert!(world.verify(0).is_ok());
     assert_eq!(world.used(), 11);

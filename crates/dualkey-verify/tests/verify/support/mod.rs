@@ -1,6 +1,5 @@
 //! A verifier on a clock that stands still, and what it is asked.
 
-pub(crate) mod limits;
 pub(crate) mod log;
 
 use std::sync::Arc;
