@@ -71,10 +71,14 @@ fn at_rest(world: &World) -> Result<(), String> {
     if is_faultless(plan) && standing.used() != used {
         return Err(format!("the day counts {} after {used} used", standing.used()));
     }
-    // A call may have been under way for a deadline, or until a stopped store went on.
+    // A call may have been under way for a deadline, or until a stopped store went on. A later one spends nothing,
+    // but cuts the bucket to the burst of its policy, which may be the one before.
     const LATEST: Nanos = 1_000_000_000 + 500_000_000;
-    let least = policy.rate().permits().get() as u64 * (World::QUIET - LATEST) / SECOND;
-    let least = least.min(policy.burst().get().into());
+    let leasts = plan.policies.iter().map(|policy| {
+        let accrued = u64::from(policy.rate().permits().get()) * (World::QUIET - LATEST) / SECOND;
+        accrued.min(policy.burst().get().into())
+    });
+    let least = leasts.min().unwrap_or(0);
     if plan.faults.store_clock_steps == 0 && u64::from(standing.level) + 1 < least {
         return Err(format!("{} permits are in the bucket, not {least}", standing.level));
     }
