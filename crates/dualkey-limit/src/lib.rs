@@ -36,7 +36,8 @@
 //! - **Any clock.** The clock may stop or run backwards: the bucket stands still until the clock has
 //!   caught up. A state more than 100 ms ahead of the clock counts as written now, so no caller is locked out
 //!   by a clock that jumped ahead and was set back. The quota of a day holds for every clock that does
-//!   not go back over midnight by more than 100 ms: one that does begins the next day again.
+//!   not go back over midnight by more than 100 ms: one that does begins the next day again. A permit that is
+//!   granted after the first of a day counts to this day, also if its time is of the day before.
 //! - **A clock without a system call.** [`SystemClock`] never runs backwards within a thread, and by
 //!   microseconds between threads, which is less than what the bucket tolerates.
 //!

@@ -58,6 +58,11 @@ fn starts() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 0..u64::MAX / 4, Just(1_700_000_000_000_000_000)]
 }
 
+fn permits_a_day(policy: &LimitPolicy) -> u128 {
+    let rate = policy.rate();
+    u128::from(rate.permits().get()) * 86_400_000_000_000 / rate.period().as_nanos()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -209,7 +214,8 @@ proptest! {
 
     /// Threads may read the clock in one order and take permits in another. While a reading is at most
     /// 100 ms earlier than another thread's, at most `burst + rate × T` permits are granted in every
-    /// window of readings, and at most the quota on each day.
+    /// window of readings, and at most the quota on each day. A permit that is granted after the first of a
+    /// day counts to this day, also if its reading is of the day before.
     #[test]
     fn inversions_of_100_ms_grant_nothing_beyond_the_bound(
         policy in policies(),
@@ -219,7 +225,7 @@ proptest! {
         let mut state = LimitState::default();
         let mut latest = start;
         let mut takes = Vec::new();
-        let mut days = std::collections::BTreeMap::<i64, u64>::new();
+        let (mut day, mut used) = (i64::MIN, 0);
         for (step, back, permits) in requests {
             latest = latest.saturating_add(step);
             let now = Timestamp::from_nanos(latest - back);
@@ -230,9 +236,11 @@ proptest! {
             }
             state = after;
             takes.push((now.as_nanos(), u128::from(permits)));
-            let used = days.entry(policy.day(now)).or_default();
-            *used += u64::from(permits);
-            prop_assert!(policy.daily().is_none_or(|daily| *used <= u64::from(daily.get())));
+            if permits > 0 && policy.day(now) > day {
+                (day, used) = (policy.day(now), 0);
+            }
+            used += u64::from(permits);
+            prop_assert!(policy.daily().is_none_or(|daily| used <= u64::from(daily.get())));
             let (rate, period) = (policy.rate(), policy.rate().period().as_nanos());
             let (mut granted, mut from, mut to) = (0, u64::MAX, 0);
             for (at, permits) in takes.iter().rev() {
@@ -340,7 +348,8 @@ proptest! {
     }
 
     /// When the policy of a caller changes, whole permits are kept, up to the new burst, and so is the
-    /// day's count.
+    /// day's count. Where the new rate is faster by less than an eighth, the permit under way may be complete
+    /// at once.
     #[test]
     fn a_changed_policy_keeps_permits_and_count(
         first in policies(),
@@ -360,7 +369,10 @@ proptest! {
         let used = state.used_today(&first, now);
         let after = state.peek(&second, now, 0);
         let kept = granted.burst_remaining().min(second.burst().get());
-        prop_assert_eq!(after.burst_remaining(), kept);
+        let (old, new) = (permits_a_day(&first), permits_a_day(&second));
+        let is_slightly_faster = old < new && new * 8 < old * 9;
+        let most = kept + u32::from(is_slightly_faster);
+        prop_assert!((kept..=most).contains(&after.burst_remaining()));
         prop_assert_eq!(state.used_today(&second, now), used);
         let used = u32::try_from(used).unwrap();
         let left = second.daily().map(|daily| daily.get().saturating_sub(used));
