@@ -58,11 +58,6 @@ fn starts() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 0..u64::MAX / 4, Just(1_700_000_000_000_000_000)]
 }
 
-fn permits_a_day(policy: &LimitPolicy) -> u128 {
-    let rate = policy.rate();
-    u128::from(rate.permits().get()) * 86_400_000_000_000 / rate.period().as_nanos()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -369,7 +364,8 @@ proptest! {
         let used = state.used_today(&first, now);
         let after = state.peek(&second, now, 0);
         let kept = granted.burst_remaining().min(second.burst().get());
-        let (old, new) = (permits_a_day(&first), permits_a_day(&second));
+        let [old, new] =
+            [first, second].map(|policy| policy.rate().permits_in(Duration::from_secs(86_400)));
         let is_slightly_faster = old < new && new * 8 < old * 9;
         let most = kept + u32::from(is_slightly_faster);
         prop_assert!((kept..=most).contains(&after.burst_remaining()));
